@@ -1,0 +1,1 @@
+"""Everything that makes an environment; imported only when no ready one exists."""

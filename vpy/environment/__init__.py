@@ -1,0 +1,1 @@
+"""Installed trees become an environment; who uses it; when it goes."""

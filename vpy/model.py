@@ -1,0 +1,179 @@
+"""The values that travel between rooms: frozen, hashable, made once at the edge."""
+
+from __future__ import annotations
+
+from vpy.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
+    SpecFormat = Literal["text", "toml", "script", "empty"]
+    ObservationKind = Literal[
+        "no-file", "absent", "exists", "content", "same", "variable", "unset", "command",
+        "listing", "signature", "until",
+    ]  # fmt: skip
+
+
+@value
+class Tag:
+    """A PEP 425 tag. In a spec's match rules an empty field stands for "any"."""
+
+    python: str = ""
+    abi: str = ""
+    platform: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.python}-{self.abi}-{self.platform}"
+
+
+@value
+class Wheel:
+    """One `wheel` entry of a text spec: a package name (a CIPD template) and its version."""
+
+    name: str
+    version: str
+    match_tags: tuple[Tag, ...] = ()
+    not_match_tags: tuple[Tag, ...] = ()
+
+
+@value
+class Spec:
+    """What an environment should hold, as declared.
+
+    Text specs fill `python_version`, `wheels` and `verify_tags`; PEP 723 blocks and
+    `vpython.toml` fill `requires_python` (a PEP 440 specifier set) and `dependencies` (PEP 508).
+    `warnings` are lines for stderr.
+    """
+
+    python_version: str = ""
+    wheels: tuple[Wheel, ...] = ()
+    verify_tags: tuple[Tag, ...] = ()
+    requires_python: str = ""
+    dependencies: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@value
+class Observation:
+    """One fact that a choice hangs on; it becomes a row of the start's record.
+
+    no-file PATH        no regular file is there (a directory does not count)
+    absent PATH         nothing at all is there
+    exists PATH         something is there
+    content PATH BYTES  a regular file with exactly these bytes (fields: path, latin-1 text of bytes)
+    same PATH PATH      both name one file (device and inode)
+    variable NAME VALUE / unset NAME
+    command NAME RESULT the first executable NAME on PATH ("" where there is none)
+    listing PATH MTIME  a directory whose mtime is MTIME nanoseconds
+    signature PATH SIZE MTIME INODE   a file unchanged since it was probed (MTIME in ns)
+    until SECONDS       the choice holds up to this time since the epoch
+    """
+
+    kind: ObservationKind
+    fields: tuple[str, ...]
+
+
+@value
+class SpecSource:
+    """Where a spec was found: its bytes, and what kind of place that is.
+
+    `path` is the file that holds it ("" for the empty spec; `<string>` for a `-c` argument);
+    `first_line` is the 1-based line in `path` of the first line of `text`; `column` is how many
+    characters stand before the spec's text in each of its lines (an inline prefix).
+    """
+
+    kind: SpecKind
+    format: SpecFormat
+    path: str
+    text: str
+    first_line: int = 1
+    column: int = 0
+
+
+@value
+class Discovery:
+    """A spec source, every place that was looked at before it, and what the choice hangs on."""
+
+    source: SpecSource
+    searched: tuple[str, ...]
+    observations: tuple[Observation, ...]
+
+
+@value
+class Interpreter:
+    """A base Python, as one probe of it told.
+
+    `executable` is the real, versioned binary; `landmark` is its `os.py`; `signature` is
+    (size, mtime in ns, inode) of the executable; `tags` are in its own order of preference;
+    `markers` is its PEP 508 environment as sorted pairs; `platform` is `sysconfig.get_platform()`;
+    `scheme` maps purelib, platlib, headers, scripts, data to paths relative to a venv's prefix
+    (`headers` without the distribution's name), as sorted pairs.
+    """
+
+    executable: str
+    version: tuple[int, int, int]
+    version_text: str
+    implementation: str
+    platform: str
+    base_prefix: str
+    landmark: str
+    signature: tuple[int, int, int]
+    tags: tuple[Tag, ...]
+    markers: tuple[tuple[str, str], ...]
+    scheme: tuple[tuple[str, str], ...]
+
+
+@value
+class Target:
+    """The Python that will run, the tag chosen from its tags, and the template values."""
+
+    interpreter: Interpreter
+    tag: Tag
+    template: tuple[tuple[str, str], ...]
+
+
+@value
+class Wanted:
+    """One package to resolve: the name after expansion, the name as written, its version."""
+
+    name: str
+    template: str
+    version: str
+
+
+@value
+class Pin:
+    """One resolved package.
+
+    `instance_id` is CIPD's id of the file's bytes (of the wheel file for the index source);
+    `origin` says which source answered (as `-vpython-source` spells it); `note` is a line for
+    stderr, or "".
+    """
+
+    name: str
+    template: str
+    version: str
+    instance_id: str
+    origin: str
+    note: str = ""
+
+
+@value
+class WheelFile:
+    """A wheel on disk: its file name (PEP 427), sha256 as hex, where it lies, who brought it."""
+
+    filename: str
+    sha256: str
+    path: str
+    package: str = ""
+
+
+@value
+class StoredWheel:
+    """A wheel installed once for one scheme: `path` is its tree under `wheels-1`."""
+
+    filename: str
+    sha256: str
+    path: str

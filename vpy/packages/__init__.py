@@ -1,0 +1,1 @@
+"""A Spec and a Target become pinned package files."""

@@ -1,0 +1,1 @@
+"""Bytes on disk become a Spec; parsing is pure."""

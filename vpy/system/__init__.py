@@ -1,0 +1,1 @@
+"""One module for each outside resource, the only importer of it."""

@@ -1,0 +1,121 @@
+"""Files and directories: made aside and renamed, so that a final name is never half a thing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+
+from vpy.errors import ToolError
+
+
+@contextlib.contextmanager
+def disk_errors(doing: str, path: str) -> Iterator[None]:
+    """Turn an OSError into one line that names what was done to which path."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename if isinstance(error.filename, str) else path
+        raise ToolError(
+            f"cannot {doing} `{place}`: {os.strerror(error.errno or errno.EIO)}", hint=_way_out(error)
+        ) from error
+
+
+def _way_out(error: OSError) -> str | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, or name another root with -vpython-root DIR"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "name a root that can be written with -vpython-root DIR"
+    return None
+
+
+def read_bytes(path: str, limit: int = -1) -> bytes:
+    """Return the file's bytes, at most `limit` of them where it is not negative."""
+    with open(path, "rb") as file:
+        return file.read(limit)
+
+
+def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
+    """Write `data` beside `path` under a passing name and rename it into place."""
+    directory = os.path.dirname(path)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    descriptor, passing = tempfile.mkstemp(prefix=".new-", dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode) if hasattr(os, "fchmod") else os.chmod(passing, mode)
+        os.replace(passing, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(passing)
+        raise
+
+
+def signature(path: str) -> tuple[int, int, int]:
+    """(size, mtime in ns, inode) of the file behind `path`."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def is_file(path: str) -> bool:
+    """Whether a regular file (or a link to one) is there; any error means no."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def staging_directory(parent: str, prefix: str = "") -> Iterator[str]:
+    """A new directory under `parent` that is gone afterwards unless it was renamed away."""
+    os.makedirs(parent, mode=0o700, exist_ok=True)
+    path = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    try:
+        yield path
+    finally:
+        remove_tree(path)
+
+
+def move_into_place(made: str, final: str) -> bool:
+    """Rename directory `made` to `final`; False where somebody else was first with it."""
+    os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
+    try:
+        os.rename(made, final)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and os.path.isdir(final):
+            return False
+        raise
+    return True
+
+
+def remove_tree(path: str) -> None:
+    """Remove a file or a directory with all in it, read-only parts too; never follow a link."""
+
+    def loosen(function: object, name: str, _: object) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(name), 0o700)
+            if not os.path.islink(name):
+                os.chmod(name, 0o700)
+            if callable(function):
+                function(name)
+
+    if os.path.islink(path) or not os.path.isdir(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    shutil.rmtree(path, onerror=loosen)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Make `target` the same file as `source` by a hard link, or a copy where that cannot be."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES):
+            shutil.copy2(source, target)
+            return
+        raise

@@ -1,0 +1,106 @@
+"""Every path under the root, and every format version: nothing else joins them."""
+
+from __future__ import annotations
+
+import os
+
+from vpy.value import value
+
+ENVIRONMENTS = "environments-1"
+WHEELS = "wheels-1"
+PACKAGES = "packages-1"
+RESOLUTIONS = "resolutions-1"
+INTERPRETERS = "interpreters-1"
+PYTHONS = "pythons-1"
+RECORDS = "records-1"
+COPIES = "copies-1"
+APP = "app-1"
+LOCKS = "locks"
+STAGING = "staging"
+TRASH = "trash"
+CACHEDIR_TAG = "CACHEDIR.TAG"
+
+
+@value
+class Layout:
+    """The root: a directory of mode 0700 that belongs to the user."""
+
+    root: str
+
+    def environment(self, key: str) -> str:
+        return os.path.join(self.root, ENVIRONMENTS, key)
+
+    @property
+    def environments(self) -> str:
+        return os.path.join(self.root, ENVIRONMENTS)
+
+    def wheel(self, sha256: str, scheme: str) -> str:
+        """The installed tree of one wheel for one scheme (minor version, platform, layout)."""
+        return os.path.join(self.root, WHEELS, sha256, scheme)
+
+    @property
+    def wheels(self) -> str:
+        return os.path.join(self.root, WHEELS)
+
+    def package(self, instance_id: str) -> str:
+        return os.path.join(self.root, PACKAGES, instance_id)
+
+    @property
+    def packages(self) -> str:
+        return os.path.join(self.root, PACKAGES)
+
+    def resolution(self, digest: str) -> str:
+        return os.path.join(self.root, RESOLUTIONS, digest)
+
+    @property
+    def resolutions(self) -> str:
+        return os.path.join(self.root, RESOLUTIONS)
+
+    def interpreter(self, digest: str) -> str:
+        """A directory that holds `probe.json` and `skeleton` for one base Python."""
+        return os.path.join(self.root, INTERPRETERS, digest)
+
+    @property
+    def interpreters(self) -> str:
+        return os.path.join(self.root, INTERPRETERS)
+
+    @property
+    def records(self) -> str:
+        return os.path.join(self.root, RECORDS)
+
+    def copy(self, sha256: str) -> str:
+        """Bytes that were parsed, kept for comparison, under their own hash."""
+        return os.path.join(self.root, COPIES, sha256)
+
+    @property
+    def copies(self) -> str:
+        return os.path.join(self.root, COPIES)
+
+    @property
+    def apps(self) -> str:
+        return os.path.join(self.root, APP)
+
+    @property
+    def pythons(self) -> str:
+        return os.path.join(self.root, PYTHONS)
+
+    def lock(self, kind: str, name: str) -> str:
+        """A lock file; it is made once and never removed."""
+        return os.path.join(self.root, LOCKS, f"{kind}-{name}")
+
+    @property
+    def locks(self) -> str:
+        return os.path.join(self.root, LOCKS)
+
+    @property
+    def staging(self) -> str:
+        """Where things are made before they have their final name: the same filesystem."""
+        return os.path.join(self.root, STAGING)
+
+    @property
+    def trash(self) -> str:
+        return os.path.join(self.root, TRASH)
+
+    @property
+    def cachedir_tag(self) -> str:
+        return os.path.join(self.root, CACHEDIR_TAG)

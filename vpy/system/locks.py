@@ -1,0 +1,56 @@
+"""Exclusive locks: nothing else imports `filelock`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+from vpy.errors import ToolError
+
+
+@contextlib.contextmanager
+def exclusive(path: str, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock file `path` alone; call `waiting` once where somebody else holds it.
+
+    The file is made with one byte in it (a mapping of an empty file holds nothing) and stays.
+    """
+    import filelock
+
+    ensure_lock_file(path)
+    lock = filelock.UnixFileLock(path) if os.name == "posix" else filelock.FileLock(path)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            if waiting is not None:
+                waiting()
+            lock.acquire(poll_interval=0.02)
+    except (OSError, NotImplementedError) as error:
+        raise ToolError(
+            f"cannot lock `{path}`: {error}", hint="name a root on a local disk with -vpython-root DIR"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def ensure_lock_file(path: str) -> None:
+    """Make the lock file where it is missing: one byte, never through a planted link."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        pass
+    else:
+        if found.st_size and not os.path.islink(path):
+            return
+        if os.path.islink(path):
+            raise ToolError(f"the lock `{path}` is a link, not a file", hint="remove it")
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        os.write(descriptor, b"\n")
+    finally:
+        os.close(descriptor)

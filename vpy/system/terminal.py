@@ -1,0 +1,46 @@
+"""What a user sees on stderr: messages, warnings and, when asked for, the trace of a start."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from vpy.errors import VpythonError
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Terminal:
+    """Writes lines to stderr, each beginning `vpython: `, from `level` upward.
+
+    `debug` lines carry the milliseconds since the process began to work.
+    """
+
+    def __init__(self, level: str = "warning") -> None:
+        self.level = LEVELS.index(level)
+        self._began = time.monotonic()
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(f"vpython: {text}\n".encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            pass
+
+    def debug(self, text: str) -> None:
+        if self.level <= 0:
+            self._write(f"[{(time.monotonic() - self._began) * 1000:7.1f} ms] {text}")
+
+    def info(self, text: str) -> None:
+        if self.level <= 1:
+            self._write(text)
+
+    def warning(self, text: str) -> None:
+        if self.level <= 2:
+            self._write(text)
+
+    def error(self, error: VpythonError) -> None:
+        """Show the fact, then the way out after a blank line."""
+        self._write(error.message)
+        if error.hint:
+            sys.stderr.write(f"\nhint: {error.hint}\n")

@@ -1,0 +1,1 @@
+"""A Spec becomes the Python that will run, its tags and its template values."""

@@ -1,0 +1,1 @@
+"""Package files become installed trees, once per wheel."""
