@@ -74,7 +74,8 @@ def _build(cls: type[Any]) -> type[Any]:
         __setstate__=__setstate__,
         __match_args__=fields,
     )
-    return type(cls)(cls.__name__, cls.__bases__, body)
+    made: type[Any] = type(cls.__name__, cls.__bases__, body)
+    return made
 
 
 if TYPE_CHECKING:

@@ -8,9 +8,12 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vpy.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager

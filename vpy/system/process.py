@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from vpy.value import value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from vpy.errors import VpythonError
+if TYPE_CHECKING:
+    from vpy.errors import VpythonError
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -22,7 +24,9 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         try:
-            sys.stderr.write(f"vpython: {text}\n".encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+            sys.stderr.write(
+                f"vpython: {text}\n".encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            )
             sys.stderr.flush()
         except (OSError, ValueError):
             pass

@@ -1,0 +1,228 @@
+"""The start hook: the one verifier of a start, and the hold that keeps an environment alive.
+
+It is copied into each environment as `_vpython_start` and run by a `.pth` line of its
+site-packages, so it runs in any Python from 3.8 up, imports nothing of the project and as little
+else as can be. The doors and the builder use its `holds` too, where no environment's own Python
+checks (`-S`) or before one is started.
+
+`VPYTHON_RECORD`, set by a door, is: a mark (`+` check, `=` already checked), the file of vpython
+as it was called, a newline, the record's path, then one line for each of vpython's own option words.
+"""
+
+import os
+import sys
+
+
+def start():  # type: () -> None
+    """Hold this environment; when a door sent us, check its record or go the long way."""
+    before = set(sys.modules)
+    told = os.environ.pop("VPYTHON_RECORD", None)
+    prefix = _prefix()
+    held = hold(lock_path(prefix))
+    if told and told[0] == "+":
+        caller, _, rest = told[1:].partition("\n")
+        record, _, options = rest.partition("\n")
+        if not held or not os.path.exists(prefix + "/complete") or not holds(record, _path_given(prefix)):
+            go_the_long_way(caller, options.split("\n") if options else [], prefix)
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def _prefix():  # type: () -> str
+    depth = 3 if os.name == "nt" else 4
+    return __file__.rsplit(os.sep, depth)[0]
+
+
+def lock_path(prefix):  # type: (str) -> str
+    """The lock of the environment at `prefix`: `<root>/locks/environment-<key>`."""
+    parent, key = os.path.split(prefix)
+    return os.path.join(os.path.dirname(parent), "locks", "environment-" + key)
+
+
+def hold(path):  # type: (str) -> bool
+    """Share the lock until this process and all it forks have ended; False where there is none.
+
+    A mapped page keeps the lock even when a daemon closes all its descriptors. The mapping must
+    never be torn down: at exit it would close a descriptor number that the script may have reused;
+    so it is kept where nothing is ever torn down, among the callbacks of a fork.
+    """
+    if os.name == "nt":
+        return _hold_on_windows(path)
+    import fcntl
+    import mmap
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        page = mmap.mmap(descriptor, 1, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):
+        return False
+    finally:
+        os.close(descriptor)
+    os.register_at_fork(after_in_child=lambda: page)
+    return True
+
+
+def _hold_on_windows(path):  # type: (str) -> bool
+    """Keep a handle open that forbids renaming; the file's directory cannot be moved then."""
+    try:
+        os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    return True
+
+
+def _path_given(prefix):  # type: (str) -> str | None
+    """PATH as it was before a door put the environment's bin in front; None where it was unset."""
+    scripts = prefix + ("\\Scripts" if os.name == "nt" else "/bin")
+    path = os.environ.get("PATH", "")
+    if path == scripts:
+        return None
+    return path[len(scripts) + 1 :] if path.startswith(scripts + os.pathsep) else path
+
+
+def go_the_long_way(caller, options, prefix):  # type: (str, list[str], str) -> None
+    """Become vpython again, with the words it was called with, told to decide anew."""
+    arguments = options + _arguments()[2:]
+    path = _path_given(prefix)
+    if path is None:
+        os.environ.pop("PATH", None)
+    else:
+        os.environ["PATH"] = path
+    os.environ["VPYTHON_RECORD"] = "!"
+    if os.name == "nt":
+        import subprocess
+
+        base = getattr(sys, "_base_executable", sys.executable)
+        sys.stdout.flush()
+        os._exit(subprocess.call([base, caller, *arguments]))
+    os.execv("/bin/sh", ["/bin/sh", caller, *arguments])
+
+
+def _arguments():  # type: () -> list[str]
+    """This process's own argument list; before 3.10 only the C interface tells it."""
+    try:
+        return sys.orig_argv
+    except AttributeError:
+        import ctypes
+
+        count, words = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
+        ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(count), ctypes.byref(words))
+        return [words[number] or "" for number in range(count.value)]
+
+
+def holds(record, path):  # type: (str, str | None) -> bool
+    """Whether every row of the record is still so; `path` is the PATH that commands are found on."""
+    try:
+        with open(record, "rb", 0) as file:
+            rows = file.read().split(b"\n")
+        if rows[-2:] != [b"end", b""]:
+            return False
+        for row in rows[2:-2]:
+            fields = row.split(b"\0")
+            if not CHECKS[fields[0]](path, *fields[1:]):
+                return False
+    except (OSError, KeyError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _stat(name):  # type: (bytes) -> os.stat_result | None
+    try:
+        return os.stat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _no_file(path, name):  # type: (str | None, bytes) -> bool
+    found = _stat(name)
+    return found is None or found.st_mode & 0o170000 != 0o100000
+
+
+def _absent(path, name):  # type: (str | None, bytes) -> bool
+    return _stat(name) is None
+
+
+def _exists(path, name):  # type: (str | None, bytes) -> bool
+    return _stat(name) is not None
+
+
+def _content(path, name, copy):  # type: (str | None, bytes, bytes) -> bool
+    return _read(name) == _read(copy)
+
+
+def _read(name):  # type: (bytes) -> bytes
+    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        found = os.fstat(descriptor)
+        if found.st_mode & 0o170000 != 0o100000:
+            raise ValueError
+        data = os.read(descriptor, found.st_size + 1)
+        while len(data) < found.st_size:
+            more = os.read(descriptor, found.st_size + 1 - len(data))
+            if not more:
+                break
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def _same(path, one, other):  # type: (str | None, bytes, bytes) -> bool
+    first, second = os.stat(one), os.stat(other)
+    return first.st_ino == second.st_ino and first.st_dev == second.st_dev
+
+
+def _variable(path, name, text):  # type: (str | None, bytes, bytes) -> bool
+    return os.fsencode(os.environ.get(os.fsdecode(name), "\0")) == text
+
+
+def _unset(path, name):  # type: (str | None, bytes) -> bool
+    return os.fsdecode(name) not in os.environ
+
+
+def _command(path, name, result):  # type: (str | None, bytes, bytes) -> bool
+    return os.fsencode(find_command(os.fsdecode(name), path)) == result
+
+
+def find_command(name, path):  # type: (str, str | None) -> str
+    """The first executable file `name` on `path`, passing over environments of ours; "" for none."""
+    for directory in (path or "").split(os.pathsep):
+        candidate = os.path.join(directory, name)
+        if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
+            if not os.path.exists(os.path.join(directory, "activate_this.py")):
+                return candidate
+    return ""
+
+
+def _listing(path, name, mtime):  # type: (str | None, bytes, bytes) -> bool
+    return os.stat(name).st_mtime_ns == int(mtime)
+
+
+def _signature(path, name, size, mtime, inode):  # type: (str | None, bytes, bytes, bytes, bytes) -> bool
+    found = os.stat(name)
+    return (found.st_size, found.st_mtime_ns, found.st_ino) == (int(size), int(mtime), int(inode))
+
+
+def _until(path, seconds):  # type: (str | None, bytes) -> bool
+    import time
+
+    return time.time() < int(seconds)
+
+
+CHECKS = {
+    b"no-file": _no_file,
+    b"absent": _absent,
+    b"exists": _exists,
+    b"content": _content,
+    b"same": _same,
+    b"variable": _variable,
+    b"unset": _unset,
+    b"command": _command,
+    b"listing": _listing,
+    b"signature": _signature,
+    b"until": _until,
+}

@@ -1,0 +1,253 @@
+"""vpython's front door in Python: words -> record -> the environment's Python; standard library only.
+
+A start whose record is there becomes the environment's Python at once. Any other one goes the long
+way through `vpy`, which makes the environment and the record, and is started through that record.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from vpython_command import BYPASS, VALUED, CommandError, Options, bypassed, parse_options, parse_python
+from vpython_root import check, fail, locate, working_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from vpython_command import PythonCommand
+
+BUILD = "source"
+RECORDS = "records-1"
+APP = "app-1"
+
+
+class Request:
+    """One start: what was asked for, and from where. Made here and nowhere else.
+
+    `caller` is the absolute path of vpython as it was called, `words` go to Python, `record` is
+    where the record of this start lies ("" where there can be none), `forced` says that a hook
+    sent us to decide anew.
+    """
+
+    def __init__(self, caller: str, words: Sequence[str], environ: dict[str, str]) -> None:
+        self.caller = caller
+        self.environ = environ
+        self.forced = environ.pop("VPYTHON_RECORD", "") != ""
+        self.legacy = os.path.basename(caller).lower() in ("vpython", "vpython.exe", "vpython.bat")
+        self.options: Options = parse_options(words, environ)
+        self.command: PythonCommand = parse_python(self.options.python_words)
+        self.cwd = working_directory(environ)
+        self.root, self.temporary = locate(self.options, environ, self.cwd)
+        self.record = _record_path(self)
+
+
+class Ready:
+    """What the long way made: the environment, its landmark, and whether the record was written."""
+
+    def __init__(self, environment: str, landmark: str, recorded: bool) -> None:
+        self.environment = environment
+        self.landmark = landmark
+        self.recorded = recorded
+
+
+def main() -> NoReturn:
+    try:
+        request = Request(_caller(), sys.argv[1:], dict(os.environ))
+    except CommandError as error:
+        fail(str(error), 2)
+    if request.environ.get("VPYTHON_BYPASS") == BYPASS:
+        _bypass(request)
+    os.environ.pop("VPYTHON_RECORD", None)
+    simple = not request.options.help and request.options.tool is None
+    if simple and request.record and not request.forced and not request.options.get("local-venv"):
+        start_from_record(request)
+    _long_way(request)
+
+
+def _caller() -> str:
+    """This file as it was called: the archive, or the source tree's own vpython.py."""
+    name = sys.argv[0] or __file__
+    return os.path.abspath(name)
+
+
+def _record_path(request: Request) -> str:
+    """Where a start like this one is recorded; "" where it has no record."""
+    command, cwd = request.command, request.cwd
+    if cwd is None or request.temporary:
+        return ""
+    if command.kind == "command" and "# /// script" in command.target:
+        return ""
+    kind = "script" if command.kind == "script" else "cwd"
+    place = os.path.normpath(os.path.join(cwd, command.target)) if kind == "script" else cwd
+    name = f"@{kind}-{BUILD}-{2 if request.legacy else 3}{_options_suffix(request.options, cwd)}"
+    if os.name == "nt":
+        import hashlib
+
+        place = "/" + hashlib.sha256(os.path.normcase(place).encode("utf-8", "surrogatepass")).hexdigest()
+    if len(os.fsencode(name)) > 255 or "\n" in place + request.root + request.caller:
+        return ""
+    return f"{request.root}/{RECORDS}{place}/{name}"
+
+
+def _options_suffix(options: Options, cwd: str) -> str:
+    """The options on the command line that shape a choice, spelt so that they fit in a file name."""
+    words = " ".join(options.words)
+    if not words:
+        return ""
+    parts = []
+    for name in VALUED:
+        text = options.get(name)
+        if text is not None and name in words and name not in ("root", "log-level"):
+            if name in ("spec", "interpreter", "manifest"):
+                text = os.path.normpath(os.path.join(cwd, text))
+            parts.append(f"{name}={text}")
+    quoted = "&".join(parts).replace("%", "%25").replace("/", "%2F").replace("\\", "%5C").replace("\n", "%0A")
+    return f"-{quoted}" if parts else ""
+
+
+def start_from_record(request: Request) -> None:
+    """Become the environment's Python where a record says which; return where that is in doubt."""
+    try:
+        with open(request.record, "rb", 0) as file:
+            head = file.read(16384).split(b"\n", 2)
+        environment, landmark = os.fsdecode(head[0]), os.fsdecode(head[1])
+    except (OSError, IndexError):
+        return
+    stamp(environment)
+    python = python_of(environment)
+    if not (
+        os.path.exists(environment + "/complete") and os.path.exists(landmark) and os.access(python, os.X_OK)
+    ):
+        return
+    if request.command.skips_site() and not _holds_here(request, environment):
+        return
+    start(request, environment, "+")
+
+
+def stamp(environment: str) -> None:
+    """Say that the environment is used now; a root that cannot be written is never pruned either."""
+    try:
+        os.close(os.open(environment + "/used", os.O_WRONLY | os.O_TRUNC))
+        os.utime(environment + "/used")
+    except OSError:
+        pass
+
+
+def python_of(environment: str) -> str:
+    return environment + ("\\Scripts\\python.exe" if os.name == "nt" else "/bin/python")
+
+
+def _holds_here(request: Request, environment: str) -> bool:
+    """Under `-S` no hook runs: check the record here, and leave the lock's descriptor to the script."""
+    _load_app(request)
+    from vpy.environment import hook
+
+    if not hook.holds(request.record, request.environ.get("PATH")):
+        return False
+    if os.name == "posix":
+        import fcntl
+
+        try:
+            descriptor = os.open(hook.lock_path(environment), os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            os.set_inheritable(descriptor, True)
+        except OSError:
+            return False
+    return os.path.exists(environment + "/complete")
+
+
+def start(request: Request, environment: str, mark: str) -> NoReturn:
+    """Become the environment's Python: `mark` is `+` (to be checked), `=` (checked), "" (no record)."""
+    environ = dict(request.environ)
+    scripts = os.path.dirname(python_of(environment))
+    environ["PATH"] = scripts + (os.pathsep + environ["PATH"] if environ.get("PATH") else "")
+    environ["VIRTUAL_ENV"] = environment
+    environ["PYTHONNOUSERSITE"] = "1"
+    for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
+        environ.pop(name, None)
+    if mark and not request.command.skips_site():
+        environ["VPYTHON_RECORD"] = "\n".join([mark + request.caller, request.record, *request.options.words])
+    python = python_of(environment)
+    words = [python, "-s", *request.options.python_words]
+    if request.temporary or os.name == "nt":
+        _load_app(request)
+        from vpy.system import child
+
+        child.run_and_exit(words, environ, remove=request.root if request.temporary else None)
+    try:
+        os.execve(python, words, environ)
+    except OSError as error:
+        fail(f"cannot start `{python}`: {error.strerror}", 1)
+
+
+def _bypass(request: Request) -> NoReturn:
+    """Run the plain Python of PATH: a user has said that they look after it themselves."""
+    words = bypassed(sys.argv[1:])
+    if words is None:
+        os._exit(0)
+    own = os.path.realpath(request.caller)
+    for directory in request.environ.get("PATH", os.defpath).split(os.pathsep):
+        for name in ("python3", "python", "python.exe"):
+            python = os.path.join(directory, name)
+            if os.path.isfile(python) and os.access(python, os.X_OK) and os.path.realpath(python) != own:
+                if os.name == "posix":
+                    os.execve(python, [python, *words], request.environ)
+                import subprocess
+
+                os._exit(subprocess.call([python, *words]))
+    fail("`VPYTHON_BYPASS` is set, and PATH has no Python", 1)
+
+
+def _long_way(request: Request) -> NoReturn:
+    app = _load_app(request)
+    from vpy import cli
+
+    outcome = cli.run(request, app)
+    sys.stdout.flush()
+    if isinstance(outcome, int):
+        if request.temporary:
+            import shutil
+
+            shutil.rmtree(request.root, ignore_errors=True)
+        os._exit(outcome)
+    start(request, outcome.environment, "=" if outcome.recorded else "")
+
+
+def _load_app(request: Request) -> str:
+    """Put `vpy` and the vendored code on the path; return the directory that holds them."""
+    sys.path[:] = [entry for entry in sys.path if entry not in _foreign_path(request)]
+    here = os.path.dirname(os.path.abspath(__file__))
+    if BUILD == "source":
+        app, vendor = here, os.path.join(here, "build", "vendor")
+    else:
+        app = unpack_app(request, here)
+        vendor = os.path.join(app, "vendor")
+    for entry in (vendor, app):
+        if entry not in sys.path:
+            sys.path.insert(0, entry)
+    return app
+
+
+def _foreign_path(request: Request) -> list[str]:
+    """What PYTHONPATH put on our path: it is meant for the script, not for us."""
+    given = request.environ.get("PYTHONPATH", "")
+    return [os.path.abspath(entry) if entry else entry for entry in given.split(os.pathsep)] if given else []
+
+
+def unpack_app(request: Request, archive: str) -> str:
+    """Return `<root>/app-1/<build>-<magic>`, unpacked from the archive once; aside where root is read-only."""
+    parent = os.path.join(request.root, APP)
+    app = os.path.join(parent, f"{BUILD}-{sys.implementation.cache_tag}")
+    if os.path.exists(os.path.join(app, "complete")):
+        return app
+    import vpython_unpack
+
+    check(request.root)
+    return vpython_unpack.unpack(archive, app)
+
+
+if __name__ == "__main__":
+    main()

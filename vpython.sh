@@ -1,0 +1,112 @@
+#!/bin/sh
+# vpython's front door for POSIX shells: the head of the archive. It finds the record of an
+# earlier start and becomes the environment's Python without a fork; whatever it is not sure of it
+# leaves to the door in Python (the last lines). Built-ins only, and no word of the environment is
+# changed but those that a start is meant to change: hence the long names.
+set +Cefuvx
+unset -f command read exec '[' 2>/dev/null
+
+_vpython_long=
+_vpython_record=
+case $0 in
+    /*) _vpython_self=$0 ;;
+    ./*) _vpython_self=$PWD/${0#./} ;;
+    */*) _vpython_self=$PWD/$0 ;;
+    *) if command [ -f "$0" ]; then _vpython_self=$PWD/$0; else _vpython_self=$(command -v "$0"); fi ;;
+esac
+case ${0##*/} in vpython) _vpython_build=@BUILD@-2 ;; *) _vpython_build=@BUILD@-3 ;; esac
+
+# The root: the variable's, else the one of ours in the user's cache that belongs to this user.
+if command [ "${VPYTHON_VIRTUALENV_ROOT+set}" ]; then
+    _vpython_root=$VPYTHON_VIRTUALENV_ROOT
+    case $_vpython_root in /*) ;; *) _vpython_long=1 ;; esac
+else
+    case ${XDG_CACHE_HOME-} in
+        /*) _vpython_cache=$XDG_CACHE_HOME ;;
+        *)
+            _vpython_cache=${HOME-}/.cache
+            if command [ -d "${HOME-}/Library/Caches" ]; then _vpython_cache=$HOME/Library/Caches; fi
+            ;;
+    esac
+    for _vpython_root in "$_vpython_cache"/@ROOT@.*; do
+        if command [ -O "$_vpython_root" ]; then break; fi
+    done
+fi
+if ! command [ -O "$_vpython_root" ]; then _vpython_long=1; fi
+case ${VPYTHON_RECORD-}${VPYTHON_BYPASS-}${VPYTHON_LOG_TRACE-} in ?*) _vpython_long=1 ;; esac
+
+# Python's own options up to the script; what the loop does not know, the Python door reads.
+_vpython_next=
+_vpython_kind=cwd
+for _vpython_word in "$@"; do
+    case $_vpython_next in
+        value) _vpython_next= && continue ;;
+        code)
+            case $_vpython_word in *'# /// script'*) _vpython_long=1 ;; esac
+            _vpython_next=done && break ;;
+        module) _vpython_next=done && break ;;
+    esac
+    case $_vpython_word in
+        -u|-B|-E|-I|-O|-OO|-P|-b|-bb|-d|-i|-q|-s|-v|-X?*|-W?*) ;;
+        -X|-W) _vpython_next=value ;;
+        -c) _vpython_next=code ;;
+        -m) _vpython_next=module ;;
+        -) _vpython_next=done && break ;;
+        -*|'') _vpython_long=1 && break ;;
+        *) _vpython_kind=script && break ;;
+    esac
+done
+case $_vpython_next in value|code|module) _vpython_long=1 ;; esac
+
+# Where the record of this start lies: under the script's path, or the working directory's.
+if command [ "$_vpython_kind" = script ]; then
+    _vpython_base=$PWD
+    while :; do
+        case $_vpython_word in
+            ./*) _vpython_word=${_vpython_word#./} ;;
+            ../*) _vpython_word=${_vpython_word#../} _vpython_base=${_vpython_base%/*} ;;
+            *) break ;;
+        esac
+    done
+    case $_vpython_word in
+        /*) ;;
+        *) _vpython_word=$_vpython_base/$_vpython_word ;;
+    esac
+else
+    _vpython_word=$PWD
+fi
+case $_vpython_word in *//*|*/./*|*/../*|*/.|*/..|*/) _vpython_long=1 ;; esac
+
+if command [ -z "$_vpython_long" ]; then
+    _vpython_record=$_vpython_root/@RECORDS@$_vpython_word/@$_vpython_kind-$_vpython_build
+    { IFS= read -r _vpython_environment && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_record" || _vpython_environment=
+    if command [ "$_vpython_environment" ]; then
+        command : 2>/dev/null >|"$_vpython_environment/used" || command :
+        if command [ -f "$_vpython_environment/complete" ] && command [ -f "$_vpython_landmark" ] &&
+            command [ -x "$_vpython_environment/bin/python" ]; then
+            VPYTHON_RECORD="+$_vpython_self
+$_vpython_record"
+            VIRTUAL_ENV=$_vpython_environment
+            PATH=$_vpython_environment/bin${PATH:+:$PATH}
+            PYTHONNOUSERSITE=1
+            export VPYTHON_RECORD VIRTUAL_ENV PATH PYTHONNOUSERSITE
+            unset PYTHONHOME __PYVENV_LAUNCHER__
+            exec "$_vpython_environment/bin/python" -s "$@"
+        fi
+    fi
+fi
+
+# The long way: the Python that an earlier one found fit, else the first that is.
+if command [ -O "$_vpython_root" ] &&
+    { IFS= read -r _vpython_python; } 2>/dev/null <"$_vpython_root/@APP@/python" &&
+    command [ -x "$_vpython_python" ] && "$_vpython_python" -I -S -c '' </dev/null 2>/dev/null; then
+    exec "$_vpython_python" -I -S "$_vpython_self" "$@"
+fi
+for _vpython_python in python3 python3.14 python3.13 python3.12 python3.11 python; do
+    if command -v "$_vpython_python" >/dev/null 2>&1 &&
+        "$_vpython_python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 11))' </dev/null >/dev/null 2>&1; then
+        exec "$_vpython_python" -I -S "$_vpython_self" "$@"
+    fi
+done
+echo 'vpython: no Python 3.11 or newer on PATH: vpython itself needs one to make an environment' >&2
+exit 1
