@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 TOP = Path(__file__).resolve().parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -139,19 +139,22 @@ def with_code(members: Mapping[str, bytes], place: Any) -> dict[str, bytes]:
     return every
 
 
-def archive(members: Mapping[str, bytes], *, head: bytes = b"", stored: Sequence[str] = ()) -> bytes:
-    """A zip of the members: sorted, at a fixed date, with directory entries, behind `head`."""
+def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: bool = False) -> bytes:
+    """A zip of the members: sorted, at a fixed date, with directory entries, behind `head`.
+
+    Inner archives are stored, so that the outer one deflates a module and its code as one stream.
+    """
     out = io.BytesIO()
     out.write(head)
     directories = {
         "/".join(name.split("/")[:depth]) + "/" for name in members for depth in range(1, name.count("/") + 1)
     }
     with zipfile.ZipFile(out, "a") as made:
-        for name in sorted({*members, *directories}):
+        for name in sorted({*members, *directories}, key=lambda name: name.replace("__pycache__/", "")):
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system = 3
             info.external_attr = (0o40755 << 16) | 0x10 if name in directories else 0o100644 << 16
-            info.compress_type = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
             made.writestr(info, members.get(name, b""), compresslevel=9)
     return out.getvalue()
 
@@ -196,7 +199,7 @@ def build(config: Path, output: Path) -> int:
     own["vpy/_baked.py"] = bake(config, version, pins)
     shelf = {name: data for name, data in tree(vendor, "vendor/") if not name.startswith("vendor/bin/")}
     pip = {name[len("vendor/") :]: data for name, data in shelf.items() if re.match(r"vendor/pip[-/]", name)}
-    shelf = {name: data for name, data in shelf.items() if not re.match(r"vendor/pip[-/]", name)}
+    shelf = {name: data for name, data in shelf.items() if not re.match(r"vendor/(pip/|[^/]+dist-info/)", name)}
     doors = {name: (TOP / name).read_bytes() for name in DOOR}
     head = (TOP / "vpython.sh").read_bytes()
     identity = _identity({**own, **doors, "head": head}, pins)
@@ -208,7 +211,7 @@ def build(config: Path, output: Path) -> int:
     inner = with_code({**own, **shelf}, cached)
     inner["pip.zip"] = archive(with_code(pip, beside))
     outer = with_code({**door, "__main__.py": MAIN}, beside)
-    outer["app.zip"] = archive({**inner, **licences(vendor)}, stored=["pip.zip"])
+    outer["app.zip"] = archive({**inner, **licences(vendor)})
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     for mark, text in {
         "BUILD": identity,
@@ -217,7 +220,7 @@ def build(config: Path, output: Path) -> int:
         "APP": "app-1",
     }.items():
         head = head.replace(f"@{mark}@".encode(), text.encode())
-    data = archive(outer, head=head, stored=["app.zip"])
+    data = archive(outer, head=head, deflated=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     passing = output.with_name(output.name + ".new")
     passing.write_bytes(data)

@@ -57,3 +57,21 @@ def ensure_lock_file(path: str) -> None:
         os.write(descriptor, b"\n")
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def try_exclusive(path: str) -> Iterator[bool]:
+    """Hold the lock file alone if nobody holds or shares it; yield whether that is so."""
+    import filelock
+
+    ensure_lock_file(path)
+    lock = filelock.UnixFileLock(path) if os.name == "posix" else filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,0 +1,108 @@
+"""An environment: built aside, marked complete last, under a lock, at most once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from vpy.environment import skeleton
+from vpy.errors import ToolError
+from vpy.system import files, locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vpy.model import Interpreter
+    from vpy.system.layout import Layout
+    from vpy.system.terminal import Terminal
+
+    Fill = Callable[[str, str], None]
+
+FORMAT = "1"
+
+
+def ingredients(interpreter: Interpreter, base: str, wheels: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """Everything that shapes an environment, and nothing else.
+
+    `base` is the skeleton's identity; `wheels` are (file name, sha256 as hex).
+    """
+    return {
+        "format": FORMAT,
+        "python": [interpreter.executable, interpreter.version_text, interpreter.platform],
+        "skeleton": base,
+        "wheels": sorted([name, sha256] for name, sha256 in wheels),
+    }
+
+
+def key_of(told: Mapping[str, object]) -> str:
+    """The environment's name: 40 hex digits of a hash over its ingredients."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def is_complete(layout: Layout, key: str) -> bool:
+    return os.path.exists(os.path.join(layout.environment(key), "complete"))
+
+
+def ensure(
+    key: str, why: Mapping[str, object], make: Fill, *, layout: Layout, terminal: Terminal
+) -> tuple[str, bool]:
+    """Return the environment's path, and whether this call built it.
+
+    `make(into, final)` fills the directory `into`, which is then renamed to `final`. Of many
+    callers one builds; the others wait for its lock and find it done.
+    """
+    final = layout.environment(key)
+    if is_complete(layout, key):
+        return final, False
+
+    def waiting() -> None:
+        terminal.info(f"waiting: another process is building `{final}`")
+
+    with (
+        files.disk_errors("make the environment", final),
+        locks.exclusive(layout.lock("build", key), waiting=waiting),
+    ):
+        if is_complete(layout, key):
+            return final, False
+        locks.ensure_lock_file(layout.lock("environment", key))
+        if os.path.lexists(final) and not _clear(key, final, layout):
+            return final, True
+        with files.staging_directory(layout.staging, "environment-") as stage:
+            make(stage, final)
+            files.write_bytes(os.path.join(stage, "why.json"), json.dumps(why, indent=1).encode(), mode=0o644)
+            files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
+            os.rename(_detached(stage), final)
+        mark_complete(final)
+    return final, True
+
+
+def mark_complete(environment: str) -> None:
+    with open(os.path.join(environment, "complete"), "w"):
+        pass
+
+
+def _detached(stage: str) -> str:
+    os.chmod(stage, 0o755)
+    return stage
+
+
+def _clear(key: str, final: str, layout: Layout) -> bool:
+    """Move a half-made environment away; where processes still run in it, leave it to them and say so."""
+    with locks.try_exclusive(layout.lock("environment", key)) as alone:
+        if not alone:
+            raise ToolError(
+                f"the environment `{final}` is damaged and still in use",
+                hint="end the processes that run in it, then start again",
+            )
+        os.makedirs(layout.trash, mode=0o700, exist_ok=True)
+        trash = os.path.join(layout.trash, f"{key}-{os.getpid()}")
+        os.rename(final, trash)
+    files.remove_tree(trash)
+    return True
+
+
+def empty(base: skeleton.Skeleton, into: str, final: str) -> None:
+    """The first half of `make`: a clone of the base Python's skeleton."""
+    skeleton.clone(base, into, final)
