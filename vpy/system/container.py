@@ -11,7 +11,9 @@ from __future__ import annotations
 import stat
 import struct
 
-from vpy.system import entryname
+from vpy.system import zipend
+from vpy.system.entryname import Names
+from vpy.system.zipend import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,31 +24,26 @@ if TYPE_CHECKING:
 STORED = 0
 DEFLATED = 8
 MOST_ENTRIES = 100_000
-# A real file of this size or more has never been seen to shrink so far; deflate ends at 1,032.
-LARGEST_RATIO = 300
+# Deflate ends at 1,032:1. Whole wheels shrink to a seventh at most; a single padded library of two
+# megabytes has been seen at 224:1, so one entry is suspected only where it is large.
+LARGEST_RATIO = 100
 UNSUSPECTED_SIZE = 1 << 20
+LARGEST_ENTRY_RATIO = 300
+UNSUSPECTED_ENTRY_SIZE = 32 << 20
 
-_END = struct.Struct("<4sHHHHIIH")
-_LOCATOR64 = struct.Struct("<4sIQI")
-_END64 = struct.Struct("<4sQHHIIQQQQ")
 _CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 _LOCAL = struct.Struct("<4s2B4HL2L2H")
 _SIGNATURE = b"PK\x07\x08"
-_FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
-_PATCHED = 0x0020
+_REFUSED = _ENCRYPTED | 0x0020  # the other bit: compressed patched data
 _DESCRIPTOR = 0x0008
 _UTF8 = 0x0800
 _LEVEL = 0x0006
 _ZIP64 = 0x0001
 _TIMESTAMP = 0x5455
 _UNICODE_NAME = 0x7075
-
-
-class Fault(Exception):
-    """Why an archive is refused, as the end of a sentence."""
 
 
 class Entry:
@@ -85,8 +82,8 @@ Row = tuple[int, bytes, int, Entry]
 
 
 def entries(data: Bytes, *, links: bool) -> tuple[Entry, ...]:
-    """Every entry in the order of the central directory; Fault for whatever is not strictly right."""
-    count, start, end = _end_record(data)
+    """Every entry in the order of the central directory; FormatError for whatever is not strictly right."""
+    count, start, end = zipend.directory(data, MOST_ENTRIES)
     rows = _central_directory(data, count, start, end)
     _local_headers(data, rows, start)
     found = tuple(row[3] for row in rows)
@@ -95,130 +92,88 @@ def entries(data: Bytes, *, links: bool) -> tuple[Entry, ...]:
     return found
 
 
-def _end_record(data: Bytes) -> tuple[int, int, int]:
-    """(number of entries, start and end of the central directory)."""
-    size = len(data)
-    at = data.rfind(b"PK\x05\x06", max(0, size - _END.size - _FULL16))
-    if at < 0 or at + _END.size > size:
-        raise Fault("it is no zip archive, or its end is missing")
-    _, disk, first_disk, here, count, length, start, comment = _END.unpack_from(data, at)
-    if at + _END.size + comment != size:
-        raise Fault("bytes follow its end record")
-    if comment and b"PK" in data[at + _END.size : size]:
-        raise Fault("its comment holds another archive")
-    end = at
-    if at >= _LOCATOR64.size and data[at - _LOCATOR64.size : at - _LOCATOR64.size + 4] == b"PK\x06\x07":
-        wide = _end_record64(data, at - _LOCATOR64.size)
-        if not _agree((disk, first_disk, here, count, length, start), wide):
-            raise Fault("its two end records differ")
-        disk, first_disk, here, count, length, start = wide
-        end = at - _LOCATOR64.size - _END64.size
-    if disk or first_disk or here != count:
-        raise Fault("it is one part of several")
-    if start + length != end:
-        raise Fault("its directory does not reach from where it should to the end record")
-    if count > MOST_ENTRIES:
-        raise Fault(f"it has {count} entries, more than {MOST_ENTRIES}")
-    return count, start, end
-
-
-def _end_record64(data: Bytes, locator: int) -> tuple[int, ...]:
-    _, disk, at, disks = _LOCATOR64.unpack_from(data, locator)
-    if disk or disks > 1 or at != locator - _END64.size:
-        raise Fault("its zip64 locator points elsewhere")
-    signature, length, _, _, number, first, here, count, size, start = _END64.unpack_from(data, at)
-    if signature != b"PK\x06\x06" or length != _END64.size - 12:
-        raise Fault("its zip64 end record is damaged")
-    return number, first, here, count, size, start
-
-
-def _agree(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
-    full = (_FULL16, _FULL16, _FULL16, _FULL16, _FULL32, _FULL32)
-    return all(small in (large, most) for small, large, most in zip(narrow, wide, full, strict=True))
-
-
 def _central_directory(data: Bytes, count: int, at: int, end: int) -> list[Row]:
     """A row for each entry: (offset of its local header, raw name, flags, Entry)."""
     rows: list[Row] = []
     unpack, size = _CENTRAL.unpack_from, _CENTRAL.size
     while at < end:
         if len(rows) == count or at + size > end:
-            raise Fault("its directory holds more or less than its end record says")
+            raise FormatError("its directory holds more or less than its end record says")
         (signature, _, system, _, _, flags, method, _, _, crc, packed, length, name_size, extra_size,
          comment_size, disk, _, attributes, offset) = unpack(data, at)  # fmt: skip
         if signature != b"PK\x01\x02":
-            raise Fault("its directory is damaged")
+            raise FormatError("its directory is damaged")
         name_end = at + size + name_size
         raw = data[at + size : name_end]
         modified: int | None = None
         at = name_end + extra_size + comment_size
-        if at > end or disk not in (0, _FULL16):
-            raise Fault("its directory is damaged")
+        if at > end or disk not in (0, 0xFFFF):
+            raise FormatError("its directory is damaged")
         if extra_size:
             extra = _extra(data[name_end : name_end + extra_size], raw)
             length, packed, offset = _wide(extra, (length, packed, offset))
             modified = _modified(extra)
         name = _decoded(raw, flags)
-        _check_flags(name, flags, method)
-        entry = Entry(
-            name,
-            _kind(name, attributes, system),
-            length,
-            packed,
-            crc,
-            method,
-            attributes >> 16 & 0o777,
-            modified,
-        )
+        if flags & _REFUSED or method not in (STORED, DEFLATED):
+            raise _unreadable(name, flags, method)
+        kind = _kind(name, attributes, system)
+        if kind == "directory":
+            name = name[:-1]
+        entry = Entry(name, kind, length, packed, crc, method, attributes >> 16 & 0o777, modified)
         rows.append((offset, raw, flags, entry))
     if len(rows) != count:
-        raise Fault("its directory holds more or less than its end record says")
+        raise FormatError("its directory holds more or less than its end record says")
     return rows
 
 
 def _local_headers(data: Bytes, rows: list[Row], directory: int) -> None:
     """Compare each local header with its row, and see that the entries fill the file without a gap."""
-    unpack, size = _LOCAL.unpack_from, _LOCAL.size
-    reached = 0
-    for offset, raw, flags, entry in sorted(rows, key=lambda row: row[0]):
-        if offset != reached or offset + size > directory:
-            raise Fault(f"`{entry.name}` overlaps another entry, or bytes lie before it that belong to none")
-        signature, _, _, bits, method, _, _, crc, packed, length, name_size, extra_size = unpack(data, offset)
-        name_end = offset + size + name_size
-        if signature != b"PK\x03\x04" or data[offset + size : name_end] != raw:
-            raise Fault(f"`{entry.name}` has another name in its own header")
-        if extra_size:
-            extra = _extra(data[name_end : name_end + extra_size], raw)
-            length, packed = _wide(extra, (length, packed))
-        if method != entry.method or (bits ^ flags) & ~_LEVEL:
-            raise Fault(f"`{entry.name}` has another method or other flags in its own header")
-        told = (crc, packed, length)
-        if told != (entry.crc, entry.packed, entry.size) and not (flags & _DESCRIPTOR and told == (0, 0, 0)):
-            raise Fault(f"`{entry.name}` has another size or checksum in its own header")
-        entry.start = name_end + extra_size
+    rows = sorted(rows, key=lambda row: row[0])
+    ends = [row[0] for row in rows[1:]] + [directory]
+    if (rows[0][0] if rows else directory) != 0:
+        raise FormatError("bytes lie before its first entry")
+    for (offset, raw, flags, entry), end in zip(rows, ends, strict=True):
+        _local_header(data, offset, raw, flags, entry)
         reached = entry.start + entry.packed
         if flags & _DESCRIPTOR:
-            reached += _descriptor_size(data, reached, directory, entry)
-    if reached != directory:
-        raise Fault("bytes lie before its directory that belong to no entry")
+            if reached > end or not _descriptor_fits(data[reached : min(end, reached + 25)], entry):
+                raise FormatError(
+                    f"`{entry.name}` overlaps another entry, or its data descriptor tells otherwise"
+                )
+        elif reached != end:
+            raise FormatError(
+                f"`{entry.name}` overlaps another entry, or bytes follow it that belong to none"
+            )
 
 
-def _descriptor_size(data: Bytes, at: int, directory: int, entry: Entry) -> int:
-    """How long the data descriptor is; the signature is optional, the sizes may have eight bytes."""
-    tail = data[at : min(at + 24, directory)]
+def _local_header(data: Bytes, offset: int, raw: bytes, flags: int, entry: Entry) -> None:
+    data_start = offset + _LOCAL.size
+    if data_start > len(data):
+        raise FormatError(f"`{entry.name}` begins behind the end")
+    signature, _, _, bits, method, _, _, crc, packed, length, name_size, extra_size = _LOCAL.unpack_from(
+        data, offset
+    )
+    name_end = data_start + name_size
+    if signature != b"PK\x03\x04" or data[data_start:name_end] != raw:
+        raise FormatError(f"`{entry.name}` has another name in its own header")
+    if extra_size:
+        length, packed = _wide(_extra(data[name_end : name_end + extra_size], raw), (length, packed))
+    if method != entry.method or (bits ^ flags) & ~_LEVEL:
+        raise FormatError(f"`{entry.name}` has another method or other flags in its own header")
+    told = (crc, packed, length)
+    if told != (entry.crc, entry.packed, entry.size) and not (flags & _DESCRIPTOR and told == (0, 0, 0)):
+        raise FormatError(f"`{entry.name}` has another size or checksum in its own header")
+    entry.start = name_end + extra_size
+
+
+def _descriptor_fits(field: bytes, entry: Entry) -> bool:
+    """Whether these are the entry's numbers: the signature is optional, sizes have four or eight bytes."""
     for form in ("<LLL", "<LQQ"):
-        expected = struct.pack(form, entry.crc, *_fitting(form, entry))
-        for descriptor in (_SIGNATURE + expected, expected):
-            following = tail[len(descriptor) : len(descriptor) + 2]
-            if tail.startswith(descriptor) and (following == b"PK" or not following or len(following) < 2):
-                if at + len(descriptor) == directory or data[at + len(descriptor) :][:2] == b"PK":
-                    return len(descriptor)
-    raise Fault(f"`{entry.name}` has another size or checksum in its data descriptor")
-
-
-def _fitting(form: str, entry: Entry) -> tuple[int, int]:
-    most = _FULL32 if form == "<LLL" else (1 << 64) - 1
-    return entry.packed & most, entry.size & most
+        if form == "<LQQ" or max(entry.packed, entry.size) <= _FULL32:
+            numbers = struct.pack(form, entry.crc, entry.packed, entry.size)
+            if field in (numbers, _SIGNATURE + numbers):
+                return True
+    return False
 
 
 def _extra(field: bytes, raw: bytes) -> dict[int, bytes]:
@@ -228,11 +183,11 @@ def _extra(field: bytes, raw: bytes) -> dict[int, bytes]:
     while at + 4 <= len(field):
         number, size = struct.unpack_from("<HH", field, at)
         if at + 4 + size > len(field) or (number == _ZIP64 and number in found):
-            raise Fault(f"`{raw.decode('utf-8', 'replace')}` has a damaged extra field")
+            raise FormatError(f"`{raw.decode('utf-8', 'replace')}` has a damaged extra field")
         found[number] = field[at + 4 : at + 4 + size]
         at += 4 + size
     if _UNICODE_NAME in found and found[_UNICODE_NAME][5:] != raw:
-        raise Fault(f"`{raw.decode('utf-8', 'replace')}` has a second name")
+        raise FormatError(f"`{raw.decode('utf-8', 'replace')}` has a second name")
     return found
 
 
@@ -244,7 +199,7 @@ def _wide(extra: dict[int, bytes], numbers: tuple[int, ...]) -> tuple[int, ...]:
         if number == _FULL32:
             piece = extra.get(_ZIP64, b"")[at : at + 8]
             if len(piece) < 8:
-                raise Fault("a zip64 size is missing")
+                raise FormatError("a zip64 size is missing")
             (number,) = struct.unpack("<Q", piece)  # noqa: PLW2901 (the same number, in full)
             at += 8
         result.append(number)
@@ -262,14 +217,13 @@ def _decoded(raw: bytes, flags: int) -> str:
     try:
         return raw.decode("utf-8" if flags & _UTF8 else "cp437")
     except UnicodeDecodeError:
-        raise Fault(f"a name is not UTF-8: {raw[:80]!r}") from None
+        raise FormatError(f"a name is not UTF-8: {raw[:80]!r}") from None
 
 
-def _check_flags(name: str, flags: int, method: int) -> None:
+def _unreadable(name: str, flags: int, method: int) -> FormatError:
     if flags & _ENCRYPTED:
-        raise Fault(f"`{name}` is encrypted")
-    if flags & _PATCHED or method not in (STORED, DEFLATED):
-        raise Fault(f"`{name}` is packed by method {method}: only stored and deflated are read")
+        return FormatError(f"`{name}` is encrypted")
+    return FormatError(f"`{name}` is packed by method {method}: only stored and deflated are read")
 
 
 def _kind(name: str, attributes: int, system: int) -> str:
@@ -281,48 +235,30 @@ def _kind(name: str, attributes: int, system: int) -> str:
         return "link"
     elif form in (0, stat.S_IFREG) and not (system == 0 and attributes & 0x10):
         return "file"
-    raise Fault(f"`{name}` is neither a file nor what its name says")
+    raise FormatError(f"`{name}` is neither a file nor what its name says")
 
 
 def _check_names(found: tuple[Entry, ...], links: bool) -> None:
     """Refuse bad names, names that are one on some system, and names below something that is no directory."""
-    sound: set[str] = set()
-    leaves: dict[str, str] = {}
-    directories: set[str] = set()
+    names = Names()
     for entry in found:
-        if entry.kind == "directory":
-            entry.name = entry.name[:-1]
-        reason = entryname.fault(entry.name, sound)
-        if reason:
-            raise Fault(f"the name {entry.name[:200]!r} {reason}")
         if entry.kind == "link" and not links:
-            raise Fault(f"`{entry.name}` is a symbolic link")
-        folded = entryname.folded(entry.name)
-        if folded in leaves:
-            raise Fault(f"`{leaves[folded]}` and `{entry.name}` are one name on some systems")
-        leaves[folded] = entry.name
-        if entry.kind == "directory":
-            directories.add(folded)
-        parent = folded.rpartition("/")[0]
-        while parent and parent not in directories:
-            directories.add(parent)
-            parent = parent.rpartition("/")[0]
-    for entry in found:
-        if entry.kind != "directory" and entryname.folded(entry.name) in directories:
-            raise Fault(f"`{entry.name}` is a file, and other names lie below it")
+            raise FormatError(f"`{entry.name}` is a symbolic link")
+        names.add(entry.name, entry.kind == "directory")
+    names.finish()
 
 
 def _check_sizes(found: tuple[Entry, ...], size: int) -> None:
     total = 0
     for entry in found:
         if entry.method == STORED and entry.packed != entry.size:
-            raise Fault(f"`{entry.name}` is stored with two sizes")
+            raise FormatError(f"`{entry.name}` is stored with two sizes")
         if entry.kind == "directory" and entry.size:
-            raise Fault(f"`{entry.name}` is a directory with data in it")
-        if entry.size > UNSUSPECTED_SIZE and entry.size > LARGEST_RATIO * entry.packed:
-            raise Fault(
+            raise FormatError(f"`{entry.name}` is a directory with data in it")
+        if entry.size > UNSUSPECTED_ENTRY_SIZE and entry.size > LARGEST_ENTRY_RATIO * entry.packed:
+            raise FormatError(
                 f"`{entry.name}` unpacks to {entry.size} bytes from {entry.packed}: a decompression bomb"
             )
         total += entry.size
     if total > UNSUSPECTED_SIZE and total > LARGEST_RATIO * size:
-        raise Fault(f"it unpacks to {total} bytes from {size}: a decompression bomb")
+        raise FormatError(f"it unpacks to {total} bytes from {size}: a decompression bomb")

@@ -1,0 +1,208 @@
+"""Zip archives, packages and wheels alike: nothing else reads one.
+
+An archive is checked whole before a byte of it is unpacked (`container` says what for), and then
+read as a stream: sizes and checksums are those that were checked, or it is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import zlib
+
+from vpy.errors import ToolError
+from vpy.system import container
+from vpy.system.files import disk_errors
+from vpy.system.zipend import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vpy.system.container import Entry
+
+PIECE = 1 << 20
+LONGEST_LINK = 4096
+MOST_LINKS = 40
+
+
+class Archive:
+    """An open, checked archive: `entries` in the order of its directory.
+
+    Use it in a `with`. `links` allows symbolic links; each stays inside the archive's tree,
+    whatever other links stand in its way; with `absolute` it may also name an absolute path, which is
+    then not followed. Every fault is a ToolError that names `path` and the reason.
+    """
+
+    def __init__(self, path: str, *, links: bool = False, absolute: bool = False) -> None:
+        self.path = path
+        with disk_errors("read", path), open(path, "rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                raise self.refused(FormatError("it is empty"))
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            self.entries = container.entries(self._data, links=links)
+            self._by_name = {entry.name: entry for entry in self.entries}
+            self._targets = {
+                entry.name: self._target(entry) for entry in self.entries if entry.kind == "link"
+            }
+            for name in self._targets:
+                self._follow(name, absolute)
+        except FormatError as fault:
+            self.close()
+            raise self.refused(fault) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._data.close()
+
+    def refused(self, reason: object) -> ToolError:
+        return ToolError(f"`{self.path}` is refused: {reason}")
+
+    def find(self, name: str) -> Entry | None:
+        """The file of that exact name."""
+        entry = self._by_name.get(name)
+        return entry if entry is not None and entry.kind == "file" else None
+
+    def read(self, entry: Entry, most: int) -> bytes:
+        """The whole data of an entry that has at most `most` bytes; more is refused."""
+        if entry.size > most:
+            raise self.refused(f"`{entry.name}` has {entry.size} bytes, more than {most}")
+        return b"".join(self.chunks(entry))
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """The entry's data in pieces of at most 1 MiB; refused where it is not what its header says."""
+        try:
+            yield from self._pieces(entry)
+        except (FormatError, zlib.error) as fault:
+            raise self.refused(f"`{entry.name}`: {fault}") from None
+
+    def _pieces(self, entry: Entry) -> Iterator[bytes]:
+        crc = 0
+        got = 0
+        source = self._inflated(entry) if entry.method == container.DEFLATED else self._stored(entry)
+        for piece in source:
+            crc = zlib.crc32(piece, crc)
+            got += len(piece)
+            if got > entry.size:
+                break
+            yield piece
+        if got != entry.size:
+            raise FormatError("its data is longer or shorter than its size")
+        if crc != entry.crc:
+            raise FormatError("its data does not match its checksum")
+
+    def _stored(self, entry: Entry) -> Iterator[bytes]:
+        end = entry.start + entry.packed
+        for at in range(entry.start, end, PIECE):
+            yield self._data[at : min(at + PIECE, end)]
+
+    def _inflated(self, entry: Entry) -> Iterator[bytes]:
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        for packed in self._stored(entry):
+            while packed and not stream.eof:
+                piece = stream.decompress(packed, PIECE)
+                packed = stream.unconsumed_tail  # noqa: PLW2901 (what is left of it)
+                if piece:
+                    yield piece
+        while not stream.eof:
+            piece = stream.decompress(stream.unconsumed_tail, PIECE)
+            if not piece:
+                raise FormatError("its data ends too early")
+            yield piece
+        if stream.unused_data:
+            raise FormatError("bytes follow the end of its data")
+
+    def _target(self, entry: Entry) -> str:
+        target = self.read(entry, LONGEST_LINK)
+        try:
+            text = target.decode("utf-8")
+        except UnicodeDecodeError:
+            raise FormatError(f"the link `{entry.name}` names no UTF-8 path") from None
+        if not text or "\0" in text or "\\" in text or text[1:2] == ":":
+            raise FormatError(f"the link `{entry.name}` names no path of this archive")
+        return text
+
+    def link_target(self, entry: Entry) -> str:
+        """Where a link leads, as written in the archive."""
+        return self._targets[entry.name]
+
+    def _follow(self, name: str, absolute: bool) -> None:
+        """Walk a link as a kernel would, over the links of this archive, and see that it stays inside."""
+        if absolute and self._targets[name].startswith("/"):
+            return
+        todo = name.split("/")[::-1]
+        place: list[str] = []
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if not place:
+                    raise FormatError(f"the link `{name}` leads outside")
+                place.pop()
+                continue
+            target = self._targets.get("/".join([*place, part]))
+            if target is None:
+                place.append(part)
+                continue
+            links += 1
+            if target.startswith("/") or links > MOST_LINKS:
+                raise FormatError(f"the link `{name}` leads outside, or in a circle")
+            todo.extend(target.split("/")[::-1])
+
+    def extract(self, entries: Iterable[Entry], destination: str) -> None:
+        """Unpack `entries` below `destination`, a directory that nobody else writes to.
+
+        Files come out 0444, or 0555 where the owner may execute them, whatever the umask;
+        no other bit of a mode survives. Links come last, so that nothing is written through one.
+        """
+        with disk_errors("unpack to", destination):
+            made = {destination}
+            links = []
+            for entry in entries:
+                path = os.path.join(destination, *entry.name.split("/"))
+                if entry.kind == "directory":
+                    _make_directories(path, made)
+                    continue
+                _make_directories(os.path.dirname(path), made)
+                if entry.kind == "link":
+                    links.append((self._targets[entry.name], path))
+                else:
+                    self._write(entry, path)
+            for target, path in links:
+                os.symlink(target, path)
+
+    def _write(self, entry: Entry, path: str) -> None:
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        )
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            for piece in self.chunks(entry):
+                view = piece
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            mode = 0o555 if entry.mode & 0o100 else 0o444
+            os.fchmod(descriptor, mode) if hasattr(os, "fchmod") else os.chmod(path, mode)
+        finally:
+            os.close(descriptor)
+
+
+def _make_directories(path: str, made: set[str]) -> None:
+    if path in made:
+        return
+    _make_directories(os.path.dirname(path), made)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o755)
+    made.add(path)
