@@ -1,0 +1,188 @@
+"""The text form of a spec: a protobuf message in text format, read by protobuf itself.
+
+The schema is the original's `vpython.Spec`, built at run time, so that no generated code is carried.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from vpy.errors import UserError
+from vpy.model import Spec, Tag, Wheel
+from vpy.spec.text import at, quoted, refuse_oversize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import Any
+
+    # Names and indices from the top of the message: ("wheel", 2, "version", 0).
+    Field = tuple[str | int, ...]
+
+# The fields of each message: name, number, the message it holds ("" for a string), repeated or not.
+_SCHEMA = {
+    "Spec": (
+        ("python_version", 1, "", False),
+        ("wheel", 2, "Package", True),
+        ("virtualenv", 3, "Package", False),
+        ("verify_pep425_tag", 4, "Tag", True),
+    ),
+    "Package": (
+        ("name", 1, "", False),
+        ("version", 2, "", False),
+        ("match_tag", 3, "Tag", True),
+        ("not_match_tag", 4, "Tag", True),
+    ),
+    "Tag": (("python", 1, "", False), ("abi", 2, "", False), ("platform", 3, "", False)),
+}
+_NO_FIELD = re.compile(r'Message type "vpython\.(\w+)" has no field named "(.*)"', re.DOTALL)
+_TWICE = re.compile(r'should not have multiple "(\w+)" fields')
+_EXPECTED = re.compile(r'Expected "(.*)"\.')
+
+
+def parse(text: str, path: str, *, first_line: int = 1, column: int = 0) -> Spec:
+    """Read a text spec; what it means is judged by `normal.check`.
+
+    `path` is named in errors; `first_line` is the line of `path` that the text begins on, and
+    `column` how many characters stand before each of its lines. Raises UserError
+    `path:line:column: fact` with the first syntax error. The `virtualenv` field is read and
+    ignored, with a line in `Spec.warnings`.
+    """
+    text_format = _protobuf().text_format
+    lines = _lines(text, path)
+    message = _spec_class()()
+    try:
+        text_format.Parse("\n".join(lines), message)
+    except text_format.ParseError as error:
+        row, place, fact, hint = _explain(error, lines)
+        raise UserError(at(path, row + first_line - 1, place + column, fact), hint=hint) from None
+    warnings: tuple[str, ...] = ()
+    if message.HasField("virtualenv"):
+        row, place = locate(text, path, [("virtualenv", 0)])[("virtualenv", 0)]
+        fact = "`virtualenv` is ignored: environments are made by the standard library's venv"
+        warnings = (at(path, row + first_line - 1, place + column, fact),)
+    return Spec(
+        python_version=message.python_version,
+        wheels=tuple(
+            Wheel(
+                name=wheel.name,
+                version=wheel.version,
+                match_tags=_tags(wheel.match_tag),
+                not_match_tags=_tags(wheel.not_match_tag),
+            )
+            for wheel in message.wheel
+        ),
+        verify_tags=_tags(message.verify_pep425_tag),
+        warnings=warnings,
+    )
+
+
+def locate(text: str, path: str, wanted: Collection[Field]) -> dict[Field, tuple[int, int]]:
+    """Line and column, from 1, of the values of `wanted` in a text that `parse` accepts."""
+    tokenizer = _protobuf().text_format.Tokenizer(_lines(text, path))
+    places: dict[Field, tuple[int, int]] = {}
+
+    def value(field: Field) -> None:
+        if field in wanted:
+            place = tokenizer.ParseError("")
+            places[field] = place.GetLine(), place.GetColumn()
+        if tokenizer.TryConsume("<"):
+            message(field, ">")
+        elif tokenizer.TryConsume("{"):
+            message(field, "}")
+        else:
+            tokenizer.ConsumeByteString()
+
+    def message(above: Field, end: str) -> None:
+        counts: dict[str, int] = {}
+        while not tokenizer.TryConsume(end):
+            name = tokenizer.ConsumeIdentifier()
+            tokenizer.TryConsume(":")
+            listed = tokenizer.TryConsume("[")
+            while not (listed and tokenizer.TryConsume("]")):
+                counts[name] = counts.get(name, -1) + 1
+                value((*above, name, counts[name]))
+                if not listed:
+                    break
+                tokenizer.TryConsume(",")
+            tokenizer.TryConsume(",") or tokenizer.TryConsume(";")
+
+    message((), "")
+    return places
+
+
+def _lines(text: str, path: str) -> list[str]:
+    """The text's lines, however they end: the tokenizer itself knows only the newline."""
+    refuse_oversize(len(text), path)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.isascii():
+            for place, one in enumerate(line, 1):
+                if "\ud800" <= one <= "\udfff":
+                    raise UserError(at(path, number, place, "not UTF-8: a lone surrogate"))
+    return text.split("\n")
+
+
+def _protobuf() -> Any:
+    """The library, which carries no types."""
+    from google import protobuf
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format  # noqa: F401
+
+    return protobuf
+
+
+@functools.cache
+def _spec_class() -> Any:
+    protobuf = _protobuf()
+    kinds = protobuf.descriptor_pb2.FieldDescriptorProto
+    file = protobuf.descriptor_pb2.FileDescriptorProto(
+        name="vpython/spec.proto", package="vpython", syntax="proto2"
+    )
+    for name, fields in _SCHEMA.items():
+        message = file.message_type.add(name=name)
+        for field, number, holds, repeated in fields:
+            message.field.add(
+                name=field,
+                number=number,
+                label=kinds.LABEL_REPEATED if repeated else kinds.LABEL_OPTIONAL,
+                type=kinds.TYPE_MESSAGE if holds else kinds.TYPE_STRING,
+                type_name=f".vpython.{holds}" if holds else None,
+            )
+    pool = protobuf.descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return protobuf.message_factory.GetMessageClass(pool.FindMessageTypeByName("vpython.Spec"))
+
+
+def _tags(messages: Iterable[Any]) -> tuple[Tag, ...]:
+    return tuple(Tag(python=tag.python, abi=tag.abi, platform=tag.platform) for tag in messages)
+
+
+def _explain(error: Any, lines: list[str]) -> tuple[int, int, str, str | None]:
+    """Line, column, fact and hint of a ParseError, without the source line that it quotes."""
+    row, column = error.GetLine() or 1, error.GetColumn() or 1
+    line = lines[row - 1] if row <= len(lines) else ""
+    message = str(error).removeprefix(f"{row}:{column} : ")
+    # An error at the token ahead quotes the line; one at the token before does not.
+    ahead = message.startswith(f"'{line}': ")
+    message = message.removeprefix(f"'{line}': ")
+    rest = line[column - 1 :].split(maxsplit=1)
+    found = quoted(rest[0], 30) if ahead and rest else "the end"
+    if unknown := _NO_FIELD.match(message):
+        known = ", ".join(f"`{row[0]}`" for row in _SCHEMA[unknown[1]])
+        return row, column, f"unknown field {quoted(unknown[2])}", f"the fields here are {known}"
+    if twice := _TWICE.search(message):
+        return row, column, f"field `{twice[1]}` stands twice", None
+    if expected := _EXPECTED.match(message):
+        return row, column, f"expected `{expected[1]}`, found {found}", None
+    if message.startswith("Expected identifier"):
+        return row, column, f"expected a field name, found {found}", None
+    if message.startswith("Expected string"):
+        return row, column, f"expected a string in quotes, found {found}", None
+    if message.startswith("String missing ending quote"):
+        return row, column, "a string without its closing quote", None
+    if "does not have extensions" in message:
+        return row, column, "a spec has no extensions, `[` cannot stand here", None
+    if message.startswith("Couldn't parse string"):
+        return row, column, "the string before this is not UTF-8", None
+    return row, column, f"bad string: {quoted(message, 80).strip('`')}", None

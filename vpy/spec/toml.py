@@ -1,0 +1,179 @@
+"""The TOML forms of a spec: `vpython.toml` and the metadata of a PEP 723 `script` block."""
+
+from __future__ import annotations
+
+import re
+
+from vpy.model import Spec
+from vpy.spec.text import at, quoted, refuse_oversize, together
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Place = Callable[[str, str], tuple[int, int]]
+
+_KEYS = ("requires-python", "dependencies", "tool")
+_WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def parse_vpython_toml(text: str, path: str) -> Spec:
+    """Read a `vpython.toml`: `requires-python`, `dependencies` (PEP 508), `[tool]`.
+
+    Raises UserError `path:line:column: fact`, one line for each mistake; a key that is not known
+    is one. Keys of `[tool.vpython]` are not known yet either, and named in `Spec.warnings`.
+    """
+    return _read(text, path, first_line=1, column=0, strict=True)
+
+
+def parse_script(text: str, path: str, first_line: int, column: int = 2) -> Spec:
+    """Read PEP 723 metadata that begins on `first_line` of `path`, behind `column` characters.
+
+    As `parse_vpython_toml`, but a key that is not known is a warning: the PEP reserves them for
+    its successors, and other tools run the same script.
+    """
+    return _read(text, path, first_line=first_line, column=column, strict=False)
+
+
+def _read(text: str, path: str, *, first_line: int, column: int, strict: bool) -> Spec:
+    refuse_oversize(len(text), path)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+    def told(place: tuple[int, int], fact: str) -> str:
+        return at(path, place[0] + first_line - 1, place[1] + column, fact)
+
+    tables = _tables(text, told)
+    found: list[tuple[tuple[int, int], str]] = []
+    strange: list[tuple[tuple[int, int], str]] = []
+    for key in tables:
+        if key not in _KEYS:
+            (found if strict else strange).append((_place(text, key), f"unknown key {quoted(key)}"))
+    requires, dependencies = tables.get("requires-python", ""), tables.get("dependencies", [])
+    found += [(_place(text, "requires-python"), fact) for fact in _python_facts(requires)]
+    found += [(_place(text, "dependencies", entry), fact) for entry, fact in _dependency_facts(dependencies)]
+    tool = tables.get("tool", {})
+    if not isinstance(tool, dict):
+        found.append((_place(text, "tool"), "`tool` is not a table"))
+    else:
+        strange += [(place, fact) for place, fact in _tool_facts(text, tool)]
+    if found:
+        known = ", ".join(f"`{key}`" for key in _KEYS)
+        unknown = any(fact.startswith("unknown key") for _, fact in found)
+        raise together(
+            [told(place, fact) for place, fact in sorted(found)],
+            hint=f"the keys here are {known}" if unknown else None,
+        )
+    return Spec(
+        requires_python=requires,
+        dependencies=tuple(dependencies),
+        warnings=tuple(told(place, f"{fact} is ignored") for place, fact in sorted(strange)),
+    )
+
+
+def _tables(text: str, told: Callable[[tuple[int, int], str], str]) -> dict[str, Any]:
+    import tomllib
+
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            line.encode()
+        except UnicodeEncodeError as error:
+            raise together([told((number, error.start + 1), "not UTF-8: a lone surrogate")]) from None
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise together([told((1, 1), "values nested too deeply")]) from None
+    except ValueError as error:
+        where = _WHERE.search(str(error))
+        fact = str(error)[: where.start()] if where else "a value that cannot be read"
+        place = (int(where[1]), int(where[2])) if where and where[1] else (text.rstrip().count("\n") + 1, 1)
+        raise together([told(place, f"not TOML: {quoted(fact, 120).strip('`')}")]) from None
+
+
+def _python_facts(requires: Any) -> Iterator[str]:
+    """What is wrong with `requires-python` (PEP 440's version specifiers)."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    if not isinstance(requires, str):
+        yield "`requires-python` is not a string"
+        return
+    try:
+        SpecifierSet(requires)
+    except InvalidSpecifier:
+        yield f"`requires-python` is no version specifier: {quoted(requires)}"
+
+
+def _dependency_facts(dependencies: Any) -> Iterator[tuple[str, str]]:
+    """Each bad entry of `dependencies`, as written, and what is wrong with it (PEP 508)."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if not isinstance(dependencies, list):
+        yield "", "`dependencies` is not a list"
+        return
+    for number, entry in enumerate(dependencies, 1):
+        if not isinstance(entry, str):
+            yield "", f"entry {number} of `dependencies` is not a string"
+        elif not entry.isprintable():
+            yield entry, f"no requirement: {quoted(entry)}"
+        else:
+            try:
+                requirement = Requirement(entry)
+            except InvalidRequirement as error:
+                reason = str(error).partition("\n")[0]
+                yield entry, f"no requirement: {quoted(entry)}: {quoted(reason, 120).strip('`')}"
+                continue
+            except RecursionError:
+                yield entry, f"no requirement: {quoted(entry)}: nested too deeply"
+                continue
+            if requirement.url and (reason := _url_fact(requirement.url)):
+                yield entry, f"{reason}: {quoted(entry, 120)}"
+
+
+def _url_fact(url: str) -> str:
+    """Why a direct reference (PEP 508 `name @ URL`) cannot be installed; "" where it can.
+
+    Environments are made of wheels, never of sources, and their bytes are pinned when first
+    resolved: so a URL must name a wheel, and over a plain connection its hash too. A relative path
+    means nothing once the answer is kept for every directory.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "not a URL"
+    if parts.scheme == "http" and "sha256=" not in parts.fragment:
+        return "`http` needs `#sha256=` behind the URL"
+    if parts.scheme == "file" and not (parts.path.startswith("/") and parts.netloc in ("", "localhost")):
+        return "a file URL must be absolute"
+    if parts.scheme not in ("https", "http", "file"):
+        return "only `https`, `http` and `file` URLs are installed from"
+    if not parts.path.endswith(".whl"):
+        return "the URL must name a wheel"
+    return ""
+
+
+def _tool_facts(text: str, tool: dict[str, Any]) -> Iterator[tuple[tuple[int, int], str]]:
+    own = tool.get("vpython", {})
+    if not isinstance(own, dict):
+        yield _place(text, "vpython"), "`tool.vpython`, which is not a table,"
+    else:
+        for key in own:
+            yield _place(text, key), f"unknown key {quoted(key)} of `[tool.vpython]`"
+
+
+def _place(text: str, key: str, entry: str = "") -> tuple[int, int]:
+    """Line and column of `entry` behind `key`, else of `key`, else of the beginning.
+
+    The standard library's parser tells no places of values; this finds them as they are usually written.
+    """
+    bare = re.escape(key)
+    found = re.search(rf"""^[ \t]*(?:\[[ \t]*)?(?=["']?{bare}["']?[ \t]*[=.\]])""", text, re.MULTILINE)
+    start = found.end() if found else 0
+    if entry:
+        for mark in "'\"":
+            inside = text.find(mark + entry + mark, start)
+            if inside >= 0:
+                start = inside
+                break
+    return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
