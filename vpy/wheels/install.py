@@ -1,0 +1,118 @@
+"""Wheels that are not in the store are installed into it: one pip process for all of them."""
+
+from __future__ import annotations
+
+import os
+
+from vpy.errors import ToolError, UserError
+from vpy.model import StoredWheel
+from vpy.system import files
+from vpy.wheels import script, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vpy.model import Interpreter, WheelFile
+    from vpy.system.layout import Layout
+    from vpy.system.terminal import Terminal
+    from vpy.wheels.host import HostPython
+
+
+def ensure(
+    wheels: Sequence[WheelFile],
+    interpreter: Interpreter,
+    *,
+    layout: Layout,
+    host: HostPython,
+    environ: Mapping[str, str],
+    terminal: Terminal,
+) -> tuple[StoredWheel, ...]:
+    """Every wheel as an installed tree in the layout of `interpreter`, in the order given.
+
+    Starts one pip process where trees are missing, none otherwise. A wheel's bytes are hashed and
+    its zip is checked before pip opens it. Two processes may make the same tree: the first to finish
+    names it, the other's is dropped. All wheels that are refused are reported together.
+    """
+    scheme = store.scheme_id(interpreter)
+    stored = tuple(
+        StoredWheel(filename=one.filename, sha256=one.sha256, path=layout.wheel(one.sha256, scheme))
+        for one in wheels
+    )
+    missing = {one.sha256: (one, tree) for one, tree in zip(wheels, stored, strict=True)}
+    missing = {sha256: pair for sha256, pair in missing.items() if not store.is_stored(pair[1])}
+    if missing:
+        terminal.info(f"installing {len(missing)} of {len(stored)} wheels")
+        _install(list(missing.values()), interpreter, layout, host, environ, terminal)
+    return stored
+
+
+def _install(
+    pairs: Sequence[tuple[WheelFile, StoredWheel]],
+    interpreter: Interpreter,
+    layout: Layout,
+    host: HostPython,
+    environ: Mapping[str, str],
+    terminal: Terminal,
+) -> None:
+    _check([wheel for wheel, _ in pairs])
+    with (
+        files.disk_errors("write", layout.staging),
+        files.staging_directory(layout.staging, "wheels-") as aside,
+    ):
+        made = [os.path.join(aside, str(position)) for position in range(len(pairs))]
+        answer = host.ask(_job(pairs, made, interpreter), environ=environ, terminal=terminal)
+        _refuse(answer["errors"], {wheel.path: wheel.filename for wheel, _ in pairs})
+        for directory, (_, stored) in zip(made, pairs, strict=True):
+            store.seal(directory, dict(interpreter.scheme)["scripts"])
+            if not files.move_into_place(directory, stored.path):
+                terminal.debug(f"somebody else stored `{stored.filename}`")
+
+
+def _check(wheels: Sequence[WheelFile]) -> None:
+    """Refuse wheels whose bytes are not those that were chosen, or that no installer should open."""
+    for wheel in wheels:
+        with files.disk_errors("read", wheel.path):
+            found = hash_of(wheel.path)
+        if found != wheel.sha256:
+            raise ToolError(
+                f"`{wheel.filename}` has changed: sha256 `{found}`, not `{wheel.sha256}`: `{wheel.path}`",
+                hint="remove that file and run again",
+            )
+
+
+def hash_of(path: str) -> str:
+    """The sha256 of a file, as hex."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _job(
+    pairs: Sequence[tuple[WheelFile, StoredWheel]], made: Sequence[str], interpreter: Interpreter
+) -> dict[str, Any]:
+    rows = []
+    for directory, (wheel, _) in zip(made, pairs, strict=True):
+        name = project_of(wheel.filename)
+        tree = os.path.join(directory, store.TREE)
+        os.makedirs(tree)
+        scheme = {key: os.path.normpath(os.path.join(tree, path)) for key, path in interpreter.scheme}
+        scheme["headers"] = os.path.join(scheme["headers"], name)
+        rows.append({"name": name, "path": wheel.path, "scheme": scheme})
+    version = list(interpreter.version[:2])
+    return {"operation": "install", "placeholder": script.PLACEHOLDER, "version": version, "wheels": rows}
+
+
+def project_of(filename: str) -> str:
+    """The normalized project name (PEP 503) that a wheel's file name begins with."""
+    import re
+
+    return re.sub(r"[-_.]+", "-", filename.partition("-")[0]).lower()
+
+
+def _refuse(errors: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
+    if errors:
+        lines = [f"cannot install `{names.get(row['path'], row['path'])}`: {row['fact']}" for row in errors]
+        raise UserError("\n".join(lines))

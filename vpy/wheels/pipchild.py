@@ -1,0 +1,312 @@
+"""Drive pip's own code: install wheels that were chosen, or fetch wheels from an index.
+
+Runs alone, as `python -I -S pipchild.py LIBRARY` on the host's Python: LIBRARY is the directory or
+the zip that holds pip. One job comes as JSON on stdin, one answer goes as JSON to stdout; what pip
+itself prints goes to stderr. This is the one module that touches pip's internals, of the pinned
+pip; tests compare what it installs with what plain pip installs.
+
+`install`: {placeholder, version, wheels: [{name, path, scheme}]} -> {errors}. `scheme` maps pip's
+five scheme keys to absolute directories; scripts name `placeholder` as their interpreter.
+
+`download`: {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}
+-> {wheels: [{name, version, url, filename}], notes, errors}. `hashes` are sha256 as hex, any of them;
+`index` None leaves the choice to the user's own pip configuration, of which only what says where and
+how to reach an index counts.
+
+An error is {kind, …facts}; whoever asked makes the sentence.
+"""
+
+# ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# The wrapper that pip writes uses `str.removesuffix`, which Python 3.8 lacks. A Python that the pinned
+# pip no longer runs on gets the wrapper of the pips that do.
+OLD_SCRIPT = """\
+# -*- coding: utf-8 -*-
+import re
+import sys
+from %(module)s import %(import_name)s
+if __name__ == '__main__':
+    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
+    sys.exit(%(func)s())
+"""
+
+
+def of_pip(module: str) -> Any:
+    """One of pip's modules, untyped: what is reached into here is private to it."""
+    return importlib.import_module(f"pip.{module}")
+
+
+def install(job: dict[str, Any]) -> dict[str, Any]:
+    """Install each wheel into its own directories; every wheel that fails is one error."""
+    installer = of_pip("_internal.operations.install.wheel")
+    version = tuple(job["version"])
+    # Both shape the names of the scripts of pip and setuptools.
+    installer.get_major_minor_version = lambda: f"{version[0]}.{version[1]}"
+    os.environ.pop("ENSUREPIP_OPTIONS", None)
+    # The clock would otherwise get into the launchers of Windows.
+    os.environ["SOURCE_DATE_EPOCH"] = "315532800"
+    if version < (3, 10):
+        installer.PipScriptMaker.script_template = OLD_SCRIPT
+    sys.executable = job["placeholder"]
+    errors = []
+    for row in job["wheels"]:
+        try:
+            installer.install_wheel(
+                row["name"],
+                row["path"],
+                scheme=installer.Scheme(**row["scheme"]),
+                req_description=row["name"],
+                pycompile=False,
+                warn_script_location=False,
+                requested=True,
+            )
+        except Exception as error:
+            errors.append({"kind": "install", "path": row["path"], "fact": one_line(error)})
+    return {"errors": errors}
+
+
+class Looked:
+    """What the index showed: files passed over, by project, and pages that could not be had."""
+
+    def __init__(self) -> None:
+        self.passed: dict[str, list[tuple[str, str]]] = {}
+        self.failed: list[dict[str, Any]] = []
+
+    def watch(self) -> None:
+        """Have pip's finder tell what it passes over; pip itself only logs it."""
+        collector = of_pip("_internal.index.collector")
+        package_finder = of_pip("_internal.index.package_finder")
+        evaluate = package_finder.LinkEvaluator.evaluate_link
+
+        def evaluate_link(evaluator: Any, link: Any) -> Any:
+            result, detail = evaluate(evaluator, link)
+            if result is not package_finder.LinkType.candidate:
+                row = (link.filename, result.name)
+                rows = self.passed.setdefault(evaluator._canonical_name, [])
+                rows.append(row) if row not in rows else None
+            return result, detail
+
+        def fail(link: Any, reason: Any, meth: Callable[..., None] | None = None) -> None:
+            status = getattr(getattr(reason, "response", None), "status_code", 0)
+            self.failed.append({"url": link.redacted_url, "fact": one_line(reason), "status": status})
+
+        package_finder.LinkEvaluator.evaluate_link = evaluate_link
+        collector._handle_get_simple_fail = fail
+
+    def unreachable(self) -> list[dict[str, Any]]:
+        """The pages that are not there for a passing reason: an answer without them is no answer."""
+        broken = [row for row in self.failed if not 400 <= row["status"] < 500 or row["status"] == 429]
+        return [{"kind": "network", "fact": row["fact"], "url": row["url"]} for row in broken[:1]]
+
+
+def download(job: dict[str, Any]) -> dict[str, Any]:
+    """Resolve the requirements for the target and leave the wheels in the job's directory."""
+    of_pip("_vendor.packaging.markers").default_environment = lambda: dict(job["markers"])
+    answer: dict[str, Any] = {"wheels": [], "notes": [], "errors": []}
+    command = of_pip("_internal.commands.download").DownloadCommand("download", "")
+    command.ignore_require_venv = True
+    command.run = lambda options, _: fetch(command, options, job, answer)
+    try:
+        status = command.main(["--disable-pip-version-check", "--no-input", "--progress-bar", "off"])
+    except SystemExit as leaving:
+        status = leaving.code
+    if status and not answer["errors"]:
+        answer["errors"].append({"kind": "configuration", "fact": "pip refuses its own configuration"})
+    return answer
+
+
+def restrain(options: Any, job: dict[str, Any]) -> None:
+    """Keep from the user's configuration what says where the index is; the rest is the job's."""
+    for name in ("requirements", "constraints", "build_constraints", "dependency_groups", "editables"):
+        setattr(options, name, [])
+    for name in ("only_dependencies", "ignore_requires_python", "prefer_binary", "no_clean"):
+        setattr(options, name, False)
+    options.requirements_from_scripts = []
+    options.features_enabled = []
+    options.deprecated_features_enabled = [
+        name for name in options.deprecated_features_enabled if name == "legacy-certs"
+    ]
+    options.release_control = of_pip("_internal.models.release_control").ReleaseControl(set(), set())
+    options.format_control = of_pip("_internal.models.format_control").FormatControl(set(), {":all:"})
+    options.ignore_dependencies = not job["dependencies"]
+    options.require_hashes = any(row["hashes"] for row in job["requirements"])
+    options.no_require_hashes = False
+    options.ignore_installed = True
+    if job["index"]:
+        options.index_url, options.no_index = job["index"], False
+        options.extra_index_urls, options.find_links = [], []
+
+
+def target_python(job: dict[str, Any]) -> Any:
+    """The target with exactly the tags it reported itself, in its own order."""
+    tag = of_pip("_vendor.packaging.tags").Tag
+    target = of_pip("_internal.models.target_python").TargetPython(py_version_info=tuple(job["version"]))
+    target._valid_tags = [tag(*row) for row in job["tags"]]
+    return target
+
+
+def fetch(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+    """`pip download` for the job's target: wheels only, from the configured index."""
+    tracker = of_pip("_internal.operations.build.build_tracker").get_build_tracker()
+    looked = Looked()
+    looked.watch()
+    restrain(options, job)
+    session = command.get_default_session(options)
+    finder = command._build_package_finder(options, session, target_python=target_python(job))
+    preparer = command.make_requirement_preparer(
+        temp_build_dir=of_pip("_internal.utils.temp_dir").TempDirectory(
+            kind="download", globally_managed=True
+        ),
+        options=options,
+        build_tracker=command.enter_context(tracker),
+        session=session,
+        finder=finder,
+        download_dir=job["directory"],
+        use_user_site=False,
+        allow_editables=False,
+    )
+    preparer._ensure_link_req_src_dir = refuse_sources
+    resolver = command.make_resolver(
+        preparer=preparer, finder=finder, options=options, py_version_info=tuple(job["version"])
+    )
+    wanted: list[Any] = []
+    try:
+        wanted += [requirement(row, finder, answer["notes"]) for row in job["requirements"]]
+        found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
+        preparer.prepare_linked_requirements_more(found)
+    except Exception as error:
+        answer["errors"] = looked.unreachable() or explain(error, wanted, finder, looked)
+        return 1
+    answer["errors"] = looked.unreachable()
+    answer["wheels"] = [keep(preparer, item) for item in found]
+    return 0
+
+
+def refuse_sources(item: Any, _: bool) -> None:
+    """Stop before anything is built: a build would run on the host's Python, not the target's."""
+    if not item.link.is_wheel:
+        raise of_pip("_internal.exceptions").InstallationError(f"`{item.req}` is no wheel")
+
+
+def keep(preparer: Any, item: Any) -> dict[str, str]:
+    """Leave one wheel in the download directory and say which it is."""
+    preparer.save_linked_requirement(item)
+    url = item.link.url if item.is_direct else ""
+    filename = item.link.filename
+    return {"name": item.name, "version": version_of(filename), "url": url, "filename": filename}
+
+
+def requirement(row: dict[str, Any], finder: Any, notes: list[dict[str, str]]) -> Any:
+    """Read one requirement; a local version that the index lacks becomes the public one, with a note."""
+    item = of_pip("_internal.req.constructors").install_req_from_req_string(row["text"], user_supplied=True)
+    if row["hashes"]:
+        item.hash_options = {"sha256": row["hashes"]}
+    if "+" not in str(item.req.specifier) or not item.match_markers():
+        return item
+    if finder.find_best_candidate(item.req.name, item.req.specifier).best_candidate is None:
+        exact = [one for one in item.req.specifier if one.operator in ("==", "===") and "+" in one.version]
+        public = [str(one).partition("+")[0] for one in exact]
+        others = [str(one) for one in item.req.specifier if one not in exact]
+        item.req.specifier = type(item.req.specifier)(",".join(public + others))
+        for one in exact:
+            used = one.version.partition("+")[0]
+            notes.append({"project": item.req.name, "wanted": one.version, "used": used})
+    return item
+
+
+def explain(error: Exception, wanted: list[Any], finder: Any, looked: Looked) -> list[dict[str, Any]]:
+    """Say why there is no answer: every requirement without a candidate, else pip's own reason."""
+    kinds = of_pip("_internal.exceptions")
+    problems = error.errors if isinstance(error, kinds.HashErrors) else [error]
+    if mismatched := [wrong_bytes(one) for one in problems if isinstance(one, kinds.HashMismatch)]:
+        return mismatched
+    asked = [(item.req, "") for item in wanted if item.req and not item.link and item.match_markers()]
+    causes = getattr(error.__cause__, "causes", [])
+    for cause in causes:
+        item = cause.requirement.get_candidate_lookup()[1]
+        if cause.parent is not None and item is not None and item.req:
+            asked.append((item.req, f"{cause.parent.name} {cause.parent.version}"))
+    rows = [row for each, parent in asked if (row := shortfall(each, parent, finder, looked))]
+    if rows:
+        return looked.unreachable() or [row for at, row in enumerate(rows) if row not in rows[:at]]
+    if len(causes) > 1:
+        sides = [(cause.requirement.format_for_error(), cause.parent) for cause in causes]
+        lines = [(f"{parent.name} {parent.version}" if parent else "", side) for side, parent in sides]
+        return [{"kind": "conflict", "sides": sorted(set(lines))}]
+    passing = isinstance(error, (kinds.NetworkConnectionError, OSError)) or "Connect" in type(error).__name__
+    return [{"kind": "network" if passing else "other", "fact": one_line(error), "url": ""}]
+
+
+def wrong_bytes(problem: Any) -> dict[str, Any]:
+    """A file whose hash is not the one that was locked."""
+    got = {name: digest.hexdigest() for name, digest in problem.gots.items()}
+    name = str(problem.req.req) if problem.req else ""
+    return {"kind": "hash", "requirement": name, "allowed": problem.allowed, "got": got}
+
+
+def shortfall(wanted: Any, parent: str, finder: Any, looked: Looked) -> dict[str, Any] | None:
+    """What stands against one requirement: no project, version or wheel; None where a wheel fits it."""
+    if finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate is not None:
+        return None
+    canonical = of_pip("_vendor.packaging.utils").canonicalize_name(wanted.name)
+    passed = looked.passed.get(canonical, [])
+    fits = sorted({one.version for one in finder.find_all_candidates(wanted.name)})
+    row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
+    near = {name: why for name, why in passed if allows(wanted, name)}
+    if near:
+        return {**row, "kind": "wheel", "files": sorted(near.items())}
+    if not passed and not fits:
+        return {**row, "kind": "project"}
+    others = {version_of(name) for name, _ in passed} - {""}
+    return {**row, "kind": "version", "fitting": [str(one) for one in fits], "others": sorted(others)}
+
+
+def version_of(filename: str) -> str:
+    """The version that a distribution's file name carries, or ""."""
+    utils = of_pip("_vendor.packaging.utils")
+    parse = utils.parse_wheel_filename if filename.endswith(".whl") else utils.parse_sdist_filename
+    try:
+        return str(parse(filename)[1])
+    except ValueError:
+        return ""
+
+
+def allows(wanted: Any, filename: str) -> bool:
+    version = version_of(filename)
+    return bool(version) and bool(wanted.specifier.contains(version))
+
+
+def one_line(problem: object) -> str:
+    """An error's own words, without line ends and without a password in an address."""
+    import re
+
+    words = " ".join(str(getattr(problem, "message", None) or problem).split()) or type(problem).__name__
+    context = getattr(problem, "context", None)
+    if getattr(problem, "message", None) and context:
+        words += f": {' '.join(str(context).split())}"
+    return re.sub(r"(\w://)[^/@\s]*@", r"\1", words)
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    sys.path.insert(0, sys.argv[1])
+    job = json.load(sys.stdin)
+    answer = install(job) if job["operation"] == "install" else download(job)
+    json.dump(answer, answers)
+    answers.close()
+
+
+if __name__ == "__main__":
+    main()
