@@ -1,0 +1,112 @@
+"""One start from the long way's side: settings, stages, and the one handler of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from vpy import config as configuration
+from vpy.context import Context
+from vpy.errors import UserError, VpythonError
+from vpy.system.layout import Layout
+from vpy.system.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vpython import Ready, Request
+
+TOOLS = ("doctor", "ensure", "explain", "find", "install", "mirror", "pack", "prune", "tags", "verify", "version")
+
+
+def run(request: Request, app: str) -> int | Ready:
+    """Do what was asked: an exit code where that is all, else the environment to start."""
+    terminal = Terminal(request.options.get("log-level") or "warning")
+    try:
+        return _run(request, app, terminal)
+    except VpythonError as error:
+        terminal.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+    except RecursionError:
+        terminal.error(UserError("the input is nested too deeply"))
+        return 2
+    except OSError as error:
+        where = f" `{error.filename}`" if error.filename else ""
+        terminal.error(VpythonError(f"the system refused{where}: {error.strerror or error}"))
+        return 1
+    except Exception as error:
+        if request.environ.get("VPYTHON_DEBUG_TRACEBACK"):
+            raise
+        place = _place_of(error)
+        terminal.error(VpythonError(f"an unforeseen {type(error).__name__} at {place}: {error}"))
+        return 1
+
+
+def _place_of(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
+
+
+def _run(request: Request, app: str, terminal: Terminal) -> int | Ready:
+    import time
+
+    settings = configuration.load()
+    context = Context(
+        config=settings,
+        layout=Layout(root=request.root),
+        environ=request.environ,
+        terminal=terminal,
+        app=app,
+        offline=bool(request.options.get("offline")),
+        now=time.time,
+    )
+    if request.options.help:
+        from vpy.tools import help as help_tool
+
+        return help_tool.run(context)
+    if request.options.tool is not None:
+        return _tool(request, context)
+    return start(request, context)
+
+
+def start(request: Request, context: Context) -> Ready:
+    """The main job: an environment for what the request runs."""
+    from vpy import story
+    from vpython import Ready
+
+    open_root(context)
+    made, choice, written = story.ensure(request, context)
+    if request.options.get("local-venv"):
+        from vpy.environment import pointer
+
+        pointer.point(choice.discovery.source.path or request.cwd or "", made.path)
+    return Ready(made.path, choice.interpreter.landmark, written)
+
+
+def open_root(context: Context) -> None:
+    """Make sure of the root, and mark it as a cache that backups pass over."""
+    from vpy.system import files
+    from vpython_root import check
+
+    check(context.layout.root)
+    if not os.path.exists(context.layout.cachedir_tag):
+        text = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by vpython; it can be removed at any time.\n"
+        with files.disk_errors("write", context.layout.cachedir_tag):
+            files.write_bytes(context.layout.cachedir_tag, text)
+
+
+def _tool(request: Request, context: Context) -> int:
+    import importlib
+
+    name = request.options.tool or ""
+    if name not in TOOLS:
+        raise UserError(f"unknown tool `{name}`: there are {', '.join(TOOLS)}")
+    module = importlib.import_module(f"vpy.tools.{name}")
+    code: int = module.run(request, context)
+    sys.stdout.flush()
+    return code

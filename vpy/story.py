@@ -1,0 +1,259 @@
+"""The way from a request to an environment, stage by stage: each reads as one line of the design."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from vpy.errors import ToolError, UserError
+from vpy.model import Observation, Wanted
+from vpy.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vpy.context import Context
+    from vpy.model import Discovery, Interpreter, Pin, Spec, Target, Wheel, WheelFile
+    from vpy.spec.discover import Invocation
+    from vpy.target.interpreter import Found
+    from vpython import Request
+
+VARIABLES = {
+    "interpreter": "VPYTHON_INTERPRETER",
+    "source": "VPYTHON_PACKAGE_SOURCE",
+    "manifest": "VPYTHON_MANIFEST",
+}
+
+
+@value
+class Choice:
+    """What was decided before any package is looked at.
+
+    `skipped` are (wheel, why it is not for this target); `observations` are all that the choice
+    hangs on so far.
+    """
+
+    discovery: Discovery
+    spec: Spec
+    target: Target
+    wanted: tuple[Wanted, ...]
+    skipped: tuple[tuple[Wheel, str], ...]
+    source: str
+    observations: tuple[Observation, ...]
+
+    @property
+    def interpreter(self) -> Interpreter:
+        return self.target.interpreter
+
+
+@value
+class Made:
+    """An environment and how it came to be; `built` says whether this start made it."""
+
+    path: str
+    key: str
+    built: bool
+
+
+@value
+class Supply:
+    """The wheels a choice came to, who pinned them, and what else the answer hangs on."""
+
+    wheels: tuple[WheelFile, ...]
+    pins: tuple[Pin, ...]
+    notes: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+def invocation_of(request: Request) -> Invocation:
+    from vpy.spec.discover import Invocation
+
+    return Invocation(
+        kind=request.command.kind,
+        target=request.command.target,
+        cwd=request.cwd,
+        spec=request.options.get("spec"),
+        legacy=request.legacy,
+    )
+
+
+def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
+    """Find the spec that counts for this request, and read it."""
+    from vpy.spec import discover, read
+
+    invocation = invocation_of(request)
+    found = discover.discover(invocation, environ=context.environ, config=context.config)
+    context.terminal.debug(f"spec: {found.source.kind} `{found.source.path}`")
+    return found, read.read(found.source, discover.fallback(found, invocation, context.environ))
+
+
+def choose(request: Request, context: Context) -> Choice:
+    """Decide on the spec, the Python and the packages it names."""
+    from vpy.target import choice as target_choice
+
+    discovery, spec = read_spec(request, context)
+    for warning in spec.warnings:
+        context.terminal.warning(warning)
+    found = find_interpreter(request, context, spec)
+    context.terminal.debug(f"python: `{found.interpreter.executable}` ({found.interpreter.version_text})")
+    target = target_choice.choose(found.interpreter)
+    wanted, skipped = expand(spec, target, discovery.source.path)
+    return Choice(
+        discovery=discovery,
+        spec=spec,
+        target=target,
+        wanted=wanted,
+        skipped=skipped,
+        source=request.options.get("source") or context.config.default_source,
+        observations=(*discovery.observations, *option_rows(request, context), *found.observations),
+    )
+
+
+def find_interpreter(request: Request, context: Context, spec: Spec) -> Found:
+    from vpy.target import interpreter
+
+    explicit = request.options.get("interpreter")
+    return interpreter.find(
+        spec.python_version,
+        spec.requires_python,
+        explicit=os.path.join(request.cwd or "/", explicit) if explicit else None,
+        bundle=None,
+        environ=context.environ,
+        config=context.config,
+        layout=context.layout,
+        debug=context.terminal.debug,
+        platform=sys.platform,
+    )
+
+
+def option_rows(request: Request, context: Context) -> tuple[Observation, ...]:
+    """The variables that would have decided otherwise, had they been other."""
+    rows = []
+    for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL"):
+        text = context.environ.get(variable)
+        rows.append(Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text)))
+    return tuple(rows)
+
+
+def expand(
+    spec: Spec, target: Target, path: str
+) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
+    """The packages of the spec that are for this target, and the others with the reason."""
+    from vpy.spec import normal
+    from vpy.target import template
+
+    values = dict(target.template)
+    selected = normal.select(spec, target.interpreter.tags)
+    chosen = {(wheel.name, wheel.version) for wheel in selected}
+    skipped = [
+        (wheel, "no tag of this Python matches")
+        for wheel in spec.wheels
+        if (wheel.name, wheel.version) not in chosen
+    ]
+    wanted: dict[str, Wanted] = {}
+    mistakes = []
+    for wheel in selected:
+        try:
+            name = template.expand(wheel.name, values)
+        except UserError as error:
+            mistakes.append(f"{path}: {error.message}")
+            continue
+        if name is None:
+            skipped.append((wheel, "its name is not for this platform"))
+            continue
+        other = wanted.setdefault(name, Wanted(name=name, template=wheel.name, version=wheel.version))
+        if other.version != wheel.version:
+            mistakes.append(
+                f"{path}: two versions of package `{name}`: `{other.version}` (as `{other.template}`)"
+                f" and `{wheel.version}` (as `{wheel.name}`)"
+            )
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return tuple(wanted.values()), tuple(skipped)
+
+
+def provide(choice: Choice, context: Context) -> tuple[Made, Supply]:
+    """Make the environment that the choice comes to, or find it made."""
+    from vpy import supply
+    from vpy.environment import build, skeleton
+
+    got = supply.obtain(choice, context)
+    for note in got.notes:
+        context.terminal.info(note)
+    base = skeleton.identity(choice.interpreter)
+    told = build.ingredients(
+        choice.interpreter, base, [(wheel.filename, wheel.sha256) for wheel in got.wheels]
+    )
+    key = build.key_of(told)
+    why = why_of(choice, got, told)
+
+    def make(into: str, final: str) -> None:
+        fill(choice, got, base, into, final, context)
+
+    path, built = build.ensure(key, why, make, layout=context.layout, terminal=context.terminal)
+    context.terminal.debug(f"environment: `{path}` ({'made' if built else 'found'})")
+    return Made(path=path, key=key, built=built), got
+
+
+def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context: Context) -> None:
+    """Clone the skeleton and link every wheel into it; a stored wheel that went bad is made again."""
+    from vpy import supply
+    from vpy.environment import skeleton
+    from vpy.wheels import link, script
+
+    limits = script.limits_of(context.config, sys.platform)
+    python = os.path.join(final, dict(choice.interpreter.scheme)["scripts"], "python")
+    made = skeleton.ensure(choice.interpreter, base, context.layout, context.environ)
+    skeleton.clone(made, into, final)
+    for attempt in (1, 2):
+        stored = supply.install(choice, got, context)
+        try:
+            link.link(stored, final, into, python, limits=limits)
+            return
+        except link.StaleWheel as stale:
+            if attempt == 2:
+                raise
+            context.terminal.info(f"{stale.message}; making it again")
+
+
+def why_of(choice: Choice, got: Supply, told: Mapping[str, object]) -> dict[str, object]:
+    """What `why.json` says: the key's ingredients, and where they came from."""
+    source = choice.discovery.source
+    return {
+        "ingredients": told,
+        "spec": {"kind": source.kind, "path": source.path, "text": source.text},
+        "packages": [
+            {"name": pin.name, "version": pin.version, "instance_id": pin.instance_id, "source": pin.origin}
+            for pin in got.pins
+        ],
+    }
+
+
+def ensure(request: Request, context: Context, *, attempts: int = 3) -> tuple[Made, Choice, bool]:
+    """Make or find the environment and write the record of the choice; last: whether it was written.
+
+    What the choice hung on is checked again before the start, since a script or a spec may have
+    been changed while its environment was being made: then everything is decided anew.
+    """
+    from vpy.environment import build, record
+
+    for _ in range(attempts):
+        choice = choose(request, context)
+        made, got = provide(choice, context)
+        _touch(made.path)
+        if not build.is_complete(context.layout, made.key):
+            continue
+        rows = (*choice.observations, *got.observations)
+        written = record.write(request.record, made.path, choice.interpreter.landmark, rows, context.layout)
+        if not written or record.still_holds(request.record, context.environ.get("PATH")):
+            return made, choice, written
+        context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
+    raise ToolError("the script, its spec or its environment keeps changing while it is being started")
+
+
+def _touch(environment: str) -> None:
+    try:
+        os.utime(os.path.join(environment, "used"))
+    except OSError:
+        pass

@@ -1,0 +1,36 @@
+"""The start that a tool is asked about: the words behind its own are read as Python's."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vpython import Request
+
+
+def of(request: Request, words: Sequence[str] | None = None) -> Request:
+    """A request for the same root and options that would run `words` (by default the tool's)."""
+    from vpython import Request as AnyRequest
+
+    options = request.options
+    kept = [word for word in own_words(options.words)]
+    given = list(options.tool_words if words is None else words)
+    made = AnyRequest(request.caller, [*kept, *given], dict(request.environ))
+    made.legacy = request.legacy
+    return made
+
+
+def own_words(words: Sequence[str]) -> list[str]:
+    """vpython's own options without `-vpython-tool NAME`."""
+    kept: list[str] = []
+    rest = list(words)
+    while rest:
+        name = rest[0].lstrip("-")
+        if name == "vpython-tool":
+            rest = rest[2:]
+        elif name.startswith("vpython-tool="):
+            rest = rest[1:]
+        else:
+            kept.append(rest.pop(0))
+    return kept
