@@ -168,6 +168,7 @@ class Archive:
         no other bit of a mode survives. Links come last, so that nothing is written through one.
         """
         with disk_errors("unpack to", destination):
+            os.makedirs(destination, mode=0o700, exist_ok=True)
             made = {destination}
             links = []
             for entry in entries:

@@ -1,0 +1,100 @@
+"""Instances in the root: bytes come in, are hashed on the way, and get their name when they are right."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+
+from vpy.errors import ToolError
+from vpy.packages import packagefile
+from vpy.packages.cipd import ALGORITHMS, SHA1, reference_from_id
+from vpy.system.files import disk_errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vpy.model import Pin
+    from vpy.system.layout import Layout
+
+    Source = Callable[[], Iterable[bytes]]
+
+SHA1_NOTE = "its instance id is a SHA-1 hash, which no longer tells one file from a forged other"
+
+
+def weakness(instance_id: str) -> str:
+    """What is to be said about an id (for `Pin.note`), or ""."""
+    return SHA1_NOTE if reference_from_id(instance_id)[0] == SHA1 else ""
+
+
+def store(pin: Pin, source: Source, layout: Layout, *, size: int | None = None) -> str:
+    """The path of the pin's verified package file, brought by `source` unless it is there.
+
+    `source` starts to bring the bytes each time it is called; `size` is how many there are, where
+    that is known. A file that is not what the id says, or is another package's, is dropped and
+    brought once more; then it is refused. Raises ToolError, or whatever `source` raises.
+    """
+    path = layout.package(pin.instance_id)
+    if _is_sound(path, size):
+        return path
+    try:
+        return _bring(pin, source, path)
+    except _BadFileError:
+        try:
+            return _bring(pin, source, path)
+        except _BadFileError as error:
+            raise ToolError(f"{error}; it was refused twice", hint=error.hint) from error
+
+
+class _BadFileError(Exception):
+    hint = "the source holds a damaged file: put the right one there, or name another with -vpython-source S"
+
+
+def _is_sound(path: str, size: int | None) -> bool:
+    """Whether a file that was verified before is still as it was left: whole and read-only."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o222:
+        return False
+    return found.st_size == size if size is not None else found.st_size > 0
+
+
+def _bring(pin: Pin, source: Source, path: str) -> str:
+    algorithm, digest = reference_from_id(pin.instance_id)
+    hasher = hashlib.new(ALGORITHMS[algorithm], usedforsecurity=False)
+    directory = os.path.dirname(path)
+    with disk_errors("write", path):
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        descriptor, passing = tempfile.mkstemp(prefix=".new-", dir=directory)
+    try:
+        with disk_errors("write", path), os.fdopen(descriptor, "wb") as file:
+            for piece in source():
+                hasher.update(piece)
+                file.write(piece)
+        if hasher.hexdigest() != digest:
+            size = os.path.getsize(passing)
+            raise _BadFileError(
+                f"`{pin.instance_id}` from `{pin.origin}` is refused: its {size} bytes have another hash"
+            )
+        _check_manifest(pin, passing)
+        with disk_errors("write", path):
+            os.chmod(passing, 0o444)
+            os.replace(passing, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(passing)
+        raise
+    return path
+
+
+def _check_manifest(pin: Pin, path: str) -> None:
+    try:
+        packagefile.read_manifest(path, expected_name=pin.name)
+    except ToolError as error:
+        reason = error.message.replace(path, pin.instance_id)
+        raise _BadFileError(f"{reason} (from `{pin.origin}`)") from error

@@ -1,0 +1,57 @@
+"""Where packages come from: what each source promises, and how its failures are told.
+
+A source answers many packages in one call, so that it may ask side by side. It judges nothing
+about wheels: it turns (name, version) into an instance, and an instance into a file whose bytes
+were hashed before anything opened them. It asks the network only where it must: an instance that
+lies in the root already is not fetched again. It never writes but below the root, and nothing
+there has its final name before it is whole and verified.
+"""
+
+from __future__ import annotations
+
+from vpy.errors import ToolError, UserError, VpythonError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol, TypeVar
+
+    from vpy.model import Pin, Wanted
+
+    Item = TypeVar("Item", Wanted, Pin)
+    Answer = TypeVar("Answer")
+
+    class PackageLoader(Protocol):
+        """A source of packages."""
+
+        def resolve(self, wanted: Sequence[Wanted]) -> tuple[Pin, ...]:
+            """Pin each package, in the given order.
+
+            All failures come as one error, a line for each package with its name and version:
+            a UserError where all of them can be mended in the spec, else a ToolError.
+            """
+
+        def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
+            """Paths of verified package files (`layout.package(instance_id)`), in the given order.
+
+            Their bytes are those of their instance id. A bad file is dropped and fetched once more,
+            then refused; failures are collected as `resolve` does.
+            """
+
+
+def collect(items: Sequence[Item], answer: Callable[[Item], Answer]) -> tuple[Answer, ...]:
+    """Answer every item, then raise one error for all that failed: a line for each, in order."""
+    answers: list[Answer] = []
+    failures: list[VpythonError] = []
+    lines: list[str] = []
+    for item in items:
+        try:
+            answers.append(answer(item))
+        except VpythonError as error:
+            failures.append(error)
+            lines.append(f"cannot get `{item.name}` at `{item.version}`: {error.message}")
+    if failures:
+        family = UserError if all(isinstance(error, UserError) for error in failures) else ToolError
+        hints = dict.fromkeys(error.hint for error in failures if error.hint)
+        raise family("\n".join(dict.fromkeys(lines)), hint=next(iter(hints), None)) from failures[0]
+    return tuple(answers)
