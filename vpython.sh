@@ -102,10 +102,11 @@ if command [ -O "$_vpython_root" ] &&
     command [ -x "$_vpython_python" ] && "$_vpython_python" -I -S -c '' </dev/null 2>/dev/null; then
     exec "$_vpython_python" -I -S "$_vpython_self" "$@"
 fi
-for _vpython_python in python3 python3.14 python3.13 python3.12 python3.11 python; do
-    if command -v "$_vpython_python" >/dev/null 2>&1 &&
-        "$_vpython_python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 11))' </dev/null >/dev/null 2>&1; then
-        exec "$_vpython_python" -I -S "$_vpython_self" "$@"
+# What a version manager's shim would change of the environment is kept out: the Python behind it runs us.
+for _vpython_word in python3 python3.14 python3.13 python3.12 python3.11 python; do
+    if command -v "$_vpython_word" >/dev/null 2>&1; then
+        _vpython_python=$("$_vpython_word" -I -S -c 'import sys; sys.version_info < (3, 11) or print(sys.executable)' </dev/null 2>/dev/null)
+        if command [ -x "$_vpython_python" ]; then exec "$_vpython_python" -I -S "$_vpython_self" "$@"; fi
     fi
 done
 echo 'vpython: no Python 3.11 or newer on PATH: vpython itself needs one to make an environment' >&2

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 
-from vpy.environment import skeleton
 from vpy.errors import ToolError
 from vpy.system import files, locks
 
@@ -73,7 +72,8 @@ def ensure(
             make(stage, final)
             files.write_bytes(os.path.join(stage, "why.json"), json.dumps(why, indent=1).encode(), mode=0o644)
             files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
-            os.rename(_detached(stage), final)
+            os.makedirs(layout.environments, mode=0o700, exist_ok=True)
+            os.rename(stage, final)
         mark_complete(final)
     return final, True
 
@@ -81,11 +81,6 @@ def ensure(
 def mark_complete(environment: str) -> None:
     with open(os.path.join(environment, "complete"), "w"):
         pass
-
-
-def _detached(stage: str) -> str:
-    os.chmod(stage, 0o755)
-    return stage
 
 
 def _clear(key: str, final: str, layout: Layout) -> bool:
@@ -101,8 +96,3 @@ def _clear(key: str, final: str, layout: Layout) -> bool:
         os.rename(final, trash)
     files.remove_tree(trash)
     return True
-
-
-def empty(base: skeleton.Skeleton, into: str, final: str) -> None:
-    """The first half of `make`: a clone of the base Python's skeleton."""
-    skeleton.clone(base, into, final)

@@ -17,10 +17,11 @@ MOST_SHOWN = 20
 def decode(data: bytes, path: str) -> str:
     """Strict UTF-8 with an optional byte order mark; UserError names the first bad byte's place."""
     refuse_oversize(len(data), path)
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
-        before = data[: error.start].removeprefix(b"\xef\xbb\xbf")
+        before = data[: error.start]
         line = before.count(b"\n") + 1
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         fact = f"not UTF-8: byte `0x{data[error.start]:02x}`"

@@ -163,13 +163,13 @@ def _explain(error: Any, lines: list[str]) -> tuple[int, int, str, str | None]:
     row, column = error.GetLine() or 1, error.GetColumn() or 1
     line = lines[row - 1] if row <= len(lines) else ""
     message = str(error).removeprefix(f"{row}:{column} : ")
-    # An error at the token ahead quotes the line; one at the token before does not.
-    ahead = message.startswith(f"'{line}': ")
-    message = message.removeprefix(f"'{line}': ")
+    # An error at the token ahead quotes the line ("" at the end); one at the token before does not.
+    ahead = message.startswith((f"'{line}': ", "'': "))
+    message = message.removeprefix(f"'{line}': ").removeprefix("'': ")
     rest = line[column - 1 :].split(maxsplit=1)
     found = quoted(rest[0], 30) if ahead and rest else "the end"
     if unknown := _NO_FIELD.match(message):
-        known = ", ".join(f"`{row[0]}`" for row in _SCHEMA[unknown[1]])
+        known = ", ".join(f"`{name}`" for name, *_ in _SCHEMA[unknown[1]] if name != "virtualenv")
         return row, column, f"unknown field {quoted(unknown[2])}", f"the fields here are {known}"
     if twice := _TWICE.search(message):
         return row, column, f"field `{twice[1]}` stands twice", None

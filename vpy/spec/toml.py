@@ -84,10 +84,18 @@ def _tables(text: str, told: Callable[[tuple[int, int], str], str]) -> dict[str,
     except RecursionError:
         raise together([told((1, 1), "values nested too deeply")]) from None
     except ValueError as error:
-        where = _WHERE.search(str(error))
-        fact = str(error)[: where.start()] if where else "a value that cannot be read"
-        place = (int(where[1]), int(where[2])) if where and where[1] else (text.rstrip().count("\n") + 1, 1)
-        raise together([told(place, f"not TOML: {quoted(fact, 120).strip('`')}")]) from None
+        raise together([_syntax_mistake(str(error), text, told)]) from None
+
+
+def _syntax_mistake(message: str, text: str, told: Callable[[tuple[int, int], str], str]) -> str:
+    where = _WHERE.search(message)
+    fact = message[: where.start()] if where else "a value that cannot be read"
+    if where and where[1]:
+        place = int(where[1]), int(where[2])
+    else:
+        *before, last = text.rstrip("\n").split("\n")
+        place = len(before) + 1, len(last) + 1
+    return told(place, f"not TOML: {quoted(fact, 120).strip('`')}")
 
 
 def _python_facts(requires: Any) -> Iterator[str]:

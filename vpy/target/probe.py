@@ -97,35 +97,39 @@ def _unsuitable(facts: dict[str, Any]) -> str:
 
 
 def _interpreter(path: str, facts: dict[str, Any]) -> Interpreter:
-    from vpy.target.compatible import tags_for
-
     reason = _unsuitable(facts)
     if reason:
         raise ProbeError(path, reason)
-    major, minor, patch = facts["version"]
-    if not facts["venv"]:
+    if not facts.get("venv"):
+        name = "python" + ".".join(map(str, facts["version"][:2]))
         raise ProbeError(
             path,
             f"is Python {facts['version_text']} without the `venv` module",
-            hint=f"install the package that holds it (Debian: `python{major}.{minor}-venv`)",
+            hint=f"install the package that holds it (Debian: `{name}-venv`)",
         )
-    executable = facts["executable"]
     try:
-        signature = files.signature(executable)
-        landmark = facts["landmark"] if files.is_file(facts["landmark"]) else ""
-    except (OSError, ValueError):
-        signature, landmark = (0, 0, 0), ""
-    if not executable or not landmark:
-        raise ProbeError(path, f"is Python {facts['version_text']} that does not know where it lies")
+        return _made(facts)
+    except OSError as error:
+        told = f"is Python {facts['version_text']} that does not know where it lies"
+        raise ProbeError(path, told) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProbeError(path, "does not answer as a Python does") from error
+
+
+def _made(facts: dict[str, Any]) -> Interpreter:
+    from vpy.target.compatible import tags_for
+
+    major, minor, patch = facts["version"]
+    os.stat(facts["landmark"])
     return Interpreter(
-        executable=executable,
+        executable=facts["executable"],
         version=(major, minor, patch),
         version_text=facts["version_text"],
         implementation=facts["implementation"],
         platform=facts["platform"],
         base_prefix=facts["base_prefix"],
-        landmark=landmark,
-        signature=signature,
+        landmark=facts["landmark"],
+        signature=files.signature(facts["executable"]),
         tags=tags_for(facts),
         markers=tuple(sorted(facts["markers"].items())),
         scheme=_scheme(facts["scheme"], (major, minor)),

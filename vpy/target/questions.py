@@ -134,35 +134,35 @@ class ProbeError(ToolError):
         self.reason = reason
 
 
-def ask(path: str, environ: Mapping[str, str], timeout: float = TIMEOUT) -> dict[str, Any]:
+def ask(path: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return what the Python at `path` says of itself; ProbeError where it says nothing of use.
 
     It runs isolated and without `site`. A Python too old to know `-I` is asked a second time
     without it, so that its version can be told.
     """
-    finished = _run(path, ("-I", "-S"), environ, timeout)
+    finished = _run(path, ("-I", "-S"), environ)
     if finished.code == 2 and b"-I" in finished.stderr:
-        finished = _run(path, ("-E", "-s", "-S"), environ, timeout)
-    return _read(path, finished, timeout)
+        finished = _run(path, ("-E", "-s", "-S"), environ)
+    return _read(path, finished)
 
 
-def _run(path: str, options: tuple[str, ...], environ: Mapping[str, str], timeout: float) -> Finished:
+def _run(path: str, options: tuple[str, ...], environ: Mapping[str, str]) -> Finished:
     from vpy.system import process
 
     told = {**process.clean_environ(environ), **_TOLD}
     told.pop("VPYTHON_INTERPRETER", None)
     try:
-        return process.run([path, *options, "-c", _SCRIPT], environ=told, timeout=timeout)
+        return process.run([path, *options, "-c", _SCRIPT], environ=told, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise ProbeError(path, f"cannot be started: {why}") from error
 
 
-def _read(path: str, finished: Finished, timeout: float) -> dict[str, Any]:
+def _read(path: str, finished: Finished) -> dict[str, Any]:
     import json
 
     if finished.code == -9:
-        raise ProbeError(path, f"gave no answer within {timeout:g} s, or was killed")
+        raise ProbeError(path, f"gave no answer within {TIMEOUT:g} s, or was killed")
     if finished.code:
         raise ProbeError(path, _ending(finished))
     for line in finished.stdout.splitlines():
@@ -171,9 +171,20 @@ def _read(path: str, finished: Finished, timeout: float) -> dict[str, Any]:
                 facts = json.loads(line[len(_MARK) :])
             except ValueError:
                 break
-            if isinstance(facts, dict) and {"implementation", "version", "version_text"} <= facts.keys():
-                return facts
+            if _is_answer(facts):
+                return dict(facts)
     raise ProbeError(path, "does not answer as a Python does")
+
+
+def _is_answer(facts: Any) -> bool:
+    return (
+        isinstance(facts, dict)
+        and isinstance(facts.get("implementation"), str)
+        and isinstance(facts.get("version_text"), str)
+        and isinstance(facts.get("version"), list)
+        and len(facts["version"]) == 3
+        and all(isinstance(number, int) for number in facts["version"])
+    )
 
 
 def _ending(finished: Finished) -> str:

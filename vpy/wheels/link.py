@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vpy.model import StoredWheel
     from vpy.wheels.script import Limits
-    from vpy.wheels.store import Manifest, StoredFile
+    from vpy.wheels.store import Manifest
 
 _NAMESPACE_MARKS = (b"pkgutil", b"pkg_resources")
 
@@ -39,14 +39,13 @@ def link(stored: Sequence[StoredWheel], prefix: str, into: str, python: str, *, 
     _check(stored, manifests)
     for manifest in manifests:
         _check_lengths(prefix, manifest, limits)
-    clashes: list[str] = []
+    clashes = []
     made: set[str] = set()
-    for position, manifest in enumerate(manifests):
-        placing = _Placing(stored, manifests, position, into)
+    for position, one in enumerate(stored):
+        placing = _Placing(one, manifests[position], into, python, limits)
         placing.make_directories(made)
-        for file in manifest.files:
-            placing.place(file, python, limits)
-        clashes += placing.clashes
+        for path in placing.place_all():
+            clashes.append(_clash(stored, manifests, position, path))
     if clashes:
         raise UserError("\n".join(clashes))
 
@@ -64,15 +63,14 @@ def _check(stored: Sequence[StoredWheel], manifests: Sequence[Manifest]) -> None
     stale = {}
     for one, manifest in zip(stored, manifests, strict=True):
         tree = os.path.join(one.path, store.TREE, "")
-        for file in manifest.files:
+        for _, size, mtime, mode, path, _ in manifest.files:
             try:
-                found = os.stat(tree + file.path, follow_symlinks=False)
+                found = os.lstat(tree + path)
             except OSError:
-                stale[one] = tree + file.path
+                stale[one] = tree + path
                 break
-            same = found.st_mtime_ns == file.mtime and found.st_size == file.size
-            if not same or found.st_mode & 0o777 != file.mode:
-                stale[one] = tree + file.path
+            if found.st_mtime_ns != mtime or found.st_size != size or found.st_mode & 0o777 != mode:
+                stale[one] = tree + path
                 break
     for one in stale:
         store.drop(one)
@@ -81,7 +79,7 @@ def _check(stored: Sequence[StoredWheel], manifests: Sequence[Manifest]) -> None
 
 
 def _check_lengths(prefix: str, manifest: Manifest, limits: Limits) -> None:
-    longest = max((file.path for file in manifest.files), key=len, default="")
+    longest = max((file[4] for file in manifest.files), key=len, default="")
     if limits.path and len(prefix) + 1 + len(longest) > limits.path:
         raise ToolError(
             f"the path is longer than {limits.path} characters: `{os.path.join(prefix, longest)}`",
@@ -90,87 +88,87 @@ def _check_lengths(prefix: str, manifest: Manifest, limits: Limits) -> None:
 
 
 class _Placing:
-    """One wheel's files on their way into an environment."""
+    """One wheel's files on their way into an environment whose scripts name `python`."""
 
     def __init__(
-        self, stored: Sequence[StoredWheel], manifests: Sequence[Manifest], position: int, into: str
+        self, stored: StoredWheel, manifest: Manifest, into: str, python: str, limits: Limits
     ) -> None:
-        self.stored, self.manifests, self.position = stored, manifests, position
-        self.tree = os.path.join(stored[position].path, store.TREE, "")
+        self.manifest, self.python, self.limits = manifest, python, limits
+        self.tree = os.path.join(stored.path, store.TREE, "")
         self.into = os.path.join(into, "")
-        self.recorded: list[tuple[bytes, bytes]] = []
-        self.clashes: list[str] = []
 
     def make_directories(self, made: set[str]) -> None:
         """Make what is not there yet; `made` holds what earlier wheels of the same run made."""
-        for path in self.manifests[self.position].directories:
+        for path in self.manifest.directories:
             if path not in made:
                 made.add(path)
-                with contextlib.suppress(FileExistsError):
+                with contextlib.suppress(FileExistsError), files.disk_errors("make", self.into + path):
                     os.mkdir(self.into + path)
 
-    def place(self, file: StoredFile, python: str, limits: Limits) -> None:
-        target = self.into + file.path
-        try:
-            if file.kind == "f":
-                self._link(file, target)
-            elif file.kind == "s":
-                self._write(target, self._script(file, python, limits), file.mode)
-            else:
-                self._write_record(file, target)
-        except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            self._meet(file, target, python, limits)
+    def place_all(self) -> list[str]:
+        """Place every file; return the paths where something else lies already."""
+        taken = []
+        for kind, _, _, mode, path, recorded in self.manifest.files:
+            try:
+                if kind == "f":
+                    self._link(path)
+                else:
+                    self._write(path, self._script(path) if recorded else self._record(path), mode)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                if not self._is_same(kind, path):
+                    taken.append(path)
+        return taken
 
-    def _link(self, file: StoredFile, target: str) -> None:
+    def _link(self, path: str) -> None:
         try:
-            os.link(self.tree + file.path, target)
+            os.link(self.tree + path, self.into + path)
         except FileExistsError:
             raise
         except OSError:
-            if os.path.lexists(target):
-                raise FileExistsError(target) from None
-            with files.disk_errors("write", target):
-                files.link_or_copy(self.tree + file.path, target)
+            if os.path.lexists(self.into + path):
+                raise FileExistsError(path) from None
+            with files.disk_errors("write", self.into + path):
+                files.link_or_copy(self.tree + path, self.into + path)
 
-    def _script(self, file: StoredFile, python: str, limits: Limits) -> bytes:
-        return script.rewrite(files.read_bytes(self.tree + file.path), python, limits)
-
-    def _write(self, target: str, data: bytes, mode: int) -> None:
+    def _write(self, path: str, data: bytes, mode: int) -> None:
+        target = self.into + path
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         with files.disk_errors("write", target), os.fdopen(descriptor, "wb") as file:
             file.write(data)
         os.chmod(target, mode)
 
-    def _write_record(self, file: StoredFile, target: str) -> None:
+    def _script(self, path: str) -> bytes:
+        return script.rewrite(files.read_bytes(self.tree + path), self.python, self.limits)
+
+    def _record(self, path: str) -> bytes:
         """RECORD with the hashes and sizes of the scripts as they are here."""
-        data = files.read_bytes(self.tree + file.path)
-        for one in self.manifests[self.position].files:
-            if one.kind == "s":
-                written = store.record_of(files.read_bytes(self.into + one.path))
-                data = data.replace(f",{one.recorded}".encode(), f",{written}".encode())
-        self._write(target, data, file.mode)
+        data = files.read_bytes(self.tree + path)
+        for *_, name, recorded in self.manifest.files:
+            if recorded:
+                written = store.record_of(self._script(name))
+                data = data.replace(f",{recorded}".encode(), f",{written}".encode())
+        return data
 
-    def _meet(self, file: StoredFile, target: str, python: str, limits: Limits) -> None:
-        """Somebody was here first: fine with the same bytes, or where both only declare a namespace."""
-        ours = files.read_bytes(self.tree + file.path)
-        if file.kind == "s":
-            ours = script.rewrite(ours, python, limits)
+    def _is_same(self, kind: str, path: str) -> bool:
+        """Whether what lies there will do: the same bytes, or both only declare a namespace."""
+        ours = self._script(path) if kind == "s" else files.read_bytes(self.tree + path)
         try:
-            theirs = files.read_bytes(target)
+            theirs = files.read_bytes(self.into + path)
         except OSError:
-            theirs = None
-        if theirs == ours or (theirs is not None and _declare_namespace(file.path, ours, theirs)):
-            return
-        self.clashes.append(self._clash(file.path))
+            return False
+        return theirs == ours or _declare_namespace(path, ours, theirs)
 
-    def _clash(self, path: str) -> str:
-        ours = self.stored[self.position].filename
-        folded = path.casefold()
-        for one, manifest in zip(self.stored[: self.position], self.manifests, strict=False):
-            names = {file.path.casefold() for file in manifest.files}
-            if folded in names or any(above in names for above in _parents(folded)):
-                return f"`{one.filename}` and `{ours}` bring different files of one name: `{path}`"
-        return f"`{ours}` brings a file that an environment has of its own: `{path}`"
+
+def _clash(stored: Sequence[StoredWheel], manifests: Sequence[Manifest], position: int, path: str) -> str:
+    """Say who else brings `path`: an earlier wheel, or the environment itself."""
+    ours = stored[position].filename
+    folded = path.casefold()
+    for one, manifest in zip(stored[:position], manifests, strict=False):
+        names = {file[4].casefold() for file in manifest.files}
+        names.update(directory.casefold() for directory in manifest.directories)
+        if folded in names or any(above in names for above in _parents(folded) if above not in names):
+            return f"`{one.filename}` and `{ours}` bring different files of one name: `{path}`"
+    return f"`{ours}` brings a file that an environment has of its own: `{path}`"
 
 
 def _parents(path: str) -> list[str]:

@@ -24,26 +24,19 @@ if TYPE_CHECKING:
 
     from vpy.model import Interpreter, StoredWheel
 
+    StoredFile = tuple[str, int, int, int, str, str]
+
 MANIFEST = "manifest"
 TREE = "tree"
 _HEAD = "wheel-tree 1"
 
 
 @value
-class StoredFile:
-    """One file of a tree. `kind`: f plain, s script, r RECORD; `recorded` as RECORD has it, scripts only."""
-
-    kind: str
-    size: int
-    mtime: int
-    mode: int
-    path: str
-    recorded: str = ""
-
-
-@value
 class Manifest:
-    """What a tree holds: directories before what they hold, then files."""
+    """What a tree holds: directories before what they hold, then files.
+
+    A file is (kind, size, mtime, mode, path, recorded): a bare tuple, since there are thousands.
+    """
 
     directories: tuple[str, ...]
     files: tuple[StoredFile, ...]
@@ -86,12 +79,16 @@ def is_stored(stored: StoredWheel) -> bool:
 def read_manifest(stored: StoredWheel) -> Manifest:
     """What the tree held when it was made; ToolError where the manifest cannot be read."""
     path = os.path.join(stored.path, MANIFEST)
-    with files.disk_errors("read", path), open(path, encoding="utf-8", errors="surrogateescape") as file:
-        head, *rows = file.read().split("\n")
+    damaged = ToolError(f"the stored wheel `{stored.path}` is damaged", hint="remove that directory")
+    with files.disk_errors("read", path):
+        head, *rows = files.read_bytes(path).decode("utf-8", "surrogateescape").split("\n")
     if head != _HEAD or not rows or rows[-1] != "end":
-        raise ToolError(f"the stored wheel `{stored.path}` is damaged", hint="remove that directory")
+        raise damaged
     directories = tuple(row[2:] for row in rows if row.startswith("d "))
-    return Manifest(directories=directories, files=tuple(_parse(row) for row in rows[len(directories) : -1]))
+    try:
+        return Manifest(directories=directories, files=tuple(map(_parse, rows[len(directories) : -1])))
+    except ValueError as error:
+        raise damaged from error
 
 
 def _parse(row: str) -> StoredFile:
@@ -99,7 +96,7 @@ def _parse(row: str) -> StoredFile:
     recorded = ""
     if kind == "s":
         recorded, _, path = path.partition(" ")
-    return StoredFile(kind, int(size), int(mtime), int(mode, 8), path, recorded)
+    return kind, int(size), int(mtime), int(mode, 8), path, recorded
 
 
 def seal(directory: str, scripts: str) -> None:
