@@ -79,6 +79,16 @@ class Archive:
             raise self.refused(f"`{entry.name}` has {entry.size} bytes, more than {most}")
         return b"".join(self.chunks(entry))
 
+    def text(self, name: str, most: int) -> str:
+        """The UTF-8 text of a file that must be there, at most `most` bytes of it."""
+        entry = self.find(name)
+        if entry is None:
+            raise self.refused(f"it has no `{name}`")
+        try:
+            return self.read(entry, most).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise self.refused(f"`{name}` is not UTF-8") from None
+
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """The entry's data in pieces of at most 1 MiB; refused where it is not what its header says."""
         try:
