@@ -15,7 +15,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vpython import Ready, Request
 
-TOOLS = ("doctor", "ensure", "explain", "find", "install", "mirror", "pack", "prune", "tags", "verify", "version")
+TOOLS = (
+    "doctor",
+    "ensure",
+    "explain",
+    "find",
+    "install",
+    "mirror",
+    "pack",
+    "prune",
+    "tags",
+    "verify",
+    "version",
+)
 
 
 def run(request: Request, app: str) -> int | Ready:
@@ -95,7 +107,7 @@ def open_root(context: Context) -> None:
 
     check(context.layout.root)
     if not os.path.exists(context.layout.cachedir_tag):
-        text = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by vpython; it can be removed at any time.\n"
+        text = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by vpython.\n"
         with files.disk_errors("write", context.layout.cachedir_tag):
             files.write_bytes(context.layout.cachedir_tag, text)
 

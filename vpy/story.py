@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vpy.context import Context
     from vpy.model import Discovery, Interpreter, Pin, Spec, Target, Wheel, WheelFile
     from vpy.spec.discover import Invocation
-    from vpy.target.interpreter import Found
+    from vpy.target.search import Found
     from vpython import Request
 
 VARIABLES = {
@@ -132,13 +132,13 @@ def option_rows(request: Request, context: Context) -> tuple[Observation, ...]:
     rows = []
     for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL"):
         text = context.environ.get(variable)
-        rows.append(Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text)))
+        rows.append(
+            Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text))
+        )
     return tuple(rows)
 
 
-def expand(
-    spec: Spec, target: Target, path: str
-) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
+def expand(spec: Spec, target: Target, path: str) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
     """The packages of the spec that are for this target, and the others with the reason."""
     from vpy.spec import normal
     from vpy.target import template

@@ -12,6 +12,10 @@ as it was called, a newline, the record's path, then one line for each of vpytho
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def start():  # type: () -> None
     """Hold this environment; when a door sent us, check its record or go the long way."""
@@ -192,9 +196,9 @@ def find_command(name, path):  # type: (str, str | None) -> str
     """The first executable file `name` on `path`, passing over environments of ours; "" for none."""
     for directory in (path or "").split(os.pathsep):
         candidate = os.path.join(directory, name)
-        if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
-            if not os.path.exists(os.path.join(directory, "activate_this.py")):
-                return candidate
+        fit = os.access(candidate, os.X_OK) and os.path.isfile(candidate)
+        if fit and not os.path.exists(os.path.join(directory, "activate_this.py")):
+            return candidate
     return ""
 
 
@@ -213,7 +217,7 @@ def _until(path, seconds):  # type: (str | None, bytes) -> bool
     return time.time() < int(seconds)
 
 
-CHECKS = {
+CHECKS: "dict[bytes, Callable[..., bool]]" = {
     b"no-file": _no_file,
     b"absent": _absent,
     b"exists": _exists,

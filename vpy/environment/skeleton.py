@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 START_LINE = "import sys, _vpython_start; sys.modules.pop('_vpython_start').start()\n"
 
-ACTIVATE_THIS = '''"""Activate this environment inside a running Python: exec this file with `__file__` set to it."""
+ACTIVATE_THIS = '''"""Activate this environment in a running Python: exec this file, `__file__` set to it."""
 import os
 import site
 import sys
@@ -77,6 +77,7 @@ def identity(interpreter: Interpreter) -> str:
         interpreter.scheme,
         MAKE,
         ACTIVATE_THIS,
+        START_LINE,
     )
     digest = hashlib.sha256(repr(told).encode("utf-8", "surrogateescape"))
     digest.update(files.read_bytes(hook_source()))

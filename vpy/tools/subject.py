@@ -14,7 +14,7 @@ def of(request: Request, words: Sequence[str] | None = None) -> Request:
     from vpython import Request as AnyRequest
 
     options = request.options
-    kept = [word for word in own_words(options.words)]
+    kept = own_words(options.words)
     given = list(options.tool_words if words is None else words)
     made = AnyRequest(request.caller, [*kept, *given], dict(request.environ))
     made.legacy = request.legacy

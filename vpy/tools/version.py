@@ -9,6 +9,8 @@ from vpy.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vpy.context import Context
     from vpython import Request
 
@@ -27,18 +29,23 @@ def run(request: Request, context: Context) -> int:
     return 0
 
 
-def facts(context: Context) -> dict[str, object]:
+def facts(context: Context) -> dict[str, Any]:
     """Version, build and every vendored wheel with its sha256 as hex."""
     import vpython
 
-    try:
-        from vpy._baked import VENDORED
-    except ImportError:
-        VENDORED = ()
-    rows = [{"name": name, "version": version, "sha256": sha256} for name, version, sha256 in VENDORED]
+    rows = [{"name": name, "version": version, "sha256": sha256} for name, version, sha256 in vendored()]
     return {
         "version": context.config.version,
         "build": vpython.BUILD,
         "python": ".".join(map(str, sys.version_info[:3])),
         "vendored": rows,
     }
+
+
+def vendored() -> tuple[tuple[str, str, str], ...]:
+    """(name, version, sha256 as hex) of each wheel inside; nothing in a source tree."""
+    try:
+        from vpy import _baked
+    except ImportError:
+        return ()
+    return tuple(_baked.VENDORED)

@@ -1,0 +1,227 @@
+"""The wheels a choice comes to: from memory where they were found before, else from a source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+
+from vpy.errors import UserError
+from vpy.model import Observation, Pin, WheelFile
+from vpy.story import Supply
+from vpy.system import files, locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vpy.context import Context
+    from vpy.model import StoredWheel
+    from vpy.packages.loader import PackageLoader
+    from vpy.story import Choice
+    from vpy.wheels.host import HostPython
+
+REF_SECONDS = 24 * 3600
+
+
+def obtain(choice: Choice, context: Context) -> Supply:
+    """The wheels of the choice, each stored as an installed tree.
+
+    What a (packages, target, source) came to is remembered in the root: a hit asks nobody, and
+    starts neither pip nor an import of what only a resolution needs.
+    """
+    if not choice.wanted and not choice.spec.dependencies:
+        return Supply(wheels=(), pins=())
+    question, rows = ask(choice, context)
+    memory = context.layout.resolution(digest_of(question))
+    known = _usable(memory, choice, context)
+    if known is not None:
+        return _with(known, rows)
+
+    def waiting() -> None:
+        context.terminal.info("waiting: another process is getting the same packages")
+
+    lock = context.layout.lock("supply", os.path.basename(memory))
+    with files.disk_errors("get packages into", context.layout.root), locks.exclusive(lock, waiting=waiting):
+        known = _usable(memory, choice, context)
+        if known is None:
+            known = get(choice, context)
+            files.write_bytes(memory, _dump(known))
+    return _with(known, rows)
+
+
+def ask(choice: Choice, context: Context) -> tuple[dict[str, object], tuple[Observation, ...]]:
+    """Everything that decides which wheels a choice comes to, and the rows that tell of a change."""
+    source, rows = origin(choice, context)
+    interpreter = choice.interpreter
+    return {
+        "packages": [[wanted.name, wanted.version] for wanted in choice.wanted],
+        "dependencies": list(choice.spec.dependencies),
+        "tags": hashlib.sha256(" ".join(map(str, interpreter.tags)).encode()).hexdigest(),
+        "python": [interpreter.version_text, interpreter.platform, dict(interpreter.markers)],
+        "source": source,
+    }, rows
+
+
+def origin(choice: Choice, context: Context) -> tuple[list[str], tuple[Observation, ...]]:
+    """What names the source, so that another index or directory is another question."""
+    source = choice.source
+    if choice.spec.dependencies and not source.startswith("index"):
+        source = "index"
+    if source == "index" or source.startswith("index:"):
+        from vpy.packages import index
+
+        told, rows = index.index_identity(context.environ, source, _home(context))
+        return ["index", told], rows
+    if source.startswith("directory:"):
+        place = source.removeprefix("directory:")
+        return ["directory", place if "://" in place else os.path.abspath(place)], ()
+    return [source, context.environ.get("CIPD_SERVICE_URL", context.config.service)], ()
+
+
+def _home(context: Context) -> str:
+    return context.environ.get("HOME") or os.path.expanduser("~")
+
+
+def digest_of(question: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def get(choice: Choice, context: Context) -> Supply:
+    """Ask the source, fetch, choose the wheels and install those that are not stored."""
+    if choice.spec.dependencies or choice.source.partition(":")[0] == "index":
+        return _from_index(choice, context)
+    loader = loader_for(choice, context)
+    pins = loader.resolve(choice.wanted)
+    paths = loader.fetch(pins)
+    return _from_packages(choice, context, pins, paths)
+
+
+def loader_for(choice: Choice, context: Context) -> PackageLoader:
+    """The source that `-vpython-source` names."""
+    kind, _, place = choice.source.partition(":")
+    if kind == "directory":
+        from vpy.packages import directory
+
+        if not place or "://" in place:
+            raise UserError(f"not a directory of packages: `{choice.source}`", hint="use directory:PATH")
+        return directory.DirectoryLoader(
+            directory.FolderReader(os.path.abspath(place)), context.layout, choice.source
+        )
+    if kind == "cipd":
+        raise UserError(
+            "packages of a text spec come from CIPD by default, which this version does not read",
+            hint="use -vpython-source index or -vpython-source directory:PATH",
+        )
+    raise UserError(
+        f"unknown package source `{choice.source}`", hint="use cipd, directory:PATH, index or index:URL"
+    )
+
+
+def _from_packages(choice: Choice, context: Context, pins: Sequence[Pin], paths: Sequence[str]) -> Supply:
+    """Unpack every package into one place, choose among the wheels there, install what is missing."""
+    from vpy.packages import gather
+    from vpy.wheels import select
+
+    with files.staging_directory(context.layout.staging, "packages-") as stage:
+        place, owners = gather.gather(pins, paths, stage)
+        chosen = select.choose(place, choice.interpreter.tags, owners, contact=context.config.contact)
+        supply = Supply(wheels=chosen, pins=tuple(pins), observations=_until(pins, context))
+        _install(supply, choice, context)
+    return supply
+
+
+def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
+    """A ref may point elsewhere tomorrow: then it is asked again."""
+    from vpy.packages import names
+
+    if any(names.parse_version(pin.version).kind == "ref" for pin in pins):
+        return (Observation("until", (str(int(context.now()) + REF_SECONDS),)),)
+    return ()
+
+
+def _from_index(choice: Choice, context: Context) -> Supply:
+    raise NotImplementedError
+
+
+def host_python(context: Context) -> HostPython:
+    """This Python runs pip: from the shipped archive, or from the source tree's vendored code."""
+    from vpy.wheels import host, pipchild
+
+    zipped = os.path.join(context.app, "pip.zip")
+    pip = zipped if os.path.exists(zipped) else os.path.join(context.app, "build", "vendor")
+    return host.HostPython(executable=sys.executable, pip=pip, pipchild=os.path.abspath(pipchild.__file__))
+
+
+def _install(supply: Supply, choice: Choice, context: Context) -> tuple[StoredWheel, ...]:
+    from vpy.wheels import install
+
+    return install.ensure(
+        supply.wheels,
+        choice.interpreter,
+        layout=context.layout,
+        host=host_python(context),
+        environ=context.environ,
+        terminal=context.terminal,
+    )
+
+
+def install(choice: Choice, supply: Supply, context: Context) -> tuple[StoredWheel, ...]:
+    """The installed trees of a supply; where one has gone, its wheel is got again."""
+    if not supply.wheels:
+        return ()
+    if not stored(supply, choice, context):
+        get(choice, context)
+    return _install(supply, choice, context)
+
+
+def stored(supply: Supply, choice: Choice, context: Context) -> bool:
+    """Whether every wheel of the supply lies installed in the root."""
+    from vpy.model import StoredWheel
+    from vpy.wheels import store
+
+    scheme = store.scheme_id(choice.interpreter)
+    return all(
+        store.is_stored(StoredWheel(wheel.filename, wheel.sha256, context.layout.wheel(wheel.sha256, scheme)))
+        for wheel in supply.wheels
+    )
+
+
+def _usable(memory: str, choice: Choice, context: Context) -> Supply | None:
+    """What is remembered, where it is whole, still holds, and lies installed."""
+    try:
+        supply = _load(json.loads(files.read_bytes(memory)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    for row in supply.observations:
+        if row.kind == "until" and int(row.fields[0]) <= context.now() and not context.offline:
+            return None
+    return supply if stored(supply, choice, context) else None
+
+
+def _with(supply: Supply, rows: tuple[Observation, ...]) -> Supply:
+    return Supply(supply.wheels, supply.pins, supply.notes, (*supply.observations, *rows))
+
+
+def _dump(supply: Supply) -> bytes:
+    told: dict[str, Any] = {
+        "wheels": [[wheel.filename, wheel.sha256, wheel.package] for wheel in supply.wheels],
+        "pins": [
+            [pin.name, pin.template, pin.version, pin.instance_id, pin.origin, pin.note]
+            for pin in supply.pins
+        ],
+        "notes": list(supply.notes),
+        "until": [row.fields[0] for row in supply.observations if row.kind == "until"],
+    }
+    return json.dumps(told).encode()
+
+
+def _load(told: Mapping[str, Any]) -> Supply:
+    return Supply(
+        wheels=tuple(WheelFile(name, sha256, "", package) for name, sha256, package in told["wheels"]),
+        pins=tuple(Pin(*row) for row in told["pins"]),
+        notes=tuple(told["notes"]),
+        observations=tuple(Observation("until", (time,)) for time in told["until"]),
+    )
