@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vpy.model import WheelFile
-from vpy.wheels.install import ensure, hash_of, project_of
+from vpy.wheels.filename import parse
+from vpy.wheels.install import ensure, hash_of
 from vpy.wheels.link import link
 from vpy.wheels.script import Limits
 
@@ -67,7 +68,7 @@ def plain_venv(where: str, target: Interpreter, host: HostPython, wheels: Sequen
     if not wheels:
         return
     python = os.path.join(where, "bin", "python")
-    by_name = [f"{project_of(one.filename)}=={one.filename.split('-')[1]}" for one in wheels]
+    by_name = [f"{parse(one.filename).name}=={one.filename.split('-')[1]}" for one in wheels]
     folders = {os.path.dirname(one.path) for one in wheels}
     links = [f"--find-links={folder}" for folder in folders]
     command = [

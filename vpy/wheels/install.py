@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import ToolError, UserError
+from vpy.errors import ToolError
 from vpy.model import StoredWheel
 from vpy.system import files
-from vpy.wheels import script, store
+from vpy.wheels import filename, script, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _install(
     ):
         made = [os.path.join(aside, str(position)) for position in range(len(pairs))]
         answer = host.ask(_job(pairs, made, interpreter), environ=environ, terminal=terminal)
-        _refuse(answer["errors"], {wheel.path: wheel.filename for wheel, _ in pairs})
+        _refuse(answer["errors"], {wheel.path: wheel for wheel, _ in pairs})
         for directory, (_, stored) in zip(made, pairs, strict=True):
             store.seal(directory, dict(interpreter.scheme)["scripts"])
             if not files.move_into_place(directory, stored.path):
@@ -72,6 +72,9 @@ def _install(
 
 def _check(wheels: Sequence[WheelFile]) -> None:
     """Refuse wheels whose bytes are not those that were chosen, or that no installer should open."""
+    from vpy.wheels import contents
+
+    refused = []
     for wheel in wheels:
         with files.disk_errors("read", wheel.path):
             found = hash_of(wheel.path)
@@ -80,6 +83,16 @@ def _check(wheels: Sequence[WheelFile]) -> None:
                 f"`{wheel.filename}` has changed: sha256 `{found}`, not `{wheel.sha256}`: `{wheel.path}`",
                 hint="remove that file and run again",
             )
+        try:
+            contents.wheel_facts(wheel.path, filename=wheel.filename)
+        except ToolError as error:
+            refused.append(_by_package(wheel, error.message))
+    if refused:
+        raise ToolError("\n".join(refused))
+
+
+def _by_package(wheel: WheelFile, message: str) -> str:
+    return f"package `{wheel.package}`: {message}" if wheel.package else message
 
 
 def hash_of(path: str) -> str:
@@ -95,7 +108,7 @@ def _job(
 ) -> dict[str, Any]:
     rows = []
     for directory, (wheel, _) in zip(made, pairs, strict=True):
-        name = project_of(wheel.filename)
+        name = filename.parse(wheel.filename).name
         tree = os.path.join(directory, store.TREE)
         os.makedirs(tree)
         scheme = {key: os.path.normpath(os.path.join(tree, path)) for key, path in interpreter.scheme}
@@ -105,14 +118,8 @@ def _job(
     return {"operation": "install", "placeholder": script.PLACEHOLDER, "version": version, "wheels": rows}
 
 
-def project_of(filename: str) -> str:
-    """The normalized project name (PEP 503) that a wheel's file name begins with."""
-    import re
-
-    return re.sub(r"[-_.]+", "-", filename.partition("-")[0]).lower()
-
-
-def _refuse(errors: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
+def _refuse(errors: Sequence[Mapping[str, str]], wheels: Mapping[str, WheelFile]) -> None:
     if errors:
-        lines = [f"cannot install `{names.get(row['path'], row['path'])}`: {row['fact']}" for row in errors]
-        raise UserError("\n".join(lines))
+        told = [(wheels[row["path"]], row["fact"]) for row in errors]
+        lines = [_by_package(wheel, f"cannot install `{wheel.filename}`: {fact}") for wheel, fact in told]
+        raise ToolError("\n".join(lines))

@@ -39,13 +39,12 @@ def link(stored: Sequence[StoredWheel], prefix: str, into: str, python: str, *, 
     _check(stored, manifests)
     for manifest in manifests:
         _check_lengths(prefix, manifest, limits)
-    clashes = []
+    clashes: list[str] = []
     made: set[str] = set()
     for position, one in enumerate(stored):
         placing = _Placing(one, manifests[position], into, python, limits)
         placing.make_directories(made)
-        for path in placing.place_all():
-            clashes.append(_clash(stored, manifests, position, path))
+        clashes += [_clash(stored, manifests, position, path) for path in placing.place_all()]
     if clashes:
         raise UserError("\n".join(clashes))
 
@@ -165,8 +164,8 @@ def _clash(stored: Sequence[StoredWheel], manifests: Sequence[Manifest], positio
     folded = path.casefold()
     for one, manifest in zip(stored[:position], manifests, strict=False):
         names = {file[4].casefold() for file in manifest.files}
-        names.update(directory.casefold() for directory in manifest.directories)
-        if folded in names or any(above in names for above in _parents(folded) if above not in names):
+        directories = {path.casefold() for path in manifest.directories}
+        if folded in names | directories or not names.isdisjoint(_parents(folded)):
             return f"`{one.filename}` and `{ours}` bring different files of one name: `{path}`"
     return f"`{ours}` brings a file that an environment has of its own: `{path}`"
 
