@@ -101,7 +101,7 @@ class _Placing:
         for path in self.manifest.directories:
             if path not in made:
                 made.add(path)
-                with contextlib.suppress(FileExistsError), files.disk_errors("make", self.into + path):
+                with files.disk_errors("make", self.into + path), contextlib.suppress(FileExistsError):
                     os.mkdir(self.into + path)
 
     def place_all(self) -> list[str]:
