@@ -113,12 +113,31 @@ def open_root(context: Context) -> None:
 
 
 def _tool(request: Request, context: Context) -> int:
-    import importlib
-
     name = request.options.tool or ""
     if name not in TOOLS:
         raise UserError(f"unknown tool `{name}`: there are {', '.join(TOOLS)}")
+    if name == "pack":
+        return _pack(request, context)
+    import importlib
+
     module = importlib.import_module(f"vpy.tools.{name}")
     code: int = module.run(request, context)
     sys.stdout.flush()
     return code
+
+
+def _pack(request: Request, context: Context) -> int:
+    from vpy import supply
+    from vpy.tools import pack
+
+    open_root(context)
+    return pack.run(
+        request.options.tool_words,
+        pack.PackContext(
+            config=context.config,
+            terminal=context.terminal,
+            environ=context.environ,
+            layout=context.layout,
+            download=lambda requirements: supply.download(requirements, request, context),
+        ),
+    )
