@@ -28,6 +28,8 @@ def probe(path: str, *, layout: Layout, environ: Mapping[str, str]) -> Interpret
     root; a wrapper script is asked each time, since its answer may hang on anything. Raises
     ProbeError for what is no CPython 3.8 or newer with a `venv` module.
     """
+    if "\0" in path:
+        raise ProbeError(path, "is not there")
     real = os.path.realpath(path)
     if is_indirect(real):
         return _interpreter(path, ask(path, environ))

@@ -36,9 +36,15 @@ def version_of(info):
 
 def base():
     told = getattr(sys, "_base_executable", None) or sys.executable
-    if told != sys.executable:
-        return told
-    here = os.path.dirname(os.path.abspath(told))
+    for _ in range(10 if told == sys.executable else 0):
+        outer = outside(told)
+        if outer is None:
+            break
+        told = outer
+    return told
+
+def outside(venv):
+    here = os.path.dirname(os.path.abspath(venv))
     for place in (here, os.path.dirname(here)):
         settings = {}
         try:
@@ -50,13 +56,13 @@ def base():
             continue
         home = settings.get("home", "")
         end = ".exe" if os.name == "nt" else ""
-        names = (os.path.basename(told), "python%d.%d%s" % (sys.version_info[:2] + (end,)),
+        names = (os.path.basename(venv), "python%d.%d%s" % (sys.version_info[:2] + (end,)),
                  "python3" + end, "python" + end)
         for found in [settings.get("base-executable"), settings.get("executable")] + [
                 os.path.join(home, name) for name in names if home]:
             if found and os.path.isfile(found):
                 return found
-    return told
+    return None
 
 def landmark():
     found = getattr(os, "__file__", "") or os.path.join(sysconfig.get_path("stdlib"), "os.py")
