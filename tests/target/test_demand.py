@@ -48,6 +48,9 @@ def test_the_original_versions(case: dict[str, Any]) -> None:
     [
         ("", "", (3, 8), True),
         ("3.8", "", (3, 8), True),
+        ("", "", (3, 7, 16), False),
+        ("", "", (2, 7), False),
+        ("", "", (2,), True),
         ("3.8", "", (3, 11), False),
         ("3.11.7", "", (3, 11), True),
         ("3.11.7", "", (3, 11, 2), False),

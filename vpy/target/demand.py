@@ -57,6 +57,8 @@ class Demand:
         """Whether a Python can fit whose first numbers are `version`, () for any."""
         if not all(own == other for own, other in zip(self.prefix, version, strict=False)):
             return False
+        if len(version) > 1 and version < OLDEST:
+            return False
         if self._specifier is None or len(version) < 2:
             return True
         patches = version[2:] or self._patches()

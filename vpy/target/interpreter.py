@@ -42,7 +42,8 @@ def find(
     """
     search = Search(Demand(wanted_prefix, requires_python), environ, layout, debug, platform)
     if explicit:
-        return search.found(_named(search, explicit), explicit, "-vpython-interpreter")
+        path = os.path.abspath(explicit)
+        return search.found(_named(search, path), path, "-vpython-interpreter")
     for place, paths in _places(search, bundle, config):
         for path in paths:
             interpreter = search.consider(path)
