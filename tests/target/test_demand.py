@@ -33,6 +33,14 @@ def test_what_is_no_version(text: str) -> None:
         parse_version(text)
 
 
+@pytest.mark.parametrize("text", ["3." + "1" * 5000, "9" * 5000])
+def test_numbers_without_end(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_version(text)
+    with pytest.raises(UserError):
+        Demand("", f"=={text}")
+
+
 @pytest.mark.parametrize("case", vectors("python_versions"), ids=lambda case: case.get("in"))
 def test_the_original_versions(case: dict[str, Any]) -> None:
     if case["error"]:

@@ -11,8 +11,8 @@ import packaging
 import pytest
 
 from tests.target.shared import TOP, VERSIONS, link, python, run, script, wrapper
+from vpy.target import claim, questions
 from vpy.target import probe as module
-from vpy.target import questions
 from vpy.target.probe import probe
 from vpy.target.questions import ProbeError
 
@@ -188,6 +188,49 @@ def test_asked_once(layout: Layout, children: list[str], tmp_path: Path) -> None
     assert ask(real, layout) == first
     assert ask(link(str(tmp_path / "python3"), real), layout) == first
     assert children == [real]
+
+
+def test_many_at_once_ask_once(layout: Layout, tmp_path: Path) -> None:
+    """A Python that counts how often it is asked."""
+    base = str(tmp_path / "bin" / "python3.11")
+    os.makedirs(os.path.dirname(base))
+    shutil.copy2(python("3.11"), base)
+    code = f"""
+import os, sys
+sys.path[:0] = [{TOP!r}, {os.path.dirname(os.path.dirname(packaging.__file__))!r}]
+from vpy.system import process
+from vpy.system.layout import Layout
+from vpy.target.probe import probe
+really = process.run
+def run(*words, **rest):
+    os.close(os.open({str(tmp_path)!r} + "/asked-%d" % os.getpid(), os.O_CREAT))
+    return really(*words, **rest)
+process.run = run
+print(probe({base!r}, layout=Layout({layout.root!r}), environ=dict(os.environ)).version_text)
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, env=ENVIRON)
+        for _ in range(12)
+    ]
+    answers = {child.communicate()[0] for child in started}
+    assert len(answers) == 1
+    assert [child.returncode for child in started] == [0] * 12
+    assert len([name for name in os.listdir(tmp_path) if name.startswith("asked-")]) == 1
+    assert os.listdir(os.path.dirname(kept(layout))) == ["probe.json"]
+
+
+def test_a_claim_that_was_left_behind(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "PATIENCE", 0.2)
+    ask(python("3.11"), layout)
+    path = kept(layout)
+    os.unlink(path)
+    with open(f"{path}.claim", "wb"):
+        pass
+    assert ask(python("3.11"), layout).version[:2] == (3, 11)
+    os.unlink(path)
+    os.utime(f"{path}.claim", (1, 1))
+    assert ask(python("3.11"), layout).version[:2] == (3, 11)
+    assert os.listdir(os.path.dirname(path)) == ["probe.json"]
 
 
 def test_a_wrapper_is_asked_each_time(layout: Layout, children: list[str], tmp_path: Path) -> None:

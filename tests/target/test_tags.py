@@ -88,6 +88,8 @@ def test_the_tag_that_the_original_chose(case: dict[str, Any]) -> None:
         ("macosx", None),
         ("win_ia64", None),
         ("sunos_5_11_sparc", None),
+        ("macosx_" + "1" * 5000 + "_0_universal2", "mac-amd64"),
+        ("macosx_²_0_universal2", "mac-amd64"),
     ],
 )
 def test_the_platform_of_a_tag(platform: str, expected: str | None) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -53,6 +55,14 @@ def test_refusing(template: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         expand(template, LINUX)
     assert caught.value.message == message
+
+
+def test_a_long_row_of_mistakes_takes_no_time() -> None:
+    began = time.monotonic()
+    for text in ("${" * 100_000, "${os}" * 50_000 + "${", "}" * 200_000, "${os=" + "," * 200_000 + "}"):
+        with contextlib.suppress(UserError):
+            expand(text, LINUX)
+    assert time.monotonic() - began < 2
 
 
 def test_what_is_known_is_told() -> None:

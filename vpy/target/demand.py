@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # PEP 440 with whatever stands behind the release: that part was never looked at.
 _VERSION = re.compile(
-    r"(?:[1-9][0-9]*!)?((?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*)"
+    r"(?:[1-9][0-9]{0,8}!)?((?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8}))*)"
     r"(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?(?:\+.*)?"
 )
 
@@ -66,7 +66,7 @@ class Demand:
 
     def _patches(self) -> list[int]:
         """Patch numbers that stand for all: the ends, and what the specifier names with its neighbours."""
-        named = {int(patch) for patch in re.findall(r"\.\d+\.(\d+)", self.requires)}
+        named = {int(patch) for patch in re.findall(r"\.\d+\.(\d{1,9})", self.requires)}
         return sorted({0, 99} | {max(patch + step, 0) for patch in named for step in (-1, 0, 1)})
 
     def admits(self, interpreter: Interpreter) -> bool:
@@ -88,11 +88,13 @@ class Demand:
 
 
 def _specifier(text: str) -> SpecifierSet:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
-        return SpecifierSet(text)
-    except InvalidSpecifier as error:
+        found = SpecifierSet(text)
+        found.contains("3.0")
+    except ValueError as error:
         raise UserError(
             f"`requires-python` is no version specifier: `{text}`", hint='write it as ">=3.11,<3.13"'
         ) from error
+    return found

@@ -6,6 +6,7 @@ import os
 
 from vpy.model import Interpreter, Tag
 from vpy.system import files
+from vpy.target.claim import first_or_told
 from vpy.target.questions import ProbeError, ask
 
 TYPE_CHECKING = False
@@ -38,20 +39,25 @@ def probe(path: str, *, layout: Layout, environ: Mapping[str, str]) -> Interpret
     except (OSError, ValueError) as error:
         raise ProbeError(path, "is not there") from error
     kept = layout.interpreter(digest(real, signature)) + os.sep + "probe.json"
-    known = _recall(kept)
-    if known is not None:
-        if isinstance(known, str):
-            raise ProbeError(path, known)
-        return known
-    return _probe_anew(path, real, kept, environ)
+
+    def recall() -> Interpreter | str | None:
+        return _recall(kept)
+
+    known = recall()
+    if known is None:
+        with first_or_told(f"{kept}.claim", recall) as told:
+            known = _probe_anew(path, real, kept, environ) if told is None else told
+    if isinstance(known, str):
+        raise ProbeError(path, known)
+    return known
 
 
-def _probe_anew(path: str, real: str, kept: str, environ: Mapping[str, str]) -> Interpreter:
+def _probe_anew(path: str, real: str, kept: str, environ: Mapping[str, str]) -> Interpreter | str:
     facts = ask(real, environ)
     reason = _unsuitable(facts)
     if reason:
         _remember(kept, {"format": FORMAT, "unsuitable": reason})
-        raise ProbeError(path, reason)
+        return reason
     interpreter = _interpreter(path, facts)
     _remember(kept, {"format": FORMAT, **_to_json(interpreter)})
     return interpreter

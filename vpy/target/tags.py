@@ -103,9 +103,12 @@ def _platform_rank(platform: str, order: str) -> tuple[int, ...]:
 def _mac_version(platform: str) -> tuple[int, int] | None:
     """(major, minor) of a platform `macosx_<major>_<minor>_<architecture>`, else None."""
     parts = platform.split("_", 3)
-    if len(parts) != 4 or parts[0] != "macosx" or not platform.isascii():
+    if len(parts) != 4 or parts[0] != "macosx":
         return None
-    return (int(parts[1]), int(parts[2])) if parts[1].isdigit() and parts[2].isdigit() else None
+    major, minor = parts[1:3]
+    if not (major + minor).isascii() or not (major.isdigit() and minor.isdigit()) or len(major + minor) > 9:
+        return None
+    return int(major), int(minor)
 
 
 def platform_for(tag: Tag) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from vpy.errors import UserError
 from vpy.target.tags import platform_for
 
@@ -12,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vpy.model import Tag
-
-_PARAMETER = re.compile(r"\$\{([^}]*)\}")
 
 
 def expand(text: str, values: Mapping[str, str]) -> str | None:
@@ -36,20 +32,22 @@ def validate(text: str, values: Mapping[str, str]) -> str:
 
 
 def _fill(text: str, values: Mapping[str, str]) -> tuple[str, bool, list[str]]:
+    """The text with each parameter filled in, whether all conditions hold, the unknown parameters."""
+    filled: list[str] = []
     unknown: list[str] = []
     holds = True
-
-    def fill(found: re.Match[str]) -> str:
-        nonlocal holds
-        name, condition, allowed = found[1].partition("=")
+    end = 0
+    while (begin := text.find("${", end)) >= 0 and (close := text.find("}", begin)) >= 0:
+        filled.append(text[end:begin])
+        end = close + 1
+        name, condition, allowed = text[begin + 2 : close].partition("=")
         if name not in values:
-            unknown.append(found[0])
-            return found[0]
+            unknown.append(text[begin:end])
+            continue
         if condition and values[name] not in allowed.split(","):
             holds = False
-        return values[name]
-
-    return _PARAMETER.sub(fill, text), holds, unknown
+        filled.append(values[name])
+    return "".join(filled) + text[end:], holds, unknown
 
 
 def _checked(text: str, filled: str, unknown: list[str], values: Mapping[str, str]) -> str:
