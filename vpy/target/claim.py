@@ -12,16 +12,17 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import TypeVar
 
-    T = TypeVar("T")
+    from vpy.model import Interpreter
+
+    Answer = Interpreter | str | None
 
 PATIENCE = 10.0  # seconds
 _PAUSE = 0.01
 
 
 @contextlib.contextmanager
-def first_or_told(path: str, look: Callable[[], T | None]) -> Iterator[T | None]:
+def first_or_told(path: str, look: Callable[[], Answer]) -> Iterator[Answer]:
     """Yield None to the first who comes with this `path`, and what `look` finds to the others.
 
     The others look until there is something, until the first has gone without leaving anything,
@@ -43,7 +44,7 @@ def first_or_told(path: str, look: Callable[[], T | None]) -> Iterator[T | None]
             os.unlink(path)
 
 
-def _wait(path: str, look: Callable[[], T | None]) -> T | None:
+def _wait(path: str, look: Callable[[], Answer]) -> Answer:
     """A claim that nobody came back to, after a crash, is older than anybody's patience: it goes."""
     with contextlib.suppress(OSError):
         if abs(time.time() - os.stat(path).st_mtime) > PATIENCE * 2:
