@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PIECE = 1 << 20
 LONGEST_LINK = 4096
 MOST_LINKS = 40
+LONGEST_REASON = 4000
 
 
 class Archive:
@@ -66,7 +67,11 @@ class Archive:
         self._data.close()
 
     def refused(self, reason: object) -> ToolError:
-        return ToolError(f"`{self.path}` is refused: {reason}")
+        """The error that says so; one line, whatever names of the archive stand in `reason`."""
+        told = str(reason)
+        if not told.isprintable():
+            told = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in told)
+        return ToolError(f"`{self.path}` is refused: {told[:LONGEST_REASON]}")
 
     def find(self, name: str) -> Entry | None:
         """The file of that exact name."""

@@ -41,6 +41,7 @@ _REFUSED = _ENCRYPTED | 0x0020  # the other bit: compressed patched data
 _DESCRIPTOR = 0x0008
 _UTF8 = 0x0800
 _LEVEL = 0x0006
+_NEWEST_READER = 63  # 6.3, the last there is; pip's reader goes no further either
 _ZIP64 = 0x0001
 _TIMESTAMP = 0x5455
 _UNICODE_NAME = 0x7075
@@ -99,7 +100,7 @@ def _central_directory(data: Bytes, count: int, at: int, end: int) -> list[Row]:
     while at < end:
         if len(rows) == count or at + size > end:
             raise FormatError("its directory holds more or less than its end record says")
-        (signature, _, system, _, _, flags, method, _, _, crc, packed, length, name_size, extra_size,
+        (signature, _, system, needed, _, flags, method, _, _, crc, packed, length, name_size, extra_size,
          comment_size, disk, _, attributes, offset) = unpack(data, at)  # fmt: skip
         if signature != b"PK\x01\x02":
             raise FormatError("its directory is damaged")
@@ -114,7 +115,7 @@ def _central_directory(data: Bytes, count: int, at: int, end: int) -> list[Row]:
             length, packed, offset = _wide(extra, (length, packed, offset))
             modified = _modified(extra)
         name = _decoded(raw, flags)
-        if flags & _REFUSED or method not in (STORED, DEFLATED):
+        if flags & _REFUSED or method not in (STORED, DEFLATED) or needed > _NEWEST_READER:
             raise _unreadable(name, flags, method)
         kind = _kind(name, attributes, system)
         if kind == "directory":
@@ -129,10 +130,10 @@ def _central_directory(data: Bytes, count: int, at: int, end: int) -> list[Row]:
 def _local_headers(data: Bytes, rows: list[Row], directory: int) -> None:
     """Compare each local header with its row, and see that the entries fill the file without a gap."""
     rows = sorted(rows, key=lambda row: row[0])
-    ends = [row[0] for row in rows[1:]] + [directory]
-    if (rows[0][0] if rows else directory) != 0:
+    starts = [row[0] for row in rows] + [directory]
+    if starts[0] != 0:
         raise FormatError("bytes lie before its first entry")
-    for (offset, raw, flags, entry), end in zip(rows, ends, strict=True):
+    for (offset, raw, flags, entry), end in zip(rows, starts[1:], strict=True):
         _local_header(data, offset, raw, flags, entry)
         reached = entry.start + entry.packed
         if flags & _DESCRIPTOR:
@@ -223,6 +224,8 @@ def _decoded(raw: bytes, flags: int) -> str:
 def _unreadable(name: str, flags: int, method: int) -> FormatError:
     if flags & _ENCRYPTED:
         return FormatError(f"`{name}` is encrypted")
+    if method in (STORED, DEFLATED):
+        return FormatError(f"`{name}` needs a reader of a later format")
     return FormatError(f"`{name}` is packed by method {method}: only stored and deflated are read")
 
 
