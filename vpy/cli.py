@@ -128,16 +128,18 @@ def _tool(request: Request, context: Context) -> int:
 
 def _pack(request: Request, context: Context) -> int:
     from vpy import supply
+    from vpy.system import files
     from vpy.tools import pack
 
     open_root(context)
-    return pack.run(
-        request.options.tool_words,
-        pack.PackContext(
-            config=context.config,
-            terminal=context.terminal,
-            environ=context.environ,
-            layout=context.layout,
-            download=lambda requirements: supply.download(requirements, request, context),
-        ),
-    )
+    with files.staging_directory(context.layout.staging, "pack-") as aside:
+        return pack.run(
+            request.options.tool_words,
+            pack.PackContext(
+                config=context.config,
+                terminal=context.terminal,
+                environ=context.environ,
+                layout=context.layout,
+                download=lambda requirements: supply.download(requirements, request, aside, context),
+            ),
+        )

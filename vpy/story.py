@@ -80,12 +80,21 @@ def invocation_of(request: Request) -> Invocation:
 
 def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
     """Find the spec that counts for this request, and read it."""
-    from vpy.spec import discover, read
+    from vpy import memory
+    from vpy.spec import discover
 
     invocation = invocation_of(request)
     found = discover.discover(invocation, environ=context.environ, config=context.config)
     context.terminal.debug(f"spec: {found.source.kind} `{found.source.path}`")
-    return found, read.read(found.source, discover.fallback(found, invocation, context.environ))
+    default = discover.fallback(found, invocation, context.environ)
+    question = memory.spec_question(found.source, default)
+    spec = memory.remembered_spec(context.layout, question)
+    if spec is None:
+        from vpy.spec import read
+
+        spec = read.read(found.source, default)
+        memory.keep(context.layout.resolution(memory.digest_of(question)), memory.dump_spec(spec))
+    return found, spec
 
 
 def choose(request: Request, context: Context) -> Choice:

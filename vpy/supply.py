@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 
+from vpy import memory
 from vpy.errors import UserError
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
 from vpy.system import files, locks
+from vpy.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.context import Context
-    from vpy.model import StoredWheel
+    from vpy.model import Interpreter, StoredWheel
+    from vpy.packages.index import Index
     from vpy.packages.loader import PackageLoader
     from vpy.story import Choice
     from vpy.wheels.host import HostPython
+    from vpython import Request
 
 REF_SECONDS = 24 * 3600
 
@@ -35,20 +38,20 @@ def obtain(choice: Choice, context: Context) -> Supply:
     if not choice.wanted and not choice.spec.dependencies:
         return Supply(wheels=(), pins=())
     question, rows = ask(choice, context)
-    memory = context.layout.resolution(digest_of(question))
-    known = _usable(memory, choice, context)
+    place = context.layout.resolution(memory.digest_of(question))
+    known = _usable(place, choice, context)
     if known is not None:
         return _with(known, rows)
 
     def waiting() -> None:
         context.terminal.info("waiting: another process is getting the same packages")
 
-    lock = context.layout.lock("supply", os.path.basename(memory))
+    lock = context.layout.lock("supply", os.path.basename(place))
     with files.disk_errors("get packages into", context.layout.root), locks.exclusive(lock, waiting=waiting):
-        known = _usable(memory, choice, context)
+        known = _usable(place, choice, context)
         if known is None:
             known = get(choice, context)
-            files.write_bytes(memory, _dump(known))
+            memory.keep(place, _dump(known))
     return _with(known, rows)
 
 
@@ -83,10 +86,6 @@ def origin(choice: Choice, context: Context) -> tuple[list[str], tuple[Observati
 
 def _home(context: Context) -> str:
     return context.environ.get("HOME") or os.path.expanduser("~")
-
-
-def digest_of(question: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(question, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def get(choice: Choice, context: Context) -> Supply:
@@ -142,8 +141,51 @@ def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
     return ()
 
 
+def index_for(source: str, interpreter: Interpreter, context: Context) -> Index:
+    """The index for one target; `source` is `index` or `index:URL`."""
+    from vpy.model import StoredWheel
+    from vpy.packages import index
+    from vpy.wheels import store
+
+    scheme = store.scheme_id(interpreter)
+    host = host_python(context)
+    return index.Index(
+        config=context.config,
+        layout=context.layout,
+        interpreter=interpreter,
+        source=source if source.partition(":")[0] == "index" else "index",
+        environ=context.environ,
+        home=_home(context),
+        offline=context.offline,
+        ask=lambda job: host.ask(job, environ=context.environ, terminal=context.terminal),
+        stored=lambda sha256: store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme))),
+    )
+
+
 def _from_index(choice: Choice, context: Context) -> Supply:
-    raise NotImplementedError
+    source = index_for(choice.source, choice.interpreter, context)
+    if choice.spec.dependencies:
+        answer = source.dependencies(choice.spec.dependencies)
+    else:
+        answer = source.packages(choice.wanted)
+    supply = Supply(wheels=answer.wheels, pins=answer.pins, notes=answer.notes)
+    _install(supply, choice, context)
+    return supply
+
+
+def download(requirements: Sequence[str], request: Request, aside: str, context: Context) -> list[str]:
+    """Wheels of `NAME==VERSION` from the index, for the Python that fits best, under their names in `aside`."""
+    from vpy import story
+    from vpy.model import Spec
+
+    found = story.find_interpreter(request, context, Spec())
+    asked = request.options.get("source") or "index"
+    source = replace(index_for(asked, found.interpreter, context), stored=lambda _: False)
+    paths = []
+    for wheel in source.exactly(requirements).wheels:
+        paths.append(os.path.join(aside, wheel.filename))
+        files.link_or_copy(wheel.path, paths[-1])
+    return paths
 
 
 def host_python(context: Context) -> HostPython:
@@ -189,11 +231,11 @@ def stored(supply: Supply, choice: Choice, context: Context) -> bool:
     )
 
 
-def _usable(memory: str, choice: Choice, context: Context) -> Supply | None:
+def _usable(place: str, choice: Choice, context: Context) -> Supply | None:
     """What is remembered, where it is whole, still holds, and lies installed."""
     try:
-        supply = _load(json.loads(files.read_bytes(memory)))
-    except (OSError, ValueError, KeyError, TypeError):
+        supply = _load(memory.recall(place))
+    except (ValueError, KeyError, TypeError):
         return None
     for row in supply.observations:
         if row.kind == "until" and int(row.fields[0]) <= context.now() and not context.offline:
@@ -205,8 +247,8 @@ def _with(supply: Supply, rows: tuple[Observation, ...]) -> Supply:
     return Supply(supply.wheels, supply.pins, supply.notes, (*supply.observations, *rows))
 
 
-def _dump(supply: Supply) -> bytes:
-    told: dict[str, Any] = {
+def _dump(supply: Supply) -> dict[str, object]:
+    return {
         "wheels": [[wheel.filename, wheel.sha256, wheel.package] for wheel in supply.wheels],
         "pins": [
             [pin.name, pin.template, pin.version, pin.instance_id, pin.origin, pin.note]
@@ -215,7 +257,6 @@ def _dump(supply: Supply) -> bytes:
         "notes": list(supply.notes),
         "until": [row.fields[0] for row in supply.observations if row.kind == "until"],
     }
-    return json.dumps(told).encode()
 
 
 def _load(told: Mapping[str, Any]) -> Supply:
