@@ -89,7 +89,7 @@ def holds(rows: Sequence[Observation], environ: dict[str, str]) -> bool:
         "command": lambda name, result: command(name) == result,
         "signature": lambda path, *rest: os.path.exists(path) and signature(path) == rest,
         "no-file": lambda path: not os.path.isfile(path),
-        "absent": lambda path: not os.path.lexists(path),
+        "absent": lambda path: not os.path.exists(path),
         "listing": lambda path, mtime: str(os.stat(path).st_mtime_ns) == mtime,
         "variable": lambda name, text: environ.get(name) == text,
         "unset": lambda name: name not in environ,
@@ -294,6 +294,31 @@ def test_a_release_before_an_early_one(world: World) -> None:
     assert world.find("").interpreter.executable == python("3.13")
     world.link("home/.pyenv/versions/3.12.1/bin/python3.12", "3.12")
     assert world.find("").interpreter.executable == python("3.12")
+
+
+def test_rows_hold_where_odd_things_stand_in_the_way(world: World) -> None:
+    world.link("a/python3", "3.12")
+    plain = world.top / "b" / "python3"
+    os.makedirs(plain.parent)
+    plain.write_text("not executable")
+    os.makedirs(world.top / "c" / "python3")
+    (world.top / "file").write_text("")
+    os.symlink("/nowhere", script(str(world.top / "d/other"), "").replace("other", "python3"))
+    world.link("e/python3", "3.11")
+    world.path("a", "b", "c", "file", "d", "e")
+    world.environ["PYENV_ROOT"] = str(world.top / "file")
+    world.environ["ASDF_DATA_DIR"] = str(world.top / "asdf")
+    os.makedirs(world.top / "asdf" / "installs")
+    (world.top / "asdf" / "installs" / "python").write_text("")
+    found = world.find("3.11")
+    assert found.path == str(world.top / "e/python3")
+    assert holds(found.observations, world.environ)
+    world.link("home/.local/share/uv/python/cpython-3.9.1-x/bin/python3.9", "3.9")
+    found = world.find("3.9")
+    assert found.place == "known installations"
+    assert holds(found.observations, world.environ)
+    plain.write_text("changed, and longer")
+    assert not holds(found.observations, world.environ)
 
 
 def test_a_new_installation_is_seen(world: World) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 
 from vpy.model import Observation
+from vpy.target import observe
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -113,11 +114,10 @@ def _under(top: str, *names: str) -> Iterator[str]:
 def _versions_in(
     directory: str, demand: Demand, platform: str, rows: list[Observation]
 ) -> Iterator[Installation]:
+    rows += observe.directory(directory)
     try:
         names = sorted(os.listdir(directory))
-        rows.append(Observation("listing", (directory, str(os.stat(directory).st_mtime_ns))))
     except OSError:
-        rows.append(Observation("absent", (directory,)))
         return
     for name in names:
         told = _told(name)
@@ -127,7 +127,7 @@ def _versions_in(
         if os.path.isfile(path):
             yield Installation(path=path, version=told.version, plain=told.plain)
         elif told.version:
-            rows.append(Observation("no-file", (path,)))
+            rows += observe.passed(path)
 
 
 def _told(name: str) -> Installation | None:
@@ -159,7 +159,7 @@ def _commands_in(directory: str, demand: Demand, rows: list[Observation]) -> Ite
         if os.path.isfile(path):
             yield Installation(path=path, version=version)
         else:
-            rows.append(Observation("no-file", (path,)))
+            rows += observe.passed(path)
 
 
 def minors(demand: Demand) -> tuple[tuple[int, ...], ...]:

@@ -6,6 +6,7 @@ import os
 
 from vpy.model import Interpreter, Observation
 from vpy.system import files
+from vpy.target import observe
 from vpy.target.known import Installation, parse_launcher, survey
 from vpy.target.probe import probe
 from vpy.target.questions import ProbeError
@@ -62,18 +63,14 @@ class Search:
 
     def found(self, interpreter: Interpreter, path: str, place: str) -> Found:
         if os.path.realpath(path) != interpreter.executable:
-            self._note("signature", interpreter.executable, *map(str, interpreter.signature))
+            self.note_signature(interpreter.executable)
         return Found(interpreter=interpreter, path=path, place=place, observations=tuple(self._rows))
 
-    def _note(self, kind: str, *fields: str) -> None:
-        self._rows[Observation(kind, fields)] = None  # type: ignore[arg-type]
+    def _note(self, *rows: Observation) -> None:
+        self._rows.update(dict.fromkeys(rows))
 
     def note_signature(self, path: str) -> None:
-        """Links are followed, so a link that is set anew is a change too."""
-        try:
-            self._note("signature", path, *map(str, files.signature(path)))
-        except OSError:
-            self._note("absent", path)
+        self._note(*observe.signature(path))
 
     def probe(self, path: str) -> Interpreter:
         """The probe, once for each real file in one search."""
@@ -123,7 +120,7 @@ class Search:
             if files.is_file(path):
                 yield path
             else:
-                self._note("no-file", path)
+                self._note(*observe.passed(path))
 
     def commands(self, name: str) -> Iterator[str]:
         """Every executable `name` on PATH, best first, except in environments of ours.
@@ -135,22 +132,21 @@ class Search:
             candidate = os.path.join(directory, name)
             if not (os.access(candidate, os.X_OK) and os.path.isfile(candidate)):
                 if first and os.path.isabs(candidate):
-                    self._note("no-file", candidate)
+                    self._note(*observe.passed(candidate))
             elif not os.path.exists(os.path.join(directory, "activate_this.py")):
                 if not first:
                     first = candidate
-                    self._note("command", name, candidate)
+                    self._note(Observation("command", (name, candidate)))
                 yield candidate
         if not first:
-            self._note("command", name, "")
+            self._note(Observation("command", (name, "")))
 
     def known_paths(self) -> Iterator[str]:
         return (item.path for item in self._known())
 
     def _known(self) -> list[Installation]:
         looked = survey(self.demand, self.environ, self.platform)
-        for row in looked.observations:
-            self._rows[row] = None
+        self._note(*looked.observations)
         return [*looked.installations, *(self._launcher() if self.platform == "win32" else ())]
 
     def _launcher(self) -> tuple[Installation, ...]:
