@@ -42,6 +42,18 @@ if __name__ == '__main__':
 """
 
 
+# What pip raises where the network failed, not the answer.
+PASSING = (
+    "ConnectionFailedError",
+    "ConnectionTimeoutError",
+    "IncompleteDownloadError",
+    "NetworkConnectionError",
+    "ProxyConnectionError",
+    "SSLMissingError",
+    "SSLVerificationError",
+)
+
+
 def of_pip(module: str) -> Any:
     """One of pip's modules, untyped: what is reached into here is private to it."""
     return importlib.import_module(f"pip.{module}")
@@ -117,12 +129,15 @@ def download(job: dict[str, Any]) -> dict[str, Any]:
     command = of_pip("_internal.commands.download").DownloadCommand("download", "")
     command.ignore_require_venv = True
     command.run = lambda options, _: fetch(command, options, job, answer)
+
+    def leave(_: int, message: str = "") -> None:
+        raise ValueError(message)
+
+    command.parser.exit, command.parser.error = leave, lambda message: leave(2, message)
     try:
-        status = command.main(["--disable-pip-version-check", "--no-input", "--progress-bar", "off"])
-    except SystemExit as leaving:
-        status = leaving.code
-    if status and not answer["errors"]:
-        answer["errors"].append({"kind": "configuration", "fact": "pip refuses its own configuration"})
+        command.main(["--disable-pip-version-check", "--no-input", "--progress-bar", "off"])
+    except ValueError as error:
+        answer["errors"] = [{"kind": "configuration", "fact": one_line(error)}]
     return answer
 
 
@@ -244,7 +259,9 @@ def explain(error: Exception, wanted: list[Any], finder: Any, looked: Looked) ->
         sides = [(cause.requirement.format_for_error(), cause.parent) for cause in causes]
         lines = [(f"{parent.name} {parent.version}" if parent else "", side) for side, parent in sides]
         return [{"kind": "conflict", "sides": sorted(set(lines))}]
-    passing = isinstance(error, (kinds.NetworkConnectionError, OSError)) or "Connect" in type(error).__name__
+    cause = error.__context__
+    error = cause if isinstance(cause, kinds.NetworkConnectionError) else error
+    passing = isinstance(error, (*(getattr(kinds, name) for name in PASSING), OSError))
     return [{"kind": "network" if passing else "other", "fact": one_line(error), "url": ""}]
 
 
@@ -260,7 +277,7 @@ def shortfall(wanted: Any, parent: str, finder: Any, looked: Looked) -> dict[str
     if finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate is not None:
         return None
     canonical = of_pip("_vendor.packaging.utils").canonicalize_name(wanted.name)
-    passed = looked.passed.get(canonical, [])
+    passed = [row for row in looked.passed.get(canonical, []) if version_of(row[0])]
     fits = sorted({one.version for one in finder.find_all_candidates(wanted.name)})
     row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
     near = {name: why for name, why in passed if allows(wanted, name)}
@@ -268,8 +285,8 @@ def shortfall(wanted: Any, parent: str, finder: Any, looked: Looked) -> dict[str
         return {**row, "kind": "wheel", "files": sorted(near.items())}
     if not passed and not fits:
         return {**row, "kind": "project"}
-    others = {version_of(name) for name, _ in passed} - {""}
-    return {**row, "kind": "version", "fitting": [str(one) for one in fits], "others": sorted(others)}
+    others = sorted({version_of(name) for name, _ in passed}, key=of_pip("_vendor.packaging.version").Version)
+    return {**row, "kind": "version", "fitting": [str(one) for one in fits], "others": others}
 
 
 def version_of(filename: str) -> str:
@@ -291,10 +308,11 @@ def one_line(problem: object) -> str:
     """An error's own words, without line ends and without a password in an address."""
     import re
 
-    words = " ".join(str(getattr(problem, "message", None) or problem).split()) or type(problem).__name__
-    context = getattr(problem, "context", None)
-    if getattr(problem, "message", None) and context:
-        words += f": {' '.join(str(context).split())}"
+    words = str(problem)
+    if isinstance(problem, of_pip("_internal.exceptions").DiagnosticPipError):
+        parts = [part for part in (problem.message, problem.context) if part]
+        words = ": ".join(of_pip("_vendor.rich.text").Text.from_markup(str(part)).plain for part in parts)
+    words = " ".join(words.split()) or type(problem).__name__
     return re.sub(r"(\w://)[^/@\s]*@", r"\1", words)
 
 
@@ -302,6 +320,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     sys.path.insert(0, sys.argv[1])
+    # Without `site`, whether an environment around this Python counts differs between versions.
+    sys.prefix = sys.base_prefix
     job = json.load(sys.stdin)
     answer = install(job) if job["operation"] == "install" else download(job)
     json.dump(answer, answers)

@@ -1,0 +1,105 @@
+"""The fixtures of wheels, and package indexes that listen on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import threading
+import urllib.parse
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.wheels.conftest import current, host, interpreters, layout, make_wheel, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["current", "host", "interpreters", "layout", "make_wheel", "terminal"]
+
+
+class SimpleIndex:
+    """The files of a folder as a package index (PEP 503), and every path that was asked for.
+
+    `status` answers everything with that code; `broken` are projects whose page fails with 500.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.asked: list[str] = []
+        self.status = 0
+        self.broken: set[str] = set()
+        self.requires: dict[str, str] = {}
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/simple/"
+
+    def page(self, project: str) -> bytes | None:
+        rows = []
+        for name in sorted(os.listdir(self.folder)):
+            if name.partition("-")[0].replace("_", "-").replace(".", "-").lower() == project:
+                with open(os.path.join(self.folder, name), "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                requires = self.requires.get(name)
+                more = f' data-requires-python="{requires}"' if requires else ""
+                rows.append(f'<a href="/files/{name}#sha256={digest}"{more}>{name}</a>')
+        return f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>".encode() if rows else None
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        self.asked.append(path)
+        kind, _, name = path.strip("/").partition("/")
+        if self.status:
+            return self.status, "text/plain", b"out of order"
+        if kind == "simple" and name in self.broken:
+            return 500, "text/plain", b"out of order"
+        if kind == "simple":
+            page = self.page(name)
+            return (200, "text/html", page) if page else (404, "text/plain", b"no such project")
+        file = os.path.join(self.folder, os.path.basename(urllib.parse.unquote(name)))
+        if kind == "files" and os.path.isfile(file):
+            with open(file, "rb") as data:
+                return 200, "application/octet-stream", data.read()
+        return 404, "text/plain", b"no such file"
+
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        index = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, kind, body = index.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def simple_index(tmp_path: Path) -> Iterator[Callable[[str], SimpleIndex]]:
+    """Serve a folder under `tmp_path` as an index, until the test ends."""
+    running: list[tuple[SimpleIndex, threading.Thread]] = []
+
+    def serve(folder: str = "wheels") -> SimpleIndex:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        index = SimpleIndex(str(tmp_path / folder))
+        thread = threading.Thread(
+            target=index.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        thread.start()
+        running.append((index, thread))
+        return index
+
+    yield serve
+    for index, thread in running:
+        index.server.shutdown()
+        index.server.server_close()
+        thread.join()
