@@ -46,12 +46,20 @@ def obtain(choice: Choice, context: Context) -> Supply:
     def waiting() -> None:
         context.terminal.info("waiting: another process is getting the same packages")
 
-    lock = context.layout.lock("supply", os.path.basename(place))
-    with files.disk_errors("get packages into", context.layout.root), locks.exclusive(lock, waiting=waiting):
+    def done() -> bool:
+        nonlocal known
         known = _usable(place, choice, context)
-        if known is None:
+        return known is not None
+
+    lock = context.layout.lock("supply", os.path.basename(place))
+    with (
+        files.disk_errors("get packages into", context.layout.root),
+        locks.turn(lock, done, waiting) as ours,
+    ):
+        if ours:
             known = get(choice, context)
             memory.keep(place, _dump(known))
+    assert known is not None
     return _with(known, rows)
 
 
@@ -63,9 +71,14 @@ def ask(choice: Choice, context: Context) -> tuple[dict[str, object], tuple[Obse
         "packages": [[wanted.name, wanted.version] for wanted in choice.wanted],
         "dependencies": list(choice.spec.dependencies),
         "tags": hashlib.sha256(" ".join(map(str, interpreter.tags)).encode()).hexdigest(),
-        "python": [interpreter.version_text, interpreter.platform, dict(interpreter.markers)],
+        "python": [interpreter.version_text, interpreter.platform, _lasting(interpreter.markers)],
         "source": source,
     }, rows
+
+
+def _lasting(markers: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """The PEP 508 environment without what every update of the kernel changes."""
+    return [[name, text] for name, text in markers if name not in ("platform_release", "platform_version")]
 
 
 def origin(choice: Choice, context: Context) -> tuple[list[str], tuple[Observation, ...]]:
@@ -174,7 +187,7 @@ def _from_index(choice: Choice, context: Context) -> Supply:
 
 
 def download(requirements: Sequence[str], request: Request, aside: str, context: Context) -> list[str]:
-    """Wheels of `NAME==VERSION` from the index, for the Python that fits best, under their names in `aside`."""
+    """Wheels of `NAME==VERSION` from the index for the Python that fits best, by their names in `aside`."""
     from vpy import story
     from vpy.model import Spec
 

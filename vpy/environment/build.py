@@ -59,11 +59,14 @@ def ensure(
     def waiting() -> None:
         terminal.info(f"waiting: another process is building `{final}`")
 
+    def done() -> bool:
+        return is_complete(layout, key)
+
     with (
         files.disk_errors("make the environment", final),
-        locks.exclusive(layout.lock("build", key), waiting=waiting),
+        locks.turn(layout.lock("build", key), done, waiting) as ours,
     ):
-        if is_complete(layout, key):
+        if not ours:
             return final, False
         locks.ensure_lock_file(layout.lock("environment", key))
         if os.path.lexists(final) and not _clear(key, final, layout):

@@ -7,11 +7,11 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
-from typing import TYPE_CHECKING
+import time
 
 from vpy.errors import ToolError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,16 +46,24 @@ def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
     """Write `data` beside `path` under a passing name and rename it into place."""
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    descriptor, passing = tempfile.mkstemp(prefix=".new-", dir=directory)
+    passing = passing_name(directory, ".new-")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(passing, "xb") as file:
             file.write(data)
-            os.fchmod(file.fileno(), mode) if hasattr(os, "fchmod") else os.chmod(passing, mode)
+        os.chmod(passing, mode)
         os.replace(passing, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(passing)
         raise
+
+
+def passing_name(directory: str, prefix: str) -> str:
+    """A path in `directory` that nobody else uses: by process, time and chance.
+
+    `tempfile` would do as well, and costs a start more than all the rest of this module.
+    """
+    return os.path.join(directory, f"{prefix}{os.getpid():x}-{time.monotonic_ns():x}-{os.urandom(4).hex()}")
 
 
 def signature(path: str) -> tuple[int, int, int]:
@@ -76,7 +84,8 @@ def is_file(path: str) -> bool:
 def staging_directory(parent: str, prefix: str = "") -> Iterator[str]:
     """A new directory under `parent` that is gone afterwards unless it was renamed away."""
     os.makedirs(parent, mode=0o700, exist_ok=True)
-    path = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    path = passing_name(parent, prefix)
+    os.mkdir(path, 0o700)
     try:
         yield path
     finally:

@@ -4,12 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from vpy.errors import ToolError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def turn(path: str, done: Callable[[], bool], waiting: Callable[[], None]) -> Iterator[bool]:
+    """Do a piece of work at most once: yield True where it is ours to do, False where it is `done`.
+
+    Who finds the lock held calls `waiting`, and waits before anything heavy is imported: of many
+    waiters the first one that finds the work not done, its doer having died, takes over.
+    """
+    ensure_lock_file(path)
+    if _wait_while_held(path, waiting) and done():
+        yield False
+        return
+    with exclusive(path, waiting=waiting):
+        yield not done()
+
+
+def _wait_while_held(path: str, waiting: Callable[[], None]) -> bool:
+    """Whether somebody held the lock; they have let go of it now."""
+    if os.name != "posix":
+        return False
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        waiting()
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

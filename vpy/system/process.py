@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from typing import TYPE_CHECKING
 
 from vpy.value import value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -33,8 +32,11 @@ def run(
     """Run `command` to its end and return what it printed.
 
     With `quiet` false its stderr goes to ours as it comes. Raises OSError where it cannot be
-    started; a child that is still running after `timeout` seconds is killed and ends with -9.
+    started; a child that is still running after `timeout` seconds is killed, with all that it
+    started itself, and ends with -9.
     """
+    import subprocess
+
     with subprocess.Popen(
         command,
         env=dict(environ),
@@ -42,11 +44,12 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if quiet else None,
         cwd=cwd,
+        start_new_session=timeout is not None,
     ) as child:
         try:
             stdout, stderr = child.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:
-            child.kill()
+            _kill_group(child.pid)
             stdout, stderr = child.communicate()
         except BaseException:
             child.kill()
@@ -63,5 +66,10 @@ def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def null_device() -> str:
-    return os.devnull
+def _kill_group(leader: int) -> None:
+    import signal
+
+    if os.name == "posix":
+        os.killpg(leader, signal.SIGKILL)
+    else:
+        os.kill(leader, signal.SIGTERM)
