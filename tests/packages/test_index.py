@@ -418,3 +418,8 @@ def test_packages_that_no_index_has(index: Index, calls: list[Any]) -> None:
         f"no version that an index knows: `latest` of `{PREFIX}base-py3`",
     ]
     assert calls == []
+
+
+def test_exactly_what_is_named(index: Index) -> None:
+    assert filenames(index.exactly(["base==1.0"])) == ["base-1.0-py3-none-any.whl"]
+    assert len(index.dependencies(["base==1.0"]).wheels) == 2
