@@ -68,8 +68,12 @@ def test_every_field_is_read() -> None:
         ("}", "s:1:1: expected a field name, found `}`"),
         ("wheel <\0", "s:1:8: expected a field name, found `\\x00`"),
         ("python_version: \ud800", "s:1:17: not UTF-8: a lone surrogate"),
-        (r'python_version: "\xff"', "s:1:23: the string before this is not UTF-8"),
+        (r'python_version: "\xff"', "s:1:17: a string that is not UTF-8"),
         ("python_version: <<EOF\n3.8\nEOF\n", "s:1:17: expected a string in quotes, found `<<EOF`"),
+        (r'python_version: "3" "\d"', "s:1:22: unknown escape `\\d`"),
+        (r'wheel { name: "\303" "\251" version: "\ud800" }', "s:1:38: a string that is not UTF-8"),
+        ("python_version: '" + "\\" * 9999, "s:1:18: too many backslashes"),
+        (r'python_version: "\x"', "s:1:17: a string with a broken escape"),
         ("9223372036854775808: 1", "s:1:1: unknown field `9223372036854775808`"),
     ],
 )

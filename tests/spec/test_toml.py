@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.spec.shared import mistakes, real_specs
 from vpy.errors import UserError
 from vpy.model import Spec
+from vpy.spec.text import MOST_SHOWN
 from vpy.spec.toml import parse_script, parse_vpython_toml
 
 GOOD = """\ufeff# the tools
@@ -54,6 +55,7 @@ def test_nothing_declared_is_a_bare_environment() -> None:
         ("dependencies = [\n  'six',\n", ["t:2:9: not TOML: Invalid value"]),
         ("requires-python = ''\nrequires-python = ''", ["t:2:21: not TOML: Cannot overwrite a value"]),
         ("a = " + "[" * 5000, ["t:1:1: values nested too deeply"]),
+        ("a." * 9999, ["t:1:1: more than 5000 dots in one line"]),
         ("x = '\ud800'", ["t:1:6: not UTF-8: a lone surrogate"]),
         ("dependancies = []", ["t:1:1: unknown key `dependancies`"]),
         ("requires-python = '3.11'", ["t:1:1: `requires-python` is no version specifier: `3.11`"]),
@@ -99,6 +101,13 @@ def test_an_unknown_key_names_the_known() -> None:
     with pytest.raises(UserError) as caught:
         parse_vpython_toml("deps = []", "t")
     assert caught.value.hint == "the keys here are `requires-python`, `dependencies`, `tool`"
+
+
+def test_very_many_mistakes_are_cut() -> None:
+    with pytest.raises(UserError) as caught:
+        parse_vpython_toml("".join(f"k{number} = 1\n" for number in range(20_000)), "t")
+    assert caught.value.message.count("\n") == MOST_SHOWN
+    assert caught.value.message.endswith("\nand 19980 more mistakes")
 
 
 def test_in_a_script_an_unknown_key_is_a_warning() -> None:

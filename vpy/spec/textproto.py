@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 
 from vpy.errors import UserError
 from vpy.model import Spec, Tag, Wheel
@@ -38,6 +39,9 @@ _SCHEMA = {
 }
 _NO_FIELD = re.compile(r'Message type "vpython\.(\w+)" has no field named "(.*)"', re.DOTALL)
 _TWICE = re.compile(r'should not have multiple "(\w+)" fields')
+# What no spec has: lone surrogates, and so many backslashes that protobuf takes minutes over them.
+_ODD = re.compile(r"[\ud800-\udfff]|\\{100}")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _EXPECTED = re.compile(r'Expected "(.*)"\.')
 
 
@@ -53,15 +57,18 @@ def parse(text: str, path: str, *, first_line: int = 1, column: int = 0) -> Spec
     lines = _lines(text, path)
     message = _spec_class()()
     try:
-        text_format.Parse("\n".join(lines), message)
-    except text_format.ParseError as error:
+        # protobuf leaves an escape that it does not know as it stands, and Python warns of it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            text_format.Parse("\n".join(lines), message)
+    except (text_format.ParseError, Warning) as error:
         row, place, fact, hint = _explain(error, lines)
         raise UserError(at(path, row + first_line - 1, place + column, fact), hint=hint) from None
-    warnings: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     if message.HasField("virtualenv"):
         row, place = locate(text, path, [("virtualenv", 0)])[("virtualenv", 0)]
         fact = "`virtualenv` is ignored: environments are made by the standard library's venv"
-        warnings = (at(path, row + first_line - 1, place + column, fact),)
+        told = (at(path, row + first_line - 1, place + column, fact),)
     return Spec(
         python_version=message.python_version,
         wheels=tuple(
@@ -74,7 +81,7 @@ def parse(text: str, path: str, *, first_line: int = 1, column: int = 0) -> Spec
             for wheel in message.wheel
         ),
         verify_tags=_tags(message.verify_pep425_tag),
-        warnings=warnings,
+        warnings=told,
     )
 
 
@@ -115,13 +122,12 @@ def locate(text: str, path: str, wanted: Collection[Field]) -> dict[Field, tuple
 def _lines(text: str, path: str) -> list[str]:
     """The text's lines, however they end: the tokenizer itself knows only the newline."""
     refuse_oversize(len(text), path)
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.isascii():
-            for place, one in enumerate(line, 1):
-                if "\ud800" <= one <= "\udfff":
-                    raise UserError(at(path, number, place, "not UTF-8: a lone surrogate"))
-    return text.split("\n")
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if odd := _ODD.search(line):
+            fact = "too many backslashes" if odd[0][0] == "\\" else "not UTF-8: a lone surrogate"
+            raise UserError(at(path, number, odd.start() + 1, fact))
+    return lines
 
 
 def _protobuf() -> Any:
@@ -160,8 +166,10 @@ def _tags(messages: Iterable[Any]) -> tuple[Tag, ...]:
 
 def _explain(error: Any, lines: list[str]) -> tuple[int, int, str, str | None]:
     """Line, column, fact and hint of a ParseError, without the source line that it quotes."""
-    row, column = error.GetLine() or 1, error.GetColumn() or 1
-    line = lines[row - 1] if row <= len(lines) else ""
+    if isinstance(error, Warning):
+        return *_bad_string(lines), None
+    row, column = error.GetLine(), error.GetColumn()
+    line = lines[row - 1]
     message = str(error).removeprefix(f"{row}:{column} : ")
     # An error at the token ahead quotes the line ("" at the end); one at the token before does not.
     ahead = message.startswith((f"'{line}': ", "'': "))
@@ -183,6 +191,27 @@ def _explain(error: Any, lines: list[str]) -> tuple[int, int, str, str | None]:
         return row, column, "a string without its closing quote", None
     if "does not have extensions" in message:
         return row, column, "a spec has no extensions, `[` cannot stand here", None
-    if message.startswith("Couldn't parse string"):
-        return row, column, "the string before this is not UTF-8", None
-    return row, column, f"bad string: {quoted(message, 80).strip('`')}", None
+    if "unicodeescape" in message:
+        return row, column, "a string with a broken escape", None
+    return *_bad_string(lines), None
+
+
+def _bad_string(lines: list[str]) -> tuple[int, int, str]:
+    """Line, column and fact of the first string with an unknown escape, else with bytes that are no text."""
+    protobuf = _protobuf()
+    tokenizer = protobuf.text_format.Tokenizer(lines)
+    while not tokenizer.AtEnd():
+        for escape in _ESCAPE.finditer(tokenizer.token):
+            if escape[1] not in "abfnrtvx01234567'\"\\uUN":
+                place = tokenizer.ParseError("")
+                fact = f"unknown escape {quoted(escape[0])}"
+                return place.GetLine(), place.GetColumn() + escape.start(), fact
+        tokenizer.NextToken()
+    tokenizer = protobuf.text_format.Tokenizer(lines)
+    while not tokenizer.AtEnd():
+        place = tokenizer.ParseError("")
+        try:
+            tokenizer.ConsumeString() if tokenizer.token[0] in "'\"" else tokenizer.NextToken()
+        except (protobuf.text_format.ParseError, Warning):
+            break
+    return place.GetLine(), place.GetColumn(), "a string that is not UTF-8"

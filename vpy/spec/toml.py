@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 
 from vpy.model import Spec
-from vpy.spec.text import at, quoted, refuse_oversize, together
+from vpy.spec.text import MOST_SHOWN, at, quoted, refuse_oversize, together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    Place = Callable[[str, str], tuple[int, int]]
+    # The key that it is about, the entry of its list (or ""), the fact.
+    Mistake = tuple[str, str, str]
 
 _KEYS = ("requires-python", "dependencies", "tool")
+# The standard library's parser takes time by the square of a key's length in parts.
+_MOST_DOTS = 5000
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -44,30 +47,22 @@ def _read(text: str, path: str, *, first_line: int, column: int, strict: bool) -
         return at(path, place[0] + first_line - 1, place[1] + column, fact)
 
     tables = _tables(text, told)
-    found: list[tuple[tuple[int, int], str]] = []
-    strange: list[tuple[tuple[int, int], str]] = []
-    for key in tables:
-        if key not in _KEYS:
-            (found if strict else strange).append((_place(text, key), f"unknown key {quoted(key)}"))
-    requires, dependencies = tables.get("requires-python", ""), tables.get("dependencies", [])
-    found += [(_place(text, "requires-python"), fact) for fact in _python_facts(requires)]
-    found += [(_place(text, "dependencies", entry), fact) for entry, fact in _dependency_facts(dependencies)]
-    tool = tables.get("tool", {})
-    if not isinstance(tool, dict):
-        found.append((_place(text, "tool"), "`tool` is not a table"))
-    else:
-        strange += [(place, fact) for place, fact in _tool_facts(text, tool)]
-    if found:
-        known = ", ".join(f"`{key}`" for key in _KEYS)
-        unknown = any(fact.startswith("unknown key") for _, fact in found)
-        raise together(
-            [told(place, fact) for place, fact in sorted(found)],
-            hint=f"the keys here are {known}" if unknown else None,
-        )
+    mistakes = [*_mistakes(tables)]
+    strange = [(key, "", f"unknown key {quoted(key)}") for key in tables if key not in _KEYS]
+    if strict:
+        mistakes, strange = [*strange, *mistakes], []
+    if mistakes:
+        # Places are searched for, so only of what is shown.
+        shown = sorted((_place(text, key, entry), fact) for key, entry, fact in mistakes[:MOST_SHOWN])
+        lines = [told(place, fact) for place, fact in shown] + [fact for *_, fact in mistakes[MOST_SHOWN:]]
+        unknown = any(fact.startswith("unknown key") for *_, fact in mistakes)
+        raise together(lines, hint=f"the keys here are {', '.join(map(quoted, _KEYS))}" if unknown else None)
+    strange += _own_keys(tables)
+    shown = sorted((_place(text, key), fact) for key, _, fact in strange[:MOST_SHOWN])
     return Spec(
-        requires_python=requires,
-        dependencies=tuple(dependencies),
-        warnings=tuple(told(place, f"{fact} is ignored") for place, fact in sorted(strange)),
+        requires_python=tables.get("requires-python", ""),
+        dependencies=tuple(tables.get("dependencies", ())),
+        warnings=tuple(told(place, f"{fact} is ignored") for place, fact in shown),
     )
 
 
@@ -79,6 +74,8 @@ def _tables(text: str, told: Callable[[tuple[int, int], str], str]) -> dict[str,
             line.encode()
         except UnicodeEncodeError as error:
             raise together([told((number, error.start + 1), "not UTF-8: a lone surrogate")]) from None
+        if line.count(".") > _MOST_DOTS:
+            raise together([told((number, 1), f"more than {_MOST_DOTS} dots in one line")])
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -96,6 +93,23 @@ def _syntax_mistake(message: str, text: str, told: Callable[[tuple[int, int], st
         *before, last = text.rstrip("\n").split("\n")
         place = len(before) + 1, len(last) + 1
     return told(place, f"not TOML: {quoted(fact, 120).strip('`')}")
+
+
+def _mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
+    tool = tables.get("tool", {})
+    for fact in _python_facts(tables.get("requires-python", "")):
+        yield "requires-python", "", fact
+    for entry, fact in _dependency_facts(tables.get("dependencies", [])):
+        yield "dependencies", entry, fact
+    if not isinstance(tool, dict):
+        yield "tool", "", "`tool` is not a table"
+    elif not isinstance(tool.get("vpython", {}), dict):
+        yield "vpython", "", "`tool.vpython` is not a table"
+
+
+def _own_keys(tables: dict[str, Any]) -> Iterator[Mistake]:
+    for key in tables.get("tool", {}).get("vpython", {}):
+        yield key, "", f"unknown key {quoted(key)} of `[tool.vpython]`"
 
 
 def _python_facts(requires: Any) -> Iterator[str]:
@@ -159,15 +173,6 @@ def _url_fact(url: str) -> str:
     if not parts.path.endswith(".whl"):
         return "the URL must name a wheel"
     return ""
-
-
-def _tool_facts(text: str, tool: dict[str, Any]) -> Iterator[tuple[tuple[int, int], str]]:
-    own = tool.get("vpython", {})
-    if not isinstance(own, dict):
-        yield _place(text, "vpython"), "`tool.vpython`, which is not a table,"
-    else:
-        for key in own:
-            yield _place(text, key), f"unknown key {quoted(key)} of `[tool.vpython]`"
 
 
 def _place(text: str, key: str, entry: str = "") -> tuple[int, int]:
