@@ -99,13 +99,18 @@ def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
 
 def choose(request: Request, context: Context) -> Choice:
     """Decide on the spec, the Python and the packages it names."""
-    from vpy.target import choice as target_choice
-
     discovery, spec = read_spec(request, context)
     for warning in spec.warnings:
         context.terminal.warning(warning)
     found = find_interpreter(request, context, spec)
     context.terminal.debug(f"python: `{found.interpreter.executable}` ({found.interpreter.version_text})")
+    return decide(discovery, spec, found, request, context)
+
+
+def decide(discovery: Discovery, spec: Spec, found: Found, request: Request, context: Context) -> Choice:
+    """What a spec comes to on the Python that was found for it."""
+    from vpy.target import choice as target_choice
+
     target = target_choice.choose(found.interpreter)
     wanted, skipped = expand(spec, target, discovery.source.path)
     return Choice(
@@ -185,24 +190,29 @@ def expand(spec: Spec, target: Target, path: str) -> tuple[tuple[Wanted, ...], t
 def provide(choice: Choice, context: Context) -> tuple[Made, Supply]:
     """Make the environment that the choice comes to, or find it made."""
     from vpy import supply
-    from vpy.environment import build, skeleton
+    from vpy.environment import build
 
     got = supply.obtain(choice, context)
     for note in got.notes:
         context.terminal.info(note)
-    base = skeleton.identity(choice.interpreter)
-    told = build.ingredients(
-        choice.interpreter, base, [(wheel.filename, wheel.sha256) for wheel in got.wheels]
-    )
+    told = ingredients(choice, got)
     key = build.key_of(told)
     why = why_of(choice, got, told)
 
     def make(into: str, final: str) -> None:
-        fill(choice, got, base, into, final, context)
+        fill(choice, got, str(told["skeleton"]), into, final, context)
 
     path, built = build.ensure(key, why, make, layout=context.layout, terminal=context.terminal)
     context.terminal.debug(f"environment: `{path}` ({'made' if built else 'found'})")
     return Made(path=path, key=key, built=built), got
+
+
+def ingredients(choice: Choice, got: Supply) -> dict[str, object]:
+    """What the environment's key is made of."""
+    from vpy.environment import build, skeleton
+
+    wheels = [(wheel.filename, wheel.sha256) for wheel in got.wheels]
+    return build.ingredients(choice.interpreter, skeleton.identity(choice.interpreter), wheels)
 
 
 def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context: Context) -> None:

@@ -63,6 +63,12 @@ def obtain(choice: Choice, context: Context) -> Supply:
     return _with(known, rows)
 
 
+def remembered(choice: Choice, context: Context) -> Supply | None:
+    """What the choice came to before, whether or not its wheels still lie in the root; asks nobody."""
+    place = context.layout.resolution(memory.digest_of(ask(choice, context)[0]))
+    return _recalled(place, context)
+
+
 def ask(choice: Choice, context: Context) -> tuple[dict[str, object], tuple[Observation, ...]]:
     """Everything that decides which wheels a choice comes to, and the rows that tell of a change."""
     source, rows = origin(choice, context)
@@ -101,14 +107,17 @@ def _home(context: Context) -> str:
     return context.environ.get("HOME") or os.path.expanduser("~")
 
 
-def get(choice: Choice, context: Context) -> Supply:
-    """Ask the source, fetch, choose the wheels and install those that are not stored."""
+def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
+    """Ask the source, fetch, choose the wheels and install those that are not stored.
+
+    Without `installing` the last step is left out, and the wheels' paths may be gone already.
+    """
     if choice.spec.dependencies or choice.source.partition(":")[0] == "index":
-        return _from_index(choice, context)
+        return _from_index(choice, context, installing)
     loader = loader_for(choice, context)
     pins = loader.resolve(choice.wanted)
     paths = loader.fetch(pins)
-    return _from_packages(choice, context, pins, paths)
+    return _from_packages(choice, context, pins, paths, installing)
 
 
 def loader_for(choice: Choice, context: Context) -> PackageLoader:
@@ -132,7 +141,9 @@ def loader_for(choice: Choice, context: Context) -> PackageLoader:
     )
 
 
-def _from_packages(choice: Choice, context: Context, pins: Sequence[Pin], paths: Sequence[str]) -> Supply:
+def _from_packages(
+    choice: Choice, context: Context, pins: Sequence[Pin], paths: Sequence[str], installing: bool
+) -> Supply:
     """Unpack every package into one place, choose among the wheels there, install what is missing."""
     from vpy.packages import gather
     from vpy.wheels import select
@@ -141,7 +152,8 @@ def _from_packages(choice: Choice, context: Context, pins: Sequence[Pin], paths:
         place, owners = gather.gather(pins, paths, stage)
         chosen = select.choose(place, choice.interpreter.tags, owners, contact=context.config.contact)
         supply = Supply(wheels=chosen, pins=tuple(pins), observations=_until(pins, context))
-        _install(supply, choice, context)
+        if installing:
+            _install(supply, choice, context)
     return supply
 
 
@@ -175,14 +187,15 @@ def index_for(source: str, interpreter: Interpreter, context: Context) -> Index:
     )
 
 
-def _from_index(choice: Choice, context: Context) -> Supply:
+def _from_index(choice: Choice, context: Context, installing: bool) -> Supply:
     source = index_for(choice.source, choice.interpreter, context)
     if choice.spec.dependencies:
         answer = source.dependencies(choice.spec.dependencies)
     else:
         answer = source.packages(choice.wanted)
     supply = Supply(wheels=answer.wheels, pins=answer.pins, notes=answer.notes)
-    _install(supply, choice, context)
+    if installing:
+        _install(supply, choice, context)
     return supply
 
 
@@ -246,6 +259,12 @@ def stored(supply: Supply, choice: Choice, context: Context) -> bool:
 
 def _usable(place: str, choice: Choice, context: Context) -> Supply | None:
     """What is remembered, where it is whole, still holds, and lies installed."""
+    supply = _recalled(place, context)
+    return supply if supply is not None and stored(supply, choice, context) else None
+
+
+def _recalled(place: str, context: Context) -> Supply | None:
+    """What is remembered, where it is whole and still holds."""
     try:
         supply = _load(memory.recall(place))
     except (ValueError, KeyError, TypeError):
@@ -253,7 +272,7 @@ def _usable(place: str, choice: Choice, context: Context) -> Supply | None:
     for row in supply.observations:
         if row.kind == "until" and int(row.fields[0]) <= context.now() and not context.offline:
             return None
-    return supply if stored(supply, choice, context) else None
+    return supply
 
 
 def _with(supply: Supply, rows: tuple[Observation, ...]) -> Supply:
