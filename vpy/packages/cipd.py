@@ -45,7 +45,7 @@ def reference_from_id(text: str, *, known: bool = True) -> tuple[int, str]:
         algorithm, digest = _decode(text)
         check_reference(algorithm, digest, known=known)
     except UserError as error:
-        raise UserError(f"not an instance id: `{text}`: {error.message}") from None
+        raise UserError(f"not an instance id: `{printable(text)}`: {error.message}") from None
     return algorithm, digest
 
 
@@ -54,14 +54,20 @@ def check_reference(algorithm: int, digest: str, *, known: bool = True) -> None:
     if not 0 < algorithm < 256:
         raise UserError(f"no such hash algorithm: {algorithm}")
     if not digest or len(digest) % 2 or not _HEX.issuperset(digest):
-        raise UserError(f"not a digest in lower-case hex: `{digest}`")
+        raise UserError(f"not a digest in lower-case hex: `{printable(digest)}`")
     if not known:
         return
     if algorithm not in _DIGEST_BYTES:
         raise UserError(f"unknown hash algorithm: {algorithm}")
     length = 2 * _DIGEST_BYTES[algorithm]
     if len(digest) != length:
-        raise UserError(f"a {ALGORITHMS[algorithm]} digest has {length} characters: `{digest}`")
+        raise UserError(f"a {ALGORITHMS[algorithm]} digest has {length} characters: `{printable(digest)}`")
+
+
+def printable(text: str) -> str:
+    """The text for a message: control characters escaped, the middle of a long one left out."""
+    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return shown if len(shown) <= 120 else f"{shown[:80]}…{shown[-20:]}"
 
 
 def _decode(text: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 
 from vpy.errors import UserError
-from vpy.packages.cipd import reference_from_id
+from vpy.packages.cipd import printable, reference_from_id
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -133,9 +133,3 @@ def parse_subdir(text: str) -> str:
     if text.split("/", 1)[0] in (".", ".."):
         raise UserError(f"not a subdirectory: `{printable(text)}` leads outside")
     return text
-
-
-def printable(text: str) -> str:
-    """The text for a message: control characters escaped, the middle of a long one left out."""
-    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-    return shown if len(shown) <= 120 else f"{shown[:80]}…{shown[-20:]}"

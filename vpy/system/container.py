@@ -43,7 +43,6 @@ _UTF8 = 0x0800
 _LEVEL = 0x0006
 _NEWEST_READER = 63  # 6.3, the last there is; pip's reader goes no further either
 _ZIP64 = 0x0001
-_TIMESTAMP = 0x5455
 _UNICODE_NAME = 0x7075
 
 
@@ -51,22 +50,13 @@ class Entry:
     """One entry, checked. A plain class: a wheel has thousands and `value` costs five times as much.
 
     `name` has no closing slash; `kind` is "file", "directory" or "link"; `size` and `packed` are
-    bytes; `mode` holds the permission bits; `start` is where its data lies in the archive;
-    `modified` is seconds since the epoch where the archive has a Unix time, else None.
+    bytes; `mode` holds the permission bits; `start` is where its data lies in the archive.
     """
 
-    __slots__ = ("crc", "kind", "method", "mode", "modified", "name", "packed", "size", "start")
+    __slots__ = ("_dos_time", "crc", "kind", "method", "mode", "name", "packed", "size", "start")
 
     def __init__(
-        self,
-        name: str,
-        kind: str,
-        size: int,
-        packed: int,
-        crc: int,
-        method: int,
-        mode: int,
-        modified: int | None,
+        self, name: str, kind: str, size: int, packed: int, crc: int, method: int, mode: int, dos_time: int
     ) -> None:
         self.name = name
         self.kind = kind
@@ -75,8 +65,21 @@ class Entry:
         self.crc = crc
         self.method = method
         self.mode = mode
-        self.modified = modified
         self.start = 0
+        self._dos_time = dos_time
+
+    @property
+    def modified(self) -> int | None:
+        """The DOS date and time, read as UTC, in seconds since the epoch; None where there is none."""
+        from datetime import UTC, datetime
+
+        told = self._dos_time
+        day = (1980 + (told >> 25), told >> 21 & 0xF, told >> 16 & 0x1F)
+        try:
+            found = datetime(*day, told >> 11 & 0x1F, told >> 5 & 0x3F, (told & 0x1F) * 2, tzinfo=UTC)
+        except ValueError:
+            return None
+        return int(found.timestamp())
 
 
 Row = tuple[int, bytes, int, Entry]
@@ -100,27 +103,26 @@ def _central_directory(data: Bytes, count: int, at: int, end: int) -> list[Row]:
     while at < end:
         if len(rows) == count or at + size > end:
             raise FormatError("its directory holds more or less than its end record says")
-        (signature, _, system, needed, _, flags, method, _, _, crc, packed, length, name_size, extra_size,
+        (signature, _, system, needed, _, flags, method, time, date, crc, packed, length, name_size, extra_size,
          comment_size, disk, _, attributes, offset) = unpack(data, at)  # fmt: skip
         if signature != b"PK\x01\x02":
             raise FormatError("its directory is damaged")
         name_end = at + size + name_size
         raw = data[at + size : name_end]
-        modified: int | None = None
         at = name_end + extra_size + comment_size
         if at > end or disk not in (0, 0xFFFF):
             raise FormatError("its directory is damaged")
         if extra_size:
             extra = _extra(data[name_end : name_end + extra_size], raw)
             length, packed, offset = _wide(extra, (length, packed, offset))
-            modified = _modified(extra)
         name = _decoded(raw, flags)
         if flags & _REFUSED or method not in (STORED, DEFLATED) or needed > _NEWEST_READER:
             raise _unreadable(name, flags, method)
         kind = _kind(name, attributes, system)
         if kind == "directory":
             name = name[:-1]
-        entry = Entry(name, kind, length, packed, crc, method, attributes >> 16 & 0o777, modified)
+        mode = attributes >> 16 & 0o777
+        entry = Entry(name, kind, length, packed, crc, method, mode, date << 16 | time)
         rows.append((offset, raw, flags, entry))
     if len(rows) != count:
         raise FormatError("its directory holds more or less than its end record says")
@@ -205,13 +207,6 @@ def _wide(extra: dict[int, bytes], numbers: tuple[int, ...]) -> tuple[int, ...]:
             at += 8
         result.append(number)
     return tuple(result)
-
-
-def _modified(extra: dict[int, bytes]) -> int | None:
-    field = extra.get(_TIMESTAMP, b"")
-    if len(field) < 5 or not field[0] & 1:
-        return None
-    return int.from_bytes(field[1:5], "little", signed=True)
 
 
 def _decoded(raw: bytes, flags: int) -> str:
