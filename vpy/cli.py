@@ -92,12 +92,12 @@ def start(request: Request, context: Context) -> Ready:
     from vpython import Ready
 
     open_root(context)
-    made, choice, written = story.ensure(request, context)
+    made = story.ensure(request, context)
     if request.options.get("local-venv"):
         from vpy.environment import pointer
 
-        pointer.point(choice.discovery.source.path or request.cwd or "", made.path)
-    return Ready(made.path, choice.interpreter.landmark, written)
+        pointer.point(made.spec or request.cwd or "", made.environment)
+    return Ready(made.environment, made.landmark, made.recorded)
 
 
 def open_root(context: Context) -> None:

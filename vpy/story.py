@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vpy.context import Context
-    from vpy.model import Discovery, Interpreter, Pin, Spec, Target, Wheel, WheelFile
+    from vpy.model import Discovery, Interpreter, Pin, Spec, SpecSource, Target, Wheel, WheelFile
     from vpy.spec.discover import Invocation
     from vpy.target.search import Found
     from vpython import Request
@@ -57,6 +57,20 @@ class Made:
 
 
 @value
+class Start:
+    """An environment to be started: its landmark, and whether the choice is on record.
+
+    `built` says whether this process made it, `spec` where its spec lies ("" where that was not asked).
+    """
+
+    environment: str
+    landmark: str
+    recorded: bool
+    built: bool = False
+    spec: str = ""
+
+
+@value
 class Supply:
     """The wheels a choice came to, who pinned them, and what else the answer hangs on."""
 
@@ -78,15 +92,21 @@ def invocation_of(request: Request) -> Invocation:
     )
 
 
-def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
-    """Find the spec that counts for this request, and read it."""
-    from vpy import memory
+def discover_spec(request: Request, context: Context) -> tuple[Discovery, SpecSource | None]:
+    """Find the spec that counts for this request, and the default that may lend it a `python_version`."""
     from vpy.spec import discover
 
     invocation = invocation_of(request)
     found = discover.discover(invocation, environ=context.environ, config=context.config)
     context.terminal.debug(f"spec: {found.source.kind} `{found.source.path}`")
-    default = discover.fallback(found, invocation, context.environ)
+    return found, discover.fallback(found, invocation, context.environ)
+
+
+def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
+    """Find the spec and read it, from memory where these bytes were read before."""
+    from vpy import memory
+
+    found, default = discover_spec(request, context)
     question = memory.spec_question(found.source, default)
     spec = memory.remembered_spec(context.layout, question)
     if spec is None:
@@ -249,26 +269,65 @@ def why_of(choice: Choice, got: Supply, told: Mapping[str, object]) -> dict[str,
     }
 
 
-def ensure(request: Request, context: Context, *, attempts: int = 3) -> tuple[Made, Choice, bool]:
-    """Make or find the environment and write the record of the choice; last: whether it was written.
+def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
+    """Make or find the environment and write the record of the choice.
 
     What the choice hung on is checked again before the start, since a script or a spec may have
     been changed while its environment was being made: then everything is decided anew.
     """
+    from vpy.system import locks
+
+    def waiting() -> None:
+        context.terminal.info("waiting: another process makes an environment of the same spec")
+
+    discovery, _ = discover_spec(request, context)
+    lock = context.layout.lock("gate", hash_of(discovery.source.text)[:2])
+    with locks.gate(lock, waiting) as waited:
+        if waited and not request.options.get("local-venv") and (known := recorded(request, context)):
+            return known
+        for _ in range(attempts):
+            choice = choose(request, context)
+            if started := _settle(request, choice, context):
+                return started
+            context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
+    raise ToolError("the script, its spec or its environment keeps changing while it is being started")
+
+
+def hash_of(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def recorded(request: Request, context: Context) -> Start | None:
+    """The start that somebody else has just made and recorded, where its record holds for us too."""
+    from vpy.environment import record
+
+    told = record.read(request.record) if request.record else None
+    if told is None or not record.still_holds(request.record, context.environ.get("PATH")):
+        return None
+    environment, landmark = told
+    _touch(environment)
+    if not os.path.exists(os.path.join(environment, "complete")):
+        return None
+    return Start(environment=environment, landmark=landmark, recorded=True)
+
+
+def _settle(request: Request, choice: Choice, context: Context) -> Start | None:
+    """Provide what was chosen and record it; None where that is not so any more."""
     from vpy.environment import build, record
 
-    for _ in range(attempts):
-        choice = choose(request, context)
-        made, got = provide(choice, context)
-        _touch(made.path)
-        if not build.is_complete(context.layout, made.key):
-            continue
-        rows = (*choice.observations, *got.observations)
-        written = record.write(request.record, made.path, choice.interpreter.landmark, rows, context.layout)
-        if not written or record.still_holds(request.record, context.environ.get("PATH")):
-            return made, choice, written
-        context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
-    raise ToolError("the script, its spec or its environment keeps changing while it is being started")
+    made, got = provide(choice, context)
+    _touch(made.path)
+    if not build.is_complete(context.layout, made.key):
+        return None
+    rows = (*choice.observations, *got.observations)
+    landmark = choice.interpreter.landmark
+    written = record.write(request.record, made.path, landmark, rows, context.layout)
+    if written and not record.still_holds(request.record, context.environ.get("PATH")):
+        return None
+    place = choice.discovery.source.path
+    return Start(environment=made.path, landmark=landmark, recorded=written, built=made.built, spec=place)
 
 
 def _touch(environment: str) -> None:

@@ -62,3 +62,12 @@ def _keep(data: bytes, layout: Layout) -> str:
 def still_holds(path: str, search_path: str | None) -> bool:
     """Whether the record at `path` is true now; `search_path` is the caller's PATH."""
     return hook.holds(path, search_path)
+
+
+def read(path: str) -> tuple[str, str] | None:
+    """The environment and the landmark that a record names, or None."""
+    try:
+        lines = files.read_bytes(path).split(b"\n", 2)
+        return os.fsdecode(lines[0]), os.fsdecode(lines[1])
+    except (OSError, IndexError):
+        return None

@@ -27,6 +27,35 @@ def turn(path: str, done: Callable[[], bool], waiting: Callable[[], None]) -> It
         yield not done()
 
 
+@contextlib.contextmanager
+def gate(path: str, waiting: Callable[[], None]) -> Iterator[bool]:
+    """Let one through at once, and all others when that one has left; yield whether we had to wait.
+
+    It only keeps many processes from doing the same at the same time: what must be done at most
+    once has a lock of its own. So it costs three system calls, and needs no library.
+    """
+    if os.name != "posix":
+        yield False
+        return
+    import fcntl
+
+    ensure_lock_file(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        waited = False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waited = True
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        except OSError:
+            pass
+        yield waited
+    finally:
+        os.close(descriptor)
+
+
 def _wait_while_held(path: str, waiting: Callable[[], None]) -> bool:
     """Whether somebody held the lock; they have let go of it now."""
     if os.name != "posix":
