@@ -11,7 +11,7 @@ from __future__ import annotations
 import stat
 import struct
 
-from vpy.system import zipend
+from vpy.system import extrafield, zipend
 from vpy.system.entryname import Names
 from vpy.system.zipend import FormatError
 
@@ -34,7 +34,6 @@ UNSUSPECTED_ENTRY_SIZE = 32 << 20
 _CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 _LOCAL = struct.Struct("<4s2B4HL2L2H")
 _SIGNATURE = b"PK\x07\x08"
-_FULL32 = 0xFFFFFFFF
 
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _REFUSED = _ENCRYPTED | 0x0020  # the other bit: compressed patched data
@@ -42,8 +41,6 @@ _DESCRIPTOR = 0x0008
 _UTF8 = 0x0800
 _LEVEL = 0x0006
 _NEWEST_READER = 63  # 6.3, the last there is; pip's reader goes no further either
-_ZIP64 = 0x0001
-_UNICODE_NAME = 0x7075
 
 
 class Entry:
@@ -99,34 +96,37 @@ def entries(data: Bytes, *, links: bool) -> tuple[Entry, ...]:
 def _central_directory(data: Bytes, count: int, at: int, end: int) -> list[Row]:
     """A row for each entry: (offset of its local header, raw name, flags, Entry)."""
     rows: list[Row] = []
-    unpack, size = _CENTRAL.unpack_from, _CENTRAL.size
-    while at < end:
-        if len(rows) == count or at + size > end:
-            raise FormatError("its directory holds more or less than its end record says")
-        (signature, _, system, needed, _, flags, method, time, date, crc, packed, length, name_size, extra_size,
-         comment_size, disk, _, attributes, offset) = unpack(data, at)  # fmt: skip
-        if signature != b"PK\x01\x02":
-            raise FormatError("its directory is damaged")
-        name_end = at + size + name_size
-        raw = data[at + size : name_end]
-        at = name_end + extra_size + comment_size
-        if at > end or disk not in (0, 0xFFFF):
-            raise FormatError("its directory is damaged")
-        if extra_size:
-            extra = _extra(data[name_end : name_end + extra_size], raw)
-            length, packed, offset = _wide(extra, (length, packed, offset))
-        name = _decoded(raw, flags)
-        if flags & _REFUSED or method not in (STORED, DEFLATED) or needed > _NEWEST_READER:
-            raise _unreadable(name, flags, method)
-        kind = _kind(name, attributes, system)
-        if kind == "directory":
-            name = name[:-1]
-        mode = attributes >> 16 & 0o777
-        entry = Entry(name, kind, length, packed, crc, method, mode, date << 16 | time)
-        rows.append((offset, raw, flags, entry))
-    if len(rows) != count:
+    while at < end and len(rows) < count:
+        row, at = _row(data, at, end)
+        rows.append(row)
+    if at != end or len(rows) != count:
         raise FormatError("its directory holds more or less than its end record says")
     return rows
+
+
+def _row(data: Bytes, at: int, end: int) -> tuple[Row, int]:
+    """The row at `at`, and where the next one begins."""
+    name_start = at + _CENTRAL.size
+    if name_start > end or data[at : at + 4] != b"PK\x01\x02":
+        raise FormatError("its directory is damaged")
+    (_, _, system, needed, _, flags, method, time, date, crc, packed, length, name_size,
+     extra_size, comment_size, disk, _, attributes, offset) = _CENTRAL.unpack_from(data, at)  # fmt: skip
+    name_end = name_start + name_size
+    following = name_end + extra_size + comment_size
+    if following > end or disk not in (0, 0xFFFF):
+        raise FormatError("its directory is damaged")
+    raw = data[name_start:name_end]
+    if extra_size:
+        extra = extrafield.read(data[name_end : name_end + extra_size], raw)
+        length, packed, offset = extrafield.wide(extra, (length, packed, offset))
+    name = _decoded(raw, flags)
+    if flags & _REFUSED or method not in (STORED, DEFLATED) or needed > _NEWEST_READER:
+        raise _unreadable(name, flags, method)
+    kind = _kind(name, attributes, system)
+    if kind == "directory":
+        name = name[:-1]
+    entry = Entry(name, kind, length, packed, crc, method, attributes >> 16 & 0o777, date << 16 | time)
+    return (offset, raw, flags, entry), following
 
 
 def _local_headers(data: Bytes, rows: list[Row], directory: int) -> None:
@@ -160,7 +160,9 @@ def _local_header(data: Bytes, offset: int, raw: bytes, flags: int, entry: Entry
     if signature != b"PK\x03\x04" or data[data_start:name_end] != raw:
         raise FormatError(f"`{entry.name}` has another name in its own header")
     if extra_size:
-        length, packed = _wide(_extra(data[name_end : name_end + extra_size], raw), (length, packed))
+        length, packed = extrafield.wide(
+            extrafield.read(data[name_end : name_end + extra_size], raw), (length, packed)
+        )
     if method != entry.method or (bits ^ flags) & ~_LEVEL:
         raise FormatError(f"`{entry.name}` has another method or other flags in its own header")
     told = (crc, packed, length)
@@ -172,41 +174,11 @@ def _local_header(data: Bytes, offset: int, raw: bytes, flags: int, entry: Entry
 def _descriptor_fits(field: bytes, entry: Entry) -> bool:
     """Whether these are the entry's numbers: the signature is optional, sizes have four or eight bytes."""
     for form in ("<LLL", "<LQQ"):
-        if form == "<LQQ" or max(entry.packed, entry.size) <= _FULL32:
+        if form == "<LQQ" or max(entry.packed, entry.size) <= extrafield.FULL:
             numbers = struct.pack(form, entry.crc, entry.packed, entry.size)
             if field in (numbers, _SIGNATURE + numbers):
                 return True
     return False
-
-
-def _extra(field: bytes, raw: bytes) -> dict[int, bytes]:
-    """The extra fields by their number; fewer than four bytes at the end are padding."""
-    found: dict[int, bytes] = {}
-    at = 0
-    while at + 4 <= len(field):
-        number, size = struct.unpack_from("<HH", field, at)
-        if at + 4 + size > len(field) or (number == _ZIP64 and number in found):
-            raise FormatError(f"`{raw.decode('utf-8', 'replace')}` has a damaged extra field")
-        found[number] = field[at + 4 : at + 4 + size]
-        at += 4 + size
-    if _UNICODE_NAME in found and found[_UNICODE_NAME][5:] != raw:
-        raise FormatError(f"`{raw.decode('utf-8', 'replace')}` has a second name")
-    return found
-
-
-def _wide(extra: dict[int, bytes], numbers: tuple[int, ...]) -> tuple[int, ...]:
-    """Replace each full 32-bit number, in order, by its zip64 value."""
-    at = 0
-    result = []
-    for number in numbers:
-        if number == _FULL32:
-            piece = extra.get(_ZIP64, b"")[at : at + 8]
-            if len(piece) < 8:
-                raise FormatError("a zip64 size is missing")
-            (number,) = struct.unpack("<Q", piece)  # noqa: PLW2901 (the same number, in full)
-            at += 8
-        result.append(number)
-    return tuple(result)
 
 
 def _decoded(raw: bytes, flags: int) -> str:
