@@ -3,7 +3,7 @@
 # earlier start and becomes the environment's Python without a fork; whatever it is not sure of it
 # leaves to the door in Python (the last lines). Built-ins only, and no word of the environment is
 # changed but those that a start is meant to change: hence the long names.
-set +Cefuvx
+set +aCefuvx
 unset -f command read exec '[' 2>/dev/null
 
 _vpython_long=
@@ -34,6 +34,10 @@ else
 fi
 if ! command [ -O "$_vpython_root" ]; then _vpython_long=1; fi
 case ${VPYTHON_RECORD-}${VPYTHON_BYPASS-}${VPYTHON_LOG_TRACE-} in ?*) _vpython_long=1 ;; esac
+case $_vpython_self in
+    *'
+'*) _vpython_long=1 ;;
+esac
 
 # Python's own options up to the script; what the loop does not know, the Python door reads.
 _vpython_next=
@@ -58,23 +62,30 @@ for _vpython_word in "$@"; do
 done
 case $_vpython_next in value|code|module) _vpython_long=1 ;; esac
 
-# Where the record of this start lies: under the script's path, or the working directory's.
-if command [ "$_vpython_kind" = script ]; then
-    _vpython_base=$PWD
-    while :; do
-        case $_vpython_word in
-            ./*) _vpython_word=${_vpython_word#./} ;;
-            ../*) _vpython_word=${_vpython_word#../} _vpython_base=${_vpython_base%/*} ;;
-            *) break ;;
-        esac
-    done
-    case $_vpython_word in
-        /*) ;;
-        *) _vpython_word=$_vpython_base/$_vpython_word ;;
-    esac
-else
-    _vpython_word=$PWD
-fi
+# Where the record of this start lies: under the script's path, or the working directory's. A `..`
+# leads where it says only while no link stands before it.
+case $PWD in /*) ;; *) _vpython_long=1 ;; esac
+_vpython_base=${PWD%/}
+_vpython_up=
+case $_vpython_kind$_vpython_word in
+    cwd*) _vpython_word=$_vpython_base ;;
+    script/*) ;;
+    *)
+        while :; do
+            case $_vpython_word in
+                ./*) _vpython_word=${_vpython_word#./} ;;
+                ../*)
+                    _vpython_word=${_vpython_word#../}
+                    _vpython_base=${_vpython_base%/*}
+                    _vpython_up=../$_vpython_up
+                    ;;
+                *) break ;;
+            esac
+        done
+        if command [ "$_vpython_up" ] && ! command [ "$_vpython_base/" -ef "$_vpython_up" ]; then _vpython_long=1; fi
+        _vpython_word=$_vpython_base/$_vpython_word
+        ;;
+esac
 case $_vpython_word in *//*|*/./*|*/../*|*/.|*/..|*/) _vpython_long=1 ;; esac
 
 if command [ -z "$_vpython_long" ]; then
@@ -85,6 +96,7 @@ if command [ -z "$_vpython_long" ]; then
         if command [ -f "$_vpython_environment/complete" ] && command [ -f "$_vpython_landmark" ] &&
             command [ -x "$_vpython_environment/bin/python" ]; then
             VPYTHON_RECORD="+$_vpython_self
+/bin/sh
 $_vpython_record"
             VIRTUAL_ENV=$_vpython_environment
             PATH=$_vpython_environment/bin${PATH:+:$PATH}
@@ -98,8 +110,8 @@ fi
 
 # The long way: the Python that an earlier one found fit, else the first that is.
 if command [ -O "$_vpython_root" ] &&
-    { IFS= read -r _vpython_python; } 2>/dev/null <"$_vpython_root/@APP@/python" &&
-    command [ -x "$_vpython_python" ] && "$_vpython_python" -I -S -c '' </dev/null 2>/dev/null; then
+    { IFS= read -r _vpython_python && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_root/@APP@/python" &&
+    command [ -x "$_vpython_python" ] && command [ -f "$_vpython_landmark" ]; then
     exec "$_vpython_python" -I -S "$_vpython_self" "$@"
 fi
 # What a version manager's shim would change of the environment is kept out: the Python behind it runs us.
