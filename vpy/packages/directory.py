@@ -33,7 +33,7 @@ if TYPE_CHECKING:
             """The bytes of a small file, None where there is none; more than `most` is a ToolError."""
 
         def stream(self, path: str) -> Iterable[bytes]:
-            """The bytes of a file in pieces; ToolError where there is none."""
+            """The bytes of a file in pieces; ToolError where there is none, or where it cannot be read."""
 
         def size(self, path: str) -> int | None:
             """The file's size, where it can be told without asking anybody; else None."""
