@@ -121,6 +121,10 @@ def test_every_clash_of_versions_is_named() -> None:
         "wheel `a` has more than one version here: `1`, `2`",
         "wheel `b` has more than one version here: `2`, `1`",
     ]
+    with pytest.raises(
+        UserError, match=r"^a/\.vpython3: wheel `b` has more than one version here: `1`, `2`$"
+    ):
+        select(wheels("b1", "b2"), LINUX, "a/.vpython3")
 
 
 def test_versions_for_different_targets_do_not_clash() -> None:

@@ -6,7 +6,7 @@ import re
 
 from vpy.errors import UserError
 from vpy.model import Wheel
-from vpy.spec.text import quoted
+from vpy.spec.text import printable, quoted
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -54,18 +54,20 @@ def fits(prefix: str, version: tuple[int, int, int]) -> bool:
     return version[: len(wanted)] == wanted
 
 
-def select(spec: Spec, tags: Sequence[Tag]) -> tuple[Wheel, ...]:
+def select(spec: Spec, tags: Sequence[Tag], path: str = "") -> tuple[Wheel, ...]:
     """The wheels that a Python with these tags takes: sorted, each once, without their match rules.
 
     A wheel with `match_tag`s needs one of them to match one of the tags; one that a
-    `not_match_tag` matches is dropped. Raises UserError where a name is left with two versions.
+    `not_match_tag` matches is dropped. Raises UserError, which names `path`, where a name is left
+    with two versions.
     """
     versions: dict[str, dict[str, None]] = {}
     for wheel in spec.wheels:
         if _takes(wheel, tags):
             versions.setdefault(wheel.name, {})[wheel.version] = None
+    before = f"{printable(path)}: " if path else ""
     clashes = [
-        f"wheel {quoted(name, 200)} has more than one version here: "
+        f"{before}wheel {quoted(name, 200)} has more than one version here: "
         + ", ".join(quoted(version, 200) for version in found)
         for name, found in sorted(versions.items())
         if len(found) > 1

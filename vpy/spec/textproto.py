@@ -12,6 +12,7 @@ import warnings
 from vpy.errors import UserError
 from vpy.model import Spec, Tag, Wheel
 from vpy.spec.text import at, quoted, refuse_oversize
+from vpy.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ def parse(text: str, path: str, *, first_line: int = 1, column: int = 0) -> Spec
     `path:line:column: fact` with the first syntax error. The `virtualenv` field is read and
     ignored, with a line in `Spec.warnings`.
     """
-    text_format = _protobuf().text_format
     lines = _lines(text, path)
+
+    def told(row: int, place: int, fact: str) -> str:
+        return at(path, row + first_line - 1, place + column, fact)
+
+    text_format = _protobuf().text_format
     message = _spec_class()()
     try:
         # protobuf leaves an escape that it does not know as it stands, and Python warns of it.
@@ -63,25 +68,28 @@ def parse(text: str, path: str, *, first_line: int = 1, column: int = 0) -> Spec
             text_format.Parse("\n".join(lines), message)
     except (text_format.ParseError, Warning) as error:
         row, place, fact, hint = _explain(error, lines)
-        raise UserError(at(path, row + first_line - 1, place + column, fact), hint=hint) from None
-    told: tuple[str, ...] = ()
-    if message.HasField("virtualenv"):
-        row, place = locate(text, path, [("virtualenv", 0)])[("virtualenv", 0)]
-        fact = "`virtualenv` is ignored: environments are made by the standard library's venv"
-        told = (at(path, row + first_line - 1, place + column, fact),)
+        raise UserError(told(row, place, fact), hint=hint) from None
+    if not message.HasField("virtualenv"):
+        return _spec(message)
+    row, place = locate(text, path, [("virtualenv", 0)])["virtualenv", 0]
+    fact = "`virtualenv` is ignored: environments are made by the standard library's venv"
+    return replace(_spec(message), warnings=(told(row, place, fact),))
+
+
+def _spec(message: Any) -> Spec:
+    wheels = (
+        Wheel(
+            name=wheel.name,
+            version=wheel.version,
+            match_tags=_tags(wheel.match_tag),
+            not_match_tags=_tags(wheel.not_match_tag),
+        )
+        for wheel in message.wheel
+    )
     return Spec(
         python_version=message.python_version,
-        wheels=tuple(
-            Wheel(
-                name=wheel.name,
-                version=wheel.version,
-                match_tags=_tags(wheel.match_tag),
-                not_match_tags=_tags(wheel.not_match_tag),
-            )
-            for wheel in message.wheel
-        ),
+        wheels=tuple(wheels),
         verify_tags=_tags(message.verify_pep425_tag),
-        warnings=told,
     )
 
 
