@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vpy.wheels.script import Limits
     from vpy.wheels.store import Manifest
 
+# What a system says where something else has the name already.
+_TAKEN = (FileExistsError, NotADirectoryError, IsADirectoryError)
 _NAMESPACE_MARKS = (b"pkgutil", b"pkg_resources")
 
 
@@ -44,7 +46,9 @@ def link(stored: Sequence[StoredWheel], prefix: str, into: str, python: str, *, 
     for position, one in enumerate(stored):
         placing = _Placing(one, manifests[position], into, python, limits)
         placing.make_directories(made)
-        clashes += [_clash(stored, manifests, position, path) for path in placing.place_all()]
+        with files.disk_errors("write", into):
+            taken = placing.place_all()
+        clashes += [_clash(stored, manifests, position, path) for path in taken]
     if clashes:
         raise UserError("\n".join(clashes))
 
@@ -101,7 +105,7 @@ class _Placing:
         for path in self.manifest.directories:
             if path not in made:
                 made.add(path)
-                with files.disk_errors("make", self.into + path), contextlib.suppress(FileExistsError):
+                with files.disk_errors("make", self.into + path), contextlib.suppress(*_TAKEN):
                     os.mkdir(self.into + path)
 
     def place_all(self) -> list[str]:
@@ -113,7 +117,7 @@ class _Placing:
                     self._link(path)
                 else:
                     self._write(path, self._script(path) if recorded else self._record(path), mode)
-            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            except _TAKEN:
                 if not self._is_same(kind, path):
                     taken.append(path)
         return taken
@@ -126,13 +130,12 @@ class _Placing:
         except OSError:
             if os.path.lexists(self.into + path):
                 raise FileExistsError(path) from None
-            with files.disk_errors("write", self.into + path):
-                files.link_or_copy(self.tree + path, self.into + path)
+            files.link_or_copy(self.tree + path, self.into + path)
 
     def _write(self, path: str, data: bytes, mode: int) -> None:
         target = self.into + path
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-        with files.disk_errors("write", target), os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         os.chmod(target, mode)
 

@@ -1,0 +1,279 @@
+"""Stored wheels in environments: shared, checked, rewritten where needed, never mixed up."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vpy.errors import ToolError, UserError
+from vpy.wheels import store
+from vpy.wheels.install import ensure
+from vpy.wheels.link import StaleWheel, link
+from vpy.wheels.script import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tests.wheels.conftest import MakeWheel
+    from vpy.model import Interpreter, StoredWheel, WheelFile
+    from vpy.system.layout import Layout
+    from vpy.system.terminal import Terminal
+    from vpy.wheels.host import HostPython
+
+    Store = Callable[[Sequence[WheelFile]], tuple[StoredWheel, ...]]
+
+LIMITS = Limits(shebang=127, path=4095)
+ENTRY = "[console_scripts]\n{0} = {0}:main\n"
+NAMESPACES = (
+    "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n",
+    "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n",
+    "__import__('pkg_resources').declare_namespace(__name__)\n",
+)
+
+
+@pytest.fixture
+def store_all(current: Interpreter, layout: Layout, host: HostPython, terminal: Terminal) -> Store:
+    def run(wheels: Sequence[WheelFile]) -> tuple[StoredWheel, ...]:
+        return ensure(wheels, current, layout=layout, host=host, environ=os.environ, terminal=terminal)
+
+    return run
+
+
+@pytest.fixture
+def library(current: Interpreter) -> str:
+    return dict(current.scheme)["purelib"]
+
+
+def link_into(stored: Sequence[StoredWheel], place: Path) -> Path:
+    place.mkdir()
+    link(stored, str(place), str(place), str(place / "bin" / "python"), limits=LIMITS)
+    return place
+
+
+def clash(stored: Sequence[StoredWheel], place: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        link_into(stored, place)
+    return caught.value.message
+
+
+def test_plain_files_are_shared_and_scripts_are_not(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
+) -> None:
+    (one,) = store_all(
+        [make_wheel("tool", "1.0", {"tool.py": "def main(): pass\n"}, entry_points=ENTRY.format("tool"))]
+    )
+    first, second = link_into([one], tmp_path / "a"), link_into([one], tmp_path / "b")
+    shared = (first / library / "tool.py").stat()
+    assert shared.st_ino == (second / library / "tool.py").stat().st_ino
+    assert (shared.st_nlink, shared.st_mode & 0o777) == (3, 0o444)
+    for name in ("bin/tool", f"{library}/tool-1.0.dist-info/RECORD"):
+        assert (first / name).stat().st_nlink == 1
+        assert (first / name).read_bytes() != (second / name).read_bytes()
+    assert (first / "bin" / "tool").read_text().startswith(f"#!{first}/bin/python\n")
+    assert (first / "bin" / "tool").stat().st_mode & 0o777 == 0o555
+
+
+def test_record_of_a_wheel_without_scripts_is_shared(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
+) -> None:
+    (one,) = store_all([make_wheel("quiet", "1.0", {"quiet.py": ""})])
+    made = link_into([one], tmp_path / "a")
+    assert (made / library / "quiet-1.0.dist-info" / "RECORD").stat().st_nlink == 2
+
+
+def test_made_aside_for_another_place(store_all: Store, make_wheel: MakeWheel, tmp_path: Path) -> None:
+    (one,) = store_all([make_wheel("tool", "1.0", {"tool.py": ""}, entry_points=ENTRY.format("tool"))])
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    link([one], "/final", str(aside), "/final/bin/python", limits=LIMITS)
+    assert (aside / "bin" / "tool").read_bytes().startswith(b"#!/final/bin/python\n")
+
+
+@pytest.mark.parametrize("damage", ["size", "time", "mode", "gone", "manifest", "not a manifest"])
+def test_a_changed_store_is_noticed_before_anything_is_made(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str, damage: str
+) -> None:
+    wheels = [make_wheel("good", "1.0", {"good.py": "1"}), make_wheel("bad", "1.0", {"bad.py": "x = 1\n"})]
+    good, bad = store_all(wheels)
+    file = os.path.join(bad.path, store.TREE, library, "bad.py")
+    found = os.stat(file)
+    if damage == "size":
+        os.chmod(file, 0o644)
+        with open(file, "a") as text:
+            text.write("# edited\n")
+        os.chmod(file, 0o444)
+        os.utime(file, ns=(found.st_mtime_ns, found.st_mtime_ns))
+    elif damage == "time":
+        os.utime(file, ns=(0, found.st_mtime_ns + 1))
+    elif damage == "mode":
+        os.chmod(file, 0o644)
+    elif damage == "gone":
+        os.unlink(file)
+    else:
+        manifest = os.path.join(bad.path, store.MANIFEST)
+        os.unlink(manifest)
+        if damage == "not a manifest":
+            with open(manifest, "w") as text:
+                text.write("wheel-tree 1\nf one two three\nend")
+    with pytest.raises(StaleWheel) as caught:
+        link_into([good, bad], tmp_path / "a")
+    assert caught.value.stale == (bad,)
+    assert os.listdir(tmp_path / "a") == []
+    assert store.is_stored(good)
+    assert not os.path.exists(bad.path)
+    assert store_all(wheels) == (good, bad)
+    assert (link_into([good, bad], tmp_path / "b") / library / "bad.py").read_text() == "x = 1\n"
+
+
+def test_the_same_bytes_are_one_file(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
+) -> None:
+    same = {"shared/__init__.py": "", "LICENSE": "free\n"}
+    entry = "[console_scripts]\nrun = shared:main\n"
+    stored = store_all([make_wheel(name, "1.0", same, entry_points=entry) for name in ("one", "two")])
+    made = link_into(stored, tmp_path / "a")
+    assert (made / library / "LICENSE").read_text() == "free\n"
+
+
+def test_other_bytes_are_refused_with_both_names(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
+) -> None:
+    wheels = [
+        make_wheel(
+            "one", "1.0", {"common.py": "1", "place": "a file"}, entry_points="[console_scripts]\nrun = a:b\n"
+        ),
+        make_wheel(
+            "two",
+            "1.0",
+            {"common.py": "2", "place/deep/x.py": ""},
+            entry_points="[console_scripts]\nrun = c:d\n",
+        ),
+        make_wheel("three", "1.0", {"three.py": ""}),
+    ]
+    both = "`one-1.0-py3-none-any.whl` and `two-1.0-py3-none-any.whl` bring different files of one name"
+    expected = ["bin/run", f"{library}/common.py", f"{library}/place/deep/x.py"]
+    stored = store_all(wheels)
+    assert clash(stored, tmp_path / "a").splitlines() == [f"{both}: `{path}`" for path in expected]
+    assert clash([stored[1], stored[0]], tmp_path / "b").count("`two-1.0-py3-none-any.whl` and `one-") == 3
+
+
+def test_what_the_environment_has_is_not_replaced(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path
+) -> None:
+    (one,) = store_all([make_wheel("bold", "1.0", {"bold-1.0.data/data/share/own.txt": "mine"})])
+    (tmp_path / "a" / "share").mkdir(parents=True)
+    (tmp_path / "a" / "share" / "own.txt").write_text("the environment's")
+    with pytest.raises(UserError) as caught:
+        link([one], str(tmp_path / "a"), str(tmp_path / "a"), "/python", limits=LIMITS)
+    assert caught.value.message == (
+        "`bold-1.0-py3-none-any.whl` brings a file that an environment has of its own: `share/own.txt`"
+    )
+
+
+@pytest.mark.parametrize("other", NAMESPACES[1:])
+def test_namespaces_may_be_declared_in_other_words(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str, other: str
+) -> None:
+    wheels = [
+        make_wheel("kin_a", "1.0", {"kin/__init__.py": NAMESPACES[0], "kin/a.py": ""}),
+        make_wheel("kin_b", "1.0", {"kin/__init__.py": other, "kin/b.py": ""}),
+    ]
+    made = link_into(store_all(wheels), tmp_path / "a")
+    assert (made / library / "kin" / "__init__.py").read_text() == NAMESPACES[0]
+    assert {"a.py", "b.py"} <= set(os.listdir(made / library / "kin"))
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP])
+def test_copies_where_links_are_refused(
+    store_all: Store,
+    make_wheel: MakeWheel,
+    tmp_path: Path,
+    library: str,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    (one,) = store_all([make_wheel("lonely", "1.0", {"lonely.py": "x = 1\n"})])
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    made = (link_into([one], tmp_path / "a") / library / "lonely.py").stat()
+    stored = os.stat(os.path.join(one.path, store.TREE, library, "lonely.py"))
+    assert (made.st_nlink, made.st_mode, made.st_mtime_ns) == (1, stored.st_mode, stored.st_mtime_ns)
+    assert clash_free(one, tmp_path / "b", library)
+
+
+def clash_free(one: StoredWheel, place: Path, library: str) -> bool:
+    """The same wheel twice is no clash, links or no links."""
+    made = link_into([one, one], place)
+    return (made / library / "lonely.py").is_file()
+
+
+def test_paths_that_are_too_long(store_all: Store, make_wheel: MakeWheel, tmp_path: Path) -> None:
+    (one,) = store_all([make_wheel("deep", "1.0", {f"deep/{'x' * 100}.py": ""})])
+    with pytest.raises(ToolError) as caught:
+        link([one], "C:\\root", str(tmp_path), "python", limits=Limits(shebang=0, path=120))
+    assert caught.value.message.startswith("the path is longer than 120 characters: `")
+    assert caught.value.hint == "name a shorter root with -vpython-root DIR"
+
+
+def test_full_disk_is_one_line(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = store_all([make_wheel("tool", "1.0", {"tool/x.py": ""}, entry_points=ENTRY.format("tool"))])
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    for name in ("mkdir", "open", "link"):
+        place = tmp_path / name
+        place.mkdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, refuse)
+            with pytest.raises(ToolError) as caught:
+                link([one], str(place), str(place), "/python", limits=LIMITS)
+        assert "No space left on device" in caught.value.message
+
+
+def test_pip_and_metadata_inside_agree(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, current: Interpreter, host: HostPython
+) -> None:
+    """`pip check`, `importlib.metadata` and the scripts themselves, in a venv of the target."""
+    wheels = [
+        make_wheel(
+            "tool", "1.0", {"tool.py": "def main():\n    print('it runs')\n"},
+            entry_points=ENTRY.format("tool") + "[tool.plugins]\none = tool:main [more]\n",
+            metadata="Requires-Dist: helper>=1\n",
+        ),
+        make_wheel("helper", "1.5", {"helper/__init__.py": ""}),
+    ]  # fmt: skip
+    place = tmp_path / "long" / ("x" * 150)
+    subprocess.run([current.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    python = str(place / "bin" / "python")
+    link(store_all(wheels), str(place), str(place), python, limits=LIMITS)
+
+    def run(*command: str) -> str:
+        environ = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=environ).stdout
+
+    assert run(str(place / "bin" / "tool")) == "it runs\n"
+    alone = tmp_path / "pip-alone"
+    alone.mkdir()
+    os.symlink(os.path.join(host.pip, "pip"), alone / "pip")
+    assert run(python, str(alone / "pip"), "check") == "No broken requirements found.\n"
+    listed = run(python, str(alone / "pip"), "list", "--format=freeze", "--disable-pip-version-check")
+    assert listed.split() == ["helper==1.5", "tool==1.0"]
+    ask = (
+        "from importlib.metadata import distribution, files, entry_points\n"
+        "tool = distribution('tool')\n"
+        "print(tool.read_text('INSTALLER').strip(), all(one.locate().is_file() for one in tool.files))\n"
+        "print(sorted(one.name for one in tool.entry_points))\n"
+        "print([one.extras for one in entry_points(group='tool.plugins')])\n"
+    )
+    assert run(python, "-c", ask) == "pip True\n['one', 'tool']\n[['more']]\n"
