@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from vpython_command import BYPASS, VALUED, CommandError, Options, bypassed, parse_options, parse_python
-from vpython_root import check, fail, locate, working_directory
+from vpython_command import VALUED, CommandError, Options, parse_options, parse_python
+from vpython_root import fail, locate, make_temporary, remove_temporary, straight, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BUILD = "source"
 RECORDS = "records-1"
 APP = "app-1"
+BYPASS = "manually managed python not supported by chrome operations"
 
 
 class Request:
@@ -29,7 +30,7 @@ class Request:
 
     `caller` is the absolute path of vpython as it was called, `words` go to Python, `record` is
     where the record of this start lies ("" where there can be none), `forced` says that a hook
-    sent us to decide anew.
+    sent us to decide anew. `root` is "" while a temporary one is not made yet.
     """
 
     def __init__(self, caller: str, words: Sequence[str], environ: dict[str, str]) -> None:
@@ -40,6 +41,8 @@ class Request:
         self.options: Options = parse_options(words, environ)
         self.command: PythonCommand = parse_python(self.options.python_words)
         self.cwd = working_directory(environ)
+        if self.command.kind == "script" and self.cwd is not None:
+            self.command.target = straight(self.command.target, self.cwd)
         self.root, self.temporary = locate(self.options, environ, self.cwd)
         self.record = _record_path(self)
 
@@ -54,42 +57,59 @@ class Ready:
 
 
 def main() -> NoReturn:
+    environ = dict(os.environ)
+    if environ.get("VPYTHON_BYPASS") == BYPASS:
+        import vpython_bypass
+
+        vpython_bypass.run(_caller(), sys.argv[1:], environ)
+    os.environ.pop("VPYTHON_RECORD", None)
     try:
-        request = Request(_caller(), sys.argv[1:], dict(os.environ))
+        request = Request(_caller(), sys.argv[1:], environ)
+        simple = not request.options.help and request.options.tool is None
+        if simple and request.record and not request.forced and not request.options.get("local-venv"):
+            start_from_record(request)
+        _long_way(request)
     except CommandError as error:
         fail(str(error), 2)
-    if request.environ.get("VPYTHON_BYPASS") == BYPASS:
-        _bypass(request)
-    os.environ.pop("VPYTHON_RECORD", None)
-    simple = not request.options.help and request.options.tool is None
-    if simple and request.record and not request.forced and not request.options.get("local-venv"):
-        start_from_record(request)
-    _long_way(request)
+    except KeyboardInterrupt:
+        remove_temporary()
+        os._exit(130)
 
 
 def _caller() -> str:
     """This file as it was called: the archive, or the source tree's own vpython.py."""
     name = sys.argv[0] or __file__
-    return os.path.abspath(name)
+    return name if os.path.isabs(name) else os.path.join(os.getcwd(), name)
 
 
 def _record_path(request: Request) -> str:
     """Where a start like this one is recorded; "" where it has no record."""
     command, cwd = request.command, request.cwd
-    if cwd is None or request.temporary:
+    if cwd is None or request.temporary or _hangs_on_cwd(request.environ):
         return ""
     if command.kind == "command" and "# /// script" in command.target:
         return ""
     kind = "script" if command.kind == "script" else "cwd"
     place = os.path.normpath(os.path.join(cwd, command.target)) if kind == "script" else cwd
     name = f"@{kind}-{BUILD}-{2 if request.legacy else 3}{_options_suffix(request.options, cwd)}"
+    if "\n" in place + request.root + request.caller + " ".join(request.options.words):
+        return ""
     if os.name == "nt":
         import hashlib
 
         place = "/" + hashlib.sha256(os.path.normcase(place).encode("utf-8", "surrogatepass")).hexdigest()
-    if len(os.fsencode(name)) > 255 or "\n" in place + request.root + request.caller:
+    if len(os.fsencode(name)) > 255:
         return ""
-    return f"{request.root}/{RECORDS}{place}/{name}"
+    return f"{request.root}/{RECORDS}{place.rstrip('/')}/{name}"
+
+
+def _hangs_on_cwd(environ: dict[str, str]) -> bool:
+    """Whether a variable names a file in the cwd, so that a script's start elsewhere is another one."""
+    source = environ.get("VPYTHON_PACKAGE_SOURCE", "")
+    places = [environ.get("VPYTHON_INTERPRETER", ""), environ.get("VPYTHON_MANIFEST", "")]
+    if source.startswith("directory:") and "://" not in source:
+        places.append(source.removeprefix("directory:"))
+    return any(place and not os.path.isabs(place) for place in places)
 
 
 def _options_suffix(options: Options, cwd: str) -> str:
@@ -102,9 +122,11 @@ def _options_suffix(options: Options, cwd: str) -> str:
         text = options.get(name)
         if text is not None and name in words and name not in ("root", "log-level"):
             if name in ("spec", "interpreter", "manifest"):
-                text = os.path.normpath(os.path.join(cwd, text))
+                text = os.path.join(cwd, text)
+            elif text.startswith("directory:") and "://" not in text:
+                text = "directory:" + os.path.join(cwd, text.removeprefix("directory:"))
             parts.append(f"{name}={text}")
-    quoted = "&".join(parts).replace("%", "%25").replace("/", "%2F").replace("\\", "%5C").replace("\n", "%0A")
+    quoted = "&".join(parts).replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
     return f"-{quoted}" if parts else ""
 
 
@@ -122,8 +144,12 @@ def start_from_record(request: Request) -> None:
         os.path.exists(environment + "/complete") and os.path.exists(landmark) and os.access(python, os.X_OK)
     ):
         return
-    if request.command.skips_site() and not _holds_here(request, environment):
-        return
+    if request.command.skips_site():
+        _load_app(request)
+        from vpy.environment import hook
+
+        if not hook.is_fit(environment) or not hook.holds(request.record, request.environ.get("PATH")):
+            return
     start(request, environment, "+")
 
 
@@ -140,23 +166,20 @@ def python_of(environment: str) -> str:
     return environment + ("\\Scripts\\python.exe" if os.name == "nt" else "/bin/python")
 
 
-def _holds_here(request: Request, environment: str) -> bool:
-    """Under `-S` no hook runs: check the record here, and leave the lock's descriptor to the script."""
-    _load_app(request)
-    from vpy.environment import hook
-
-    if not hook.holds(request.record, request.environ.get("PATH")):
-        return False
+def _hold_for(request: Request, environment: str) -> None:
+    """Under `-S` no hook runs: the script inherits the lock as an open descriptor instead."""
     if os.name == "posix":
         import fcntl
+
+        _load_app(request)
+        from vpy.environment import hook
 
         try:
             descriptor = os.open(hook.lock_path(environment), os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             os.set_inheritable(descriptor, True)
-        except OSError:
-            return False
-    return os.path.exists(environment + "/complete")
+        except OSError as error:
+            fail(f"cannot lock the environment `{environment}`: {error.strerror}", 1)
 
 
 def start(request: Request, environment: str, mark: str) -> NoReturn:
@@ -168,8 +191,11 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
     environ["PYTHONNOUSERSITE"] = "1"
     for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
         environ.pop(name, None)
-    if mark and not request.command.skips_site():
-        environ["VPYTHON_RECORD"] = "\n".join([mark + request.caller, request.record, *request.options.words])
+    if request.command.skips_site():
+        _hold_for(request, environment)
+    elif mark:
+        lines = [mark + request.caller, sys.executable, request.record, *request.options.words]
+        environ["VPYTHON_RECORD"] = "\n".join(lines)
     python = python_of(environment)
     words = [python, "-s", *request.options.python_words]
     if request.temporary or os.name == "nt":
@@ -183,37 +209,32 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
         fail(f"cannot start `{python}`: {error.strerror}", 1)
 
 
-def _bypass(request: Request) -> NoReturn:
-    """Run the plain Python of PATH: a user has said that they look after it themselves."""
-    words = bypassed(sys.argv[1:])
-    if words is None:
-        os._exit(0)
-    own = os.path.realpath(request.caller)
-    for directory in request.environ.get("PATH", os.defpath).split(os.pathsep):
-        for name in ("python3", "python", "python.exe"):
-            python = os.path.join(directory, name)
-            if os.path.isfile(python) and os.access(python, os.X_OK) and os.path.realpath(python) != own:
-                if os.name == "posix":
-                    os.execve(python, [python, *words], request.environ)
-                import subprocess
-
-                os._exit(subprocess.call([python, *words]))
-    fail("`VPYTHON_BYPASS` is set, and PATH has no Python", 1)
-
-
 def _long_way(request: Request) -> NoReturn:
+    if request.temporary:
+        request.root = make_temporary()
+    given = os.umask(0o022)
+    # What is made in the root is for its owner to write; what these tools make elsewhere is the caller's.
+    os.umask(given if request.options.tool in ("mirror", "pack") else given | 0o022)
     app = _load_app(request)
     from vpy import cli
 
     outcome = cli.run(request, app)
-    sys.stdout.flush()
     if isinstance(outcome, int):
-        if request.temporary:
-            import shutil
-
-            shutil.rmtree(request.root, ignore_errors=True)
-        os._exit(outcome)
+        _end(outcome)
+    os.umask(given)
     start(request, outcome.environment, "=" if outcome.recorded else "")
+
+
+def _end(code: int) -> NoReturn:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        code = code or 141
+    except (OSError, ValueError) as error:
+        fail(f"cannot write to stdout: {getattr(error, 'strerror', None) or error}", 1)
+    remove_temporary()
+    os._exit(code)
 
 
 def _load_app(request: Request) -> str:
@@ -223,7 +244,9 @@ def _load_app(request: Request) -> str:
     if BUILD == "source":
         app, vendor = here, os.path.join(here, "build", "vendor")
     else:
-        app = unpack_app(request, here)
+        import vpython_unpack
+
+        app = vpython_unpack.app_of(here, request.root, f"{APP}/{BUILD}-{sys.implementation.cache_tag}")
         vendor = os.path.join(app, "vendor")
     for entry in (vendor, app):
         if entry not in sys.path:
@@ -235,18 +258,6 @@ def _foreign_path(request: Request) -> list[str]:
     """What PYTHONPATH put on our path: it is meant for the script, not for us."""
     given = request.environ.get("PYTHONPATH", "")
     return [os.path.abspath(entry) if entry else entry for entry in given.split(os.pathsep)] if given else []
-
-
-def unpack_app(request: Request, archive: str) -> str:
-    """Return `<root>/app-1/<build>-<magic>`, unpacked from the archive once; aside where root is read-only."""
-    parent = os.path.join(request.root, APP)
-    app = os.path.join(parent, f"{BUILD}-{sys.implementation.cache_tag}")
-    if os.path.exists(os.path.join(app, "complete")):
-        return app
-    import vpython_unpack
-
-    check(request.root)
-    return vpython_unpack.unpack(archive, app)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     Kind = Literal["none", "script", "module", "command", "stdin"]
 
-BYPASS = "manually managed python not supported by chrome operations"
 VALUED = ("root", "spec", "interpreter", "source", "manifest", "log-level")
 PLAIN = ("offline", "local-venv")
 VARIABLES = {
@@ -164,13 +163,3 @@ def _take(options: Options, option: str, rest: list[str]) -> list[str]:
         options.values[name] = text
     options.words += rest[:used]
     return rest[used:]
-
-
-def bypassed(words: Sequence[str]) -> list[str] | None:
-    """Python's words under `VPYTHON_BYPASS`, as depot_tools drops ours; None: a tool, do nothing."""
-    rest = list(words)
-    while rest and rest[0].lstrip("-").startswith("vpython") and rest[0].startswith("-"):
-        if rest[0].lstrip("-").startswith("vpython-tool"):
-            return None
-        rest = rest[1 if "=" in rest[0] else 2 :]
-    return rest[1:] if rest[:1] == ["--"] else rest

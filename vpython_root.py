@@ -14,8 +14,12 @@ ROOT_NAME = "vpython-root"
 ELSEWHERE = "name another with -vpython-root DIR"
 
 
+_temporary: list[str] = []
+
+
 def fail(message: str, code: int, hint: str = "") -> NoReturn:
     """Say why on stderr, and how to go on; end here and now."""
+    remove_temporary()
     text = f"vpython: {message}\n" + (f"\nhint: {hint}\n" if hint else "")
     try:
         os.write(2, text.encode("utf-8", "surrogateescape"))
@@ -41,16 +45,65 @@ def working_directory(environ: dict[str, str]) -> str | None:
             return None
 
 
+def make_temporary() -> str:
+    """Make a root for this start alone; `remove_temporary`, a failure or a signal that ends us removes it."""
+    import signal
+    import tempfile
+
+    root = tempfile.mkdtemp(prefix="vpython-root.")
+    _temporary.append(root)
+
+    def end(number: int, _: object) -> None:
+        remove_temporary()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end)
+    return root
+
+
+def remove_temporary() -> None:
+    for root in _temporary:
+        import shutil
+
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def straight(path: str, cwd: str) -> str:
+    """A script's path without `..`: by its name where no link stands before that, else by the real directory.
+
+    Only so do records that are kept by path, and searches that go upward by path, speak of this script.
+    """
+    if os.name == "nt" or ".." not in path.split("/"):
+        return path
+    whole = os.path.join(cwd, path)
+    plain = os.path.normpath(whole)
+    directory, name = os.path.split(whole.rstrip("/"))
+    if name in (".", ".."):
+        return plain if _is_same(plain, whole) else os.path.realpath(whole)
+    if _is_same(os.path.dirname(plain), directory):
+        return plain
+    return os.path.join(os.path.realpath(directory), name)
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
 def locate(options: Options, environ: dict[str, str], cwd: str | None) -> tuple[str, bool]:
-    """The root's absolute path, and whether it is a temporary one."""
+    """The root's absolute path, and whether it is a temporary one: "" then, it is not made yet."""
     named = options.get("root")
     if named is None:
         named = environ.get("VPYTHON_VIRTUALENV_ROOT")
     if named is not None:
         if not named:
-            import tempfile
-
-            return tempfile.mkdtemp(prefix="vpython-root."), True
+            return "", True
         return os.path.normpath(os.path.join(cwd or "/", named)), False
     if os.name == "nt":
         cache = environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")

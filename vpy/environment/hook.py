@@ -5,8 +5,8 @@ site-packages, so it runs in any Python from 3.8 up, imports nothing of the proj
 else as can be. The doors and the builder use its `holds` too, where no environment's own Python
 checks (`-S`) or before one is started.
 
-`VPYTHON_RECORD`, set by a door, is: a mark (`+` check, `=` already checked), the file of vpython
-as it was called, a newline, the record's path, then one line for each of vpython's own option words.
+`VPYTHON_RECORD`, set by a door, is lines: a mark (`+` check, `=` already checked) and the file of
+vpython as it was called; what runs that file; the record's path; each of vpython's own option words.
 """
 
 import os
@@ -20,16 +20,25 @@ if TYPE_CHECKING:
 def start():  # type: () -> None
     """Hold this environment; when a door sent us, check its record or go the long way."""
     before = set(sys.modules)
-    told = os.environ.pop("VPYTHON_RECORD", None)
+    told = os.environ.pop("VPYTHON_RECORD", "").split("\n")
     prefix = _prefix()
-    held = hold(lock_path(prefix))
-    if told and told[0] == "+":
-        caller, _, rest = told[1:].partition("\n")
-        record, _, options = rest.partition("\n")
-        if not held or not os.path.exists(prefix + "/complete") or not holds(record, _path_given(prefix)):
-            go_the_long_way(caller, options.split("\n") if options else [], prefix)
+    # The second name is for a link to the environment, such as an editor's `.venv`.
+    held = hold(lock_path(prefix)) or hold(lock_path(os.path.realpath(prefix)))
+    asked = told[0][:1] == "+" and len(told) > 2
+    if asked and not (held and is_fit(prefix) and holds(told[2], _path_given(prefix))):
+        go_the_long_way(told[0][1:], told[1], told[3:], prefix)
     for name in set(sys.modules) - before:
         del sys.modules[name]
+
+
+def is_fit(prefix):  # type: (str) -> bool
+    """Whether the environment is whole, in a root that nobody else can have written to."""
+    if not os.path.exists(prefix + "/complete"):
+        return False
+    if os.name == "nt":
+        return True
+    found = os.stat(os.path.dirname(os.path.dirname(prefix)))
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def _prefix():  # type: () -> str
@@ -88,8 +97,8 @@ def _path_given(prefix):  # type: (str) -> str | None
     return path[len(scripts) + 1 :] if path.startswith(scripts + os.pathsep) else path
 
 
-def go_the_long_way(caller, options, prefix):  # type: (str, list[str], str) -> None
-    """Become vpython again, with the words it was called with, told to decide anew."""
+def go_the_long_way(caller, host, options, prefix):  # type: (str, str, list[str], str) -> None
+    """Become vpython again, run by `host` with the words it was called with, told to decide anew."""
     arguments = options + _arguments()[2:]
     path = _path_given(prefix)
     if path is None:
@@ -100,10 +109,12 @@ def go_the_long_way(caller, options, prefix):  # type: (str, list[str], str) -> 
     if os.name == "nt":
         import subprocess
 
-        base = getattr(sys, "_base_executable", sys.executable)
-        sys.stdout.flush()
-        os._exit(subprocess.call([base, caller, *arguments]))
-    os.execv("/bin/sh", ["/bin/sh", caller, *arguments])
+        os._exit(subprocess.call([host, caller, *arguments]))
+    try:
+        os.execv(host, [host, caller, *arguments])
+    except OSError as error:
+        os.write(2, os.fsencode(f"vpython: cannot start `{host}`: {error.strerror}\n"))
+        os._exit(1)
 
 
 def _arguments():  # type: () -> list[str]
@@ -135,9 +146,10 @@ def holds(record, path):  # type: (str, str | None) -> bool
 
 
 def _stat(name):  # type: (bytes) -> os.stat_result | None
+    """What is at `name`, None for nothing that can be reached: the search looks no closer."""
     try:
         return os.stat(name)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
 
 
@@ -178,6 +190,10 @@ def _read(name):  # type: (bytes) -> bytes
 def _same(path, one, other):  # type: (str | None, bytes, bytes) -> bool
     first, second = os.stat(one), os.stat(other)
     return first.st_ino == second.st_ino and first.st_dev == second.st_dev
+
+
+def _real(path, name, target):  # type: (str | None, bytes, bytes) -> bool
+    return os.path.realpath(name) == target
 
 
 def _variable(path, name, text):  # type: (str | None, bytes, bytes) -> bool
@@ -223,6 +239,7 @@ CHECKS: "dict[bytes, Callable[..., bool]]" = {
     b"exists": _exists,
     b"content": _content,
     b"same": _same,
+    b"real": _real,
     b"variable": _variable,
     b"unset": _unset,
     b"command": _command,

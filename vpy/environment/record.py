@@ -50,7 +50,7 @@ def _row(observation: Observation, layout: Layout) -> bytes:
 def _keep(data: bytes, layout: Layout) -> str:
     copy = layout.copy(hashlib.sha256(data).hexdigest())
     try:
-        if os.stat(copy).st_size == len(data):
+        if files.read_bytes(copy) == data:
             os.utime(copy)
             return copy
     except OSError:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter
     from vpy.system.layout import Layout
 
-START_LINE = "import sys, _vpython_start; sys.modules.pop('_vpython_start').start()\n"
+# `site` runs a venv's lines twice; the set of known paths, which it throws away, tells it the second time.
+START_LINE = (
+    "import sys; seen = locals().get('known_paths', set()); '_vpython_start' in seen or "
+    "(seen.add('_vpython_start'), __import__('_vpython_start'), sys.modules.pop('_vpython_start').start())\n"
+)
 
 ACTIVATE_THIS = '''"""Activate this environment in a running Python: exec this file, `__file__` set to it."""
 import os
