@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).resolve().parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
-DOOR = ("vpython.py", "vpython_command.py", "vpython_root.py", "vpython_unpack.py")
+DOOR = ("vpython.py", "vpython_bypass.py", "vpython_command.py", "vpython_root.py", "vpython_unpack.py")
 MAIN = b"import vpython\n\nvpython.main()\n"
 
 
