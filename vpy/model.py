@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
     SpecFormat = Literal["text", "toml", "script", "empty"]
     ObservationKind = Literal[
-        "no-file", "absent", "exists", "content", "same", "variable", "unset", "command",
+        "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
         "listing", "signature", "until",
     ]  # fmt: skip
 
@@ -64,6 +64,7 @@ class Observation:
     exists PATH         something is there
     content PATH BYTES  a regular file with exactly these bytes (fields: path, latin-1 text of bytes)
     same PATH PATH      both name one file (device and inode)
+    real PATH PATH      the second is where the first leads, every link in it followed
     variable NAME VALUE / unset NAME
     command NAME RESULT the first executable NAME on PATH ("" where there is none)
     listing PATH MTIME  a directory whose mtime is MTIME nanoseconds

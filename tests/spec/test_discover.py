@@ -286,7 +286,7 @@ def test_rows_are_few(top: str) -> None:
     assert found(result, top) == ("common", ".vpython3")
     kinds = [row.kind for row in result.observations]
     # The partner; the package; the script; three names in each of seven directories; the toml, the spec.
-    assert (len(kinds), kinds.count("content"), kinds.count("absent")) == (26, 2, 23)
+    assert (len(kinds), kinds.count("content"), kinds.count("absent")) == (27, 2, 23)
     assert len(set(result.observations)) == len(kinds)
 
 

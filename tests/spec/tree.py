@@ -72,6 +72,8 @@ def _holds(kind: str, fields: tuple[str, ...], environ: Mapping[str, str]) -> bo
             return file.read() == fields[1].encode("latin-1")
     if kind == "same":
         return os.path.exists(name) and os.path.exists(fields[1]) and os.path.samefile(name, fields[1])
+    if kind == "real":
+        return os.path.realpath(name) == fields[1]
     if kind == "variable":
         return environ.get(name) == fields[1]
     if kind == "unset":

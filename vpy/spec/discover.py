@@ -120,7 +120,7 @@ class _Search:
             for name in dict.fromkeys((cwd, real)):
                 if source := self.look.partner(name + self.suffix):
                     return source
-            self.look.same(cwd, real)
+            self.look.real(cwd, real)
         if self.invocation.kind == "command":
             self.look.searched.append(inline.COMMAND_PATH)
             source = inline.find_in_command(self.invocation.target)
@@ -141,15 +141,15 @@ class _Search:
             names = given, real
         for name in dict.fromkeys(names):
             if name == real:
-                self.look.same(given, real)
+                self.look.real(given, real)
             if source := self._package(name):
                 return real, source
-        self.look.same(given, real)
+        self.look.real(given, real)
         return real, None
 
     def _real(self, given: str) -> str:
         real = os.path.realpath(given)
-        self.look.same(given, real)
+        self.look.real(given, real)
         return real
 
     def _package(self, directory: str) -> SpecSource | None:

@@ -38,6 +38,10 @@ class Look:
         if one != other:
             self.saw("same", one, other)
 
+    def real(self, given: str, real: str) -> None:
+        """Where a name led: another link in it, or a link in its place, leads elsewhere."""
+        self.saw("real", given, real)
+
     def exists(self, path: str) -> bool:
         """Whether anything is at `path`."""
         found = mode(path) is not None
