@@ -1,0 +1,337 @@
+"""The store of installed wheels: made once by one pip process, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.wheels.conftest import TOP, find_python, write_wheel
+from vpy.errors import ToolError
+from vpy.value import replace
+from vpy.wheels import store
+from vpy.wheels.host import HostPython
+from vpy.wheels.install import ensure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from tests.wheels.conftest import MakeWheel
+    from vpy.model import Interpreter, StoredWheel, WheelFile
+    from vpy.system.layout import Layout
+    from vpy.system.terminal import Terminal
+
+ENTRY = "[console_scripts]\n{0} = {0}:main\n"
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
+    """Every job that a pip process was started for."""
+    seen: list[Mapping[str, Any]] = []
+    ask = HostPython.ask
+
+    def watch(host: HostPython, job: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        seen.append(job)
+        return ask(host, job, **more)
+
+    monkeypatch.setattr(HostPython, "ask", watch)
+    return seen
+
+
+@pytest.fixture
+def run(
+    current: Interpreter, layout: Layout, host: HostPython, terminal: Terminal
+) -> Callable[..., tuple[StoredWheel, ...]]:
+    def call(
+        wheels: Sequence[WheelFile], *, target: Interpreter = current, on: HostPython = host
+    ) -> tuple[StoredWheel, ...]:
+        return ensure(wheels, target, layout=layout, host=on, environ=os.environ, terminal=terminal)
+
+    return call
+
+
+def refusal(run: Callable[..., object], wheels: Sequence[WheelFile]) -> ToolError:
+    with pytest.raises(ToolError) as caught:
+        run(wheels)
+    return caught.value
+
+
+def left_over(layout: Layout) -> list[str]:
+    """What lies in the store or beside it that is no whole wheel."""
+    rest = os.listdir(layout.staging) if os.path.isdir(layout.staging) else []
+    for directory, names, found in os.walk(layout.wheels):
+        if os.path.dirname(os.path.dirname(directory)) == layout.wheels and store.MANIFEST not in found:
+            rest.append(directory)
+        if os.path.dirname(directory) == layout.wheels:
+            rest += [name for name in names if "dropped" in name]
+    return rest
+
+
+def test_one_process_for_all_and_none_when_all_are_stored(
+    run: Callable[..., tuple[StoredWheel, ...]],
+    make_wheel: MakeWheel,
+    layout: Layout,
+    jobs: list[Mapping[str, Any]],
+    current: Interpreter,
+) -> None:
+    wheels = [make_wheel(name, "1.0", {f"{name}.py": ""}) for name in ("one", "two", "three")]
+    first = run(wheels[:1])
+    stored = run([*wheels, wheels[0]])
+    assert (stored[0], stored[3]) == (first[0], first[0])
+    assert [one.filename for one in stored[:3]] == [one.filename for one in wheels]
+    assert [[row["name"] for row in job["wheels"]] for job in jobs] == [["one"], ["two", "three"]]
+    assert run(wheels) == stored[:3]
+    assert run([]) == ()
+    assert len(jobs) == 2
+    for one in stored:
+        assert one.path == layout.wheel(one.sha256, store.scheme_id(current))
+    assert left_over(layout) == []
+
+
+def test_files_of_the_store_are_read_only(
+    run: Callable[..., tuple[StoredWheel, ...]], make_wheel: MakeWheel
+) -> None:
+    old = os.umask(0)
+    try:
+        files = {
+            "tool/__init__.py": "",
+            "tool-1.0.data/scripts/own": "#!/bin/sh\n",
+            "tool-1.0.data/data/x": "",
+        }
+        (one,) = run([make_wheel("tool", "1.0", files, entry_points=ENTRY.format("tool"))])
+    finally:
+        os.umask(old)
+    manifest = store.read_manifest(one)
+    modes = {
+        path: os.stat(os.path.join(one.path, store.TREE, path)).st_mode & 0o7777
+        for *_, path, _ in manifest.files
+    }
+    assert {path for path, mode in modes.items() if mode == 0o555} == {"bin/tool", "bin/own"}
+    assert set(modes.values()) == {0o444, 0o555}
+    kinds = {path: kind for kind, *_, path, _ in manifest.files}
+    assert kinds["bin/tool"] == "s"
+    assert kinds["bin/own"] == "f"
+    assert [path for path, kind in kinds.items() if kind == "r"] == [
+        path for path in kinds if path.endswith("dist-info/RECORD")
+    ]
+
+
+def test_schemes_have_trees_of_their_own(
+    run: Callable[..., tuple[StoredWheel, ...]],
+    make_wheel: MakeWheel,
+    current: Interpreter,
+) -> None:
+    usual = tuple(
+        (key, path.replace("3.11", "3.8").replace("3.12", "3.8").replace("3.13", "3.8"))
+        for key, path in current.scheme
+    )
+    older = replace(current, version=(3, 8, 1), scheme=usual)
+    odd = replace(current, scheme=tuple((key, f"odd/{path}") for key, path in current.scheme))
+    patch = replace(current, version=(*current.version[:2], 99))
+    names = {
+        store.scheme_id(one) for one in (current, older, odd, replace(current, platform="macosx-11.0-arm64"))
+    }
+    assert len(names) == 4
+    assert store.scheme_id(patch) == store.scheme_id(current)
+    assert store.scheme_id(replace(older, platform="linux-x86_64")) == "cp38-linux_x86_64"
+    wheel = make_wheel("one", "1.0", {"one.py": ""})
+    paths = {run([wheel], target=target)[0].path for target in (current, older, odd)}
+    assert len(paths) == 3
+
+
+def test_wheels_that_changed_are_not_opened(
+    run: Callable[..., object], make_wheel: MakeWheel, layout: Layout, jobs: list[Mapping[str, Any]]
+) -> None:
+    wheel = make_wheel("one", "1.0", {"one.py": ""})
+    with open(wheel.path, "ab") as file:
+        file.write(b"more")
+    error = refusal(run, [wheel])
+    assert error.message.startswith("`one-1.0-py3-none-any.whl` has changed: sha256 `")
+    assert refusal(run, [replace(wheel, path=wheel.path + ".gone")]).message.startswith("cannot read `")
+    assert (jobs, left_over(layout)) == ([], [])
+
+
+def test_wheels_that_contradict_themselves_are_told_together(
+    run: Callable[..., object],
+    make_wheel: MakeWheel,
+    layout: Layout,
+    jobs: list[Mapping[str, Any]],
+    tmp_path: Path,
+) -> None:
+    from vpy.wheels.install import hash_of
+
+    good = make_wheel("good", "1.0", {"good.py": ""})
+    bad = []
+    for name, files in {"up": {"../../evil.py": ""}, "bare": {"bare.py": ""}}.items():
+        path = str(tmp_path / f"{name}-1.0-py3-none-any.whl")
+        write_wheel(path, f"{name}-1.0.dist-info", files)
+        bad.append(
+            replace(
+                good, filename=os.path.basename(path), path=path, sha256=hash_of(path), package=f"p/{name}"
+            )
+        )
+    lines = refusal(run, [good, *bad]).message.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("package `p/up`: ")
+    assert lines[1].startswith("package `p/bare`: ")
+    assert (jobs, left_over(layout)) == ([], [])
+    assert not os.path.exists(layout.wheels)
+
+
+def test_what_pip_refuses_is_told_by_wheel(
+    run: Callable[..., object], make_wheel: MakeWheel, layout: Layout
+) -> None:
+    wheels = [
+        make_wheel("good", "1.0", {"good.py": ""}),
+        make_wheel("hollow", "1.0", {"hollow.py": ""}, entry_points="[console_scripts]\nhollow = hollow\n"),
+    ]
+    message = refusal(run, wheels).message
+    assert message.startswith("package `pkg/hollow`: cannot install `hollow-1.0-py3-none-any.whl`: ")
+    assert "\n" not in message
+    assert left_over(layout) == []
+
+
+def test_a_pip_that_ends_without_an_answer(
+    run: Callable[..., object], make_wheel: MakeWheel, host: HostPython, tmp_path: Path, layout: Layout
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("import sys\nsys.stdin.read()\nsys.exit('it broke')\n")
+    wheels = [make_wheel("one", "1.0", {"one.py": ""})]
+    for changed, message in {
+        replace(host, pipchild=str(broken)): "pip ended without an answer (exit code 1): `it broke`",
+        replace(
+            host, executable=str(tmp_path / "none")
+        ): f"cannot start `{tmp_path / 'none'}`: No such file or directory",
+    }.items():
+        with pytest.raises(ToolError) as caught:
+            run(wheels, on=changed)
+        assert caught.value.message == message
+    assert left_over(layout) == []
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("form", ["directory", "zip"])
+def test_hosts(
+    form: str,
+    version: str,
+    run: Callable[..., tuple[StoredWheel, ...]],
+    make_wheel: MakeWheel,
+    host: HostPython,
+    layout: Layout,
+    tmp_path: Path,
+) -> None:
+    """Whatever Python runs pip, and whether pip lies in a directory or a zip: the same trees."""
+    executable = find_python(version)
+    if executable is None:
+        pytest.skip(f"no Python {version} on this machine")
+    wheels = [make_wheel("tool", "1.0", {"tool.py": ""}, entry_points=ENTRY.format("tool"))]
+    (expected,) = run(wheels)
+    manifest = [
+        (kind, size, path, recorded)
+        for kind, size, _, _, path, recorded in store.read_manifest(expected).files
+    ]
+    pip = zip_of_pip(host, tmp_path) if form == "zip" else host.pip
+    store.drop(expected)
+    (found,) = run(wheels, on=replace(host, executable=executable, pip=pip))
+    assert [
+        (kind, size, path, recorded) for kind, size, _, _, path, recorded in store.read_manifest(found).files
+    ] == manifest
+
+
+def zip_of_pip(host: HostPython, place: Path) -> str:
+    path = str(place / "pip.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for directory, _, names in os.walk(os.path.join(host.pip, "pip")):
+            for name in names:
+                if not name.endswith(".pyc"):
+                    full = os.path.join(directory, name)
+                    archive.write(full, os.path.relpath(full, host.pip))
+    return path
+
+
+WORKER = """
+import os, sys
+sys.path[:0] = [{top!r}, os.path.join({top!r}, "build", "vendor")]
+from tests.wheels.conftest import probe
+from vpy.model import WheelFile
+from vpy.system.layout import Layout
+from vpy.system.terminal import Terminal
+from vpy.wheels.host import HostPython
+from vpy.wheels.install import ensure
+from vpy.wheels.link import link
+from vpy.wheels.script import Limits
+root, place, *rows = sys.argv[1:]
+wheels = [WheelFile(os.path.basename(row.split("=")[1]), *row.split("=")) for row in rows]
+vendor = os.path.join({top!r}, "build", "vendor")
+pipchild = os.path.join({top!r}, "vpy", "wheels", "pipchild.py")
+host = HostPython(sys.executable, vendor, pipchild)
+stored = ensure(wheels, probe(os.path.realpath(sys.executable)), layout=Layout(root), host=host,
+                environ=os.environ, terminal=Terminal("error"))
+os.mkdir(place)
+link(stored, place, place, place + "/bin/python", limits=Limits(127, 4095))
+""".replace("{top!r}", repr(TOP))
+
+
+def start(layout: Layout, place: Path, wheels: Sequence[WheelFile]) -> subprocess.Popen[bytes]:
+    rows = [f"{one.sha256}={one.path}" for one in wheels]
+    command = [sys.executable, "-c", WORKER, layout.root, str(place), *rows]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def test_several_at_once(make_wheel: MakeWheel, layout: Layout, tmp_path: Path) -> None:
+    wheels = [
+        make_wheel(f"w{n}", "1.0", {f"w{n}.py": ""}, entry_points=ENTRY.format(f"w{n}")) for n in range(6)
+    ]
+    running = [start(layout, tmp_path / f"env{number}", wheels) for number in range(4)]
+    for child in running:
+        _, said = child.communicate(timeout=120)
+        assert child.returncode == 0, said
+    assert left_over(layout) == []
+    counts = {len(list((tmp_path / f"env{number}").rglob("*"))) for number in range(4)}
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0])
+def test_killed_at_any_moment(
+    moment: float,
+    run: Callable[..., tuple[StoredWheel, ...]],
+    make_wheel: MakeWheel,
+    layout: Layout,
+    tmp_path: Path,
+) -> None:
+    """What is under a final name is whole; the next one that needs the wheels has them."""
+    wheels = [make_wheel(f"w{n}", "1.0", {f"w{n}/m{m}.py": "" for m in range(40)}) for n in range(8)]
+    child = start(layout, tmp_path / "env", wheels)
+    time.sleep(moment)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.communicate()
+    whole = [name for name in left_over(layout) if os.path.dirname(name)]
+    assert whole == []
+    for one in run(wheels):
+        assert len(store.read_manifest(one).files) == 40 + 5
+    (tmp_path / "again").mkdir()
+
+
+def test_interrupted(make_wheel: MakeWheel, layout: Layout, tmp_path: Path) -> None:
+    """Ctrl-C ends the pip process too, and leaves nothing behind."""
+    wheels = [make_wheel(f"w{n}", "1.0", {f"w{n}/m{m}.py": "" for m in range(200)}) for n in range(10)]
+    child = start(layout, tmp_path / "env", wheels)
+    deadline = time.monotonic() + 20
+    while not os.path.isdir(layout.staging) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.1)
+    threading.Timer(0, os.killpg, (child.pid, signal.SIGINT)).start()
+    child.communicate(timeout=30)
+    assert child.returncode != 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child.pid, 0)
+    assert left_over(layout) == []
