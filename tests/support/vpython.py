@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 TOP = Path(__file__).resolve().parents[2]
-BUILT = TOP / "dist" / "vpython.pyz"
+BUILT = Path(os.environ.get("VPYTHON_TEST_FILE") or TOP / "dist" / "vpython.pyz").absolute()
 SHARED = TOP.parent / "shared"
 DROPPED = ("VPYTHON_", "CIPD_", "PYTHON", "VIRTUAL_ENV", "XDG_")
 
