@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -89,10 +90,12 @@ def _run(request: Request, app: str, terminal: Terminal) -> int | Ready:
 def start(request: Request, context: Context) -> Ready:
     """The main job: an environment for what the request runs."""
     from vpy import story
+    from vpy.system import locks
     from vpython import Ready
 
     open_root(context)
-    made = story.ensure(request, context)
+    with locks.shared(context.layout.store_lock):
+        made = story.ensure(request, context)
     if request.options.get("local-venv"):
         from vpy.environment import pointer
 
@@ -116,12 +119,15 @@ def _tool(request: Request, context: Context) -> int:
     name = request.options.tool or ""
     if name not in TOOLS:
         raise UserError(f"unknown tool `{name}`: there are {', '.join(TOOLS)}")
-    if name == "pack":
-        return _pack(request, context)
-    import importlib
+    from vpy.system import locks
 
-    module = importlib.import_module(f"vpy.tools.{name}")
-    code: int = module.run(request, context)
+    shares = name != "prune" and os.path.exists(context.layout.cachedir_tag)
+    with locks.shared(context.layout.store_lock) if shares else contextlib.nullcontext():
+        if name == "pack":
+            return _pack(request, context)
+        import importlib
+
+        code: int = importlib.import_module(f"vpy.tools.{name}").run(request, context)
     sys.stdout.flush()
     return code
 

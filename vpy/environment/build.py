@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 
-from vpy.errors import ToolError
+from vpy.environment import hold
 from vpy.system import files, locks
 
 TYPE_CHECKING = False
@@ -54,6 +55,7 @@ def ensure(
     """
     final = layout.environment(key)
     if is_complete(layout, key):
+        _ensure_hold(layout, key)
         return final, False
 
     def waiting() -> None:
@@ -69,8 +71,8 @@ def ensure(
         if not ours:
             return final, False
         locks.ensure_lock_file(layout.lock("environment", key))
-        if os.path.lexists(final) and not _clear(key, final, layout):
-            return final, True
+        if os.path.lexists(final) and not hold.clear(layout, key):
+            return final, False
         with files.staging_directory(layout.staging, "environment-") as stage:
             make(stage, final)
             files.write_bytes(os.path.join(stage, "why.json"), json.dumps(why, indent=1).encode(), mode=0o644)
@@ -81,21 +83,12 @@ def ensure(
     return final, True
 
 
+def _ensure_hold(layout: Layout, key: str) -> None:
+    """Without its lock file nobody could hold the environment. Where none can be written, none is pruned."""
+    with contextlib.suppress(OSError):
+        locks.ensure_lock_file(layout.lock("environment", key))
+
+
 def mark_complete(environment: str) -> None:
     with open(os.path.join(environment, "complete"), "w"):
         pass
-
-
-def _clear(key: str, final: str, layout: Layout) -> bool:
-    """Move a half-made environment away; where processes still run in it, leave it to them and say so."""
-    with locks.try_exclusive(layout.lock("environment", key)) as alone:
-        if not alone:
-            raise ToolError(
-                f"the environment `{final}` is damaged and still in use",
-                hint="end the processes that run in it, then start again",
-            )
-        os.makedirs(layout.trash, mode=0o700, exist_ok=True)
-        trash = os.path.join(layout.trash, f"{key}-{os.getpid()}")
-        os.rename(final, trash)
-    files.remove_tree(trash)
-    return True

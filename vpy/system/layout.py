@@ -20,6 +20,9 @@ STAGING = "staging"
 TRASH = "trash"
 CACHEDIR_TAG = "CACHEDIR.TAG"
 
+_NAMES = (ENVIRONMENTS, WHEELS, PACKAGES, RESOLUTIONS, INTERPRETERS, PYTHONS, RECORDS, COPIES, APP)
+_ROOMS = tuple(name.rpartition("-")[0] for name in _NAMES)
+
 
 @value
 class Layout:
@@ -89,6 +92,20 @@ class Layout:
         return os.path.join(self.root, LOCKS, f"{kind}-{name}")
 
     @property
+    def store_lock(self) -> str:
+        """Shared by whoever makes something of what is stored, held alone by whoever takes it away."""
+        return self.lock("store", "all")
+
+    @property
+    def prune_lock(self) -> str:
+        return self.lock("prune", "all")
+
+    @property
+    def prune_stamp(self) -> str:
+        """A file whose mtime is the last time that the whole root was pruned."""
+        return os.path.join(self.root, LOCKS, "pruned")
+
+    @property
     def locks(self) -> str:
         return os.path.join(self.root, LOCKS)
 
@@ -100,6 +117,19 @@ class Layout:
     @property
     def trash(self) -> str:
         return os.path.join(self.root, TRASH)
+
+    def discarded(self, name: str) -> str:
+        """A new name in the trash for something called `name`."""
+        return os.path.join(self.root, TRASH, f"{name[:80]}-{os.urandom(8).hex()}")
+
+    def other_formats(self) -> list[str]:
+        """Rooms of format versions that this build does not know: `environments-2`."""
+        found = []
+        for name in os.listdir(self.root):
+            room, _, version = name.rpartition("-")
+            if room in _ROOMS and version.isdecimal() and version.isascii() and name not in _NAMES:
+                found.append(os.path.join(self.root, name))
+        return sorted(found)
 
     @property
     def cachedir_tag(self) -> str:

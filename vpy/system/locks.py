@@ -1,4 +1,4 @@
-"""Exclusive locks: nothing else imports `filelock`."""
+"""Locks, alone or shared: nothing else imports `filelock`."""
 
 from __future__ import annotations
 
@@ -125,11 +125,19 @@ def ensure_lock_file(path: str) -> None:
 
 @contextlib.contextmanager
 def try_exclusive(path: str) -> Iterator[bool]:
-    """Hold the lock file alone if nobody holds or shares it; yield whether that is so."""
+    """Hold the lock file alone if nobody holds or shares it; yield whether that is so.
+
+    On POSIX it is opened for reading only, as the start hook opens it: on an overlay filesystem a
+    descriptor for writing may be another file.
+    """
+    ensure_lock_file(path)
+    if os.name == "posix":
+        with _flocked(path, wait=False, alone=True) as alone:
+            yield alone
+        return
     import filelock
 
-    ensure_lock_file(path)
-    lock = filelock.UnixFileLock(path) if os.name == "posix" else filelock.FileLock(path)
+    lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -139,3 +147,45 @@ def try_exclusive(path: str) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def shared(path: str) -> Iterator[None]:
+    """Share the lock file with others who do; wait for one who holds it alone, who is done in a moment.
+
+    Windows has no such lock in its standard library, and a root that cannot be written needs none:
+    then nothing is held.
+    """
+    if os.name != "posix":
+        yield
+        return
+    try:
+        ensure_lock_file(path)
+    except OSError:
+        yield
+        return
+    with _flocked(path, wait=True, alone=False):
+        yield
+
+
+@contextlib.contextmanager
+def _flocked(path: str, *, wait: bool, alone: bool) -> Iterator[bool]:
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(
+                descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
+            )
+        except BlockingIOError:
+            yield False
+            return
+        except OSError as error:
+            raise ToolError(
+                f"cannot lock `{path}`: {error.strerror}",
+                hint="name a root on a local disk with -vpython-root DIR",
+            ) from error
+        yield True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,104 @@
+"""Who runs in an environment, and taking one away from nobody: the one protocol of builder and prune.
+
+A start writes `used`, then looks for `complete`, then shares the environment's lock for as long as
+it runs. Who takes an environment away does it the other way round: the lock alone, without waiting;
+`complete` aside; then another look at `used`. So a start that is under way is seen, and one that
+comes too late finds no `complete` and goes the long way. `complete` is put aside by a rename: where
+its taker dies at that moment, whoever comes next finds it there and puts it back.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vpy.errors import ToolError
+from vpy.system import files, locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vpy.system.layout import Layout
+
+ATTEMPTS = 5
+
+
+def _complete(environment: str) -> str:
+    return os.path.join(environment, "complete")
+
+
+def _aside(environment: str) -> str:
+    return os.path.join(environment, "complete.aside")
+
+
+def take_away(layout: Layout, key: str, unused: Callable[[], bool]) -> str | None:
+    """Move the environment into the trash and return its name there; None where it stays.
+
+    It stays where a process holds it, where `unused`, asked when no new start can pass any more,
+    says so, and where the system does not let it go (Windows, with a file in it open).
+    """
+    environment, trash = layout.environment(key), layout.discarded(key)
+    os.makedirs(layout.trash, mode=0o700, exist_ok=True)
+    with locks.try_exclusive(layout.lock("environment", key)) as alone:
+        if not alone:
+            return None
+        moved = False
+        try:
+            _put_aside(environment)
+            if unused():
+                os.rename(environment, trash)
+                moved = True
+        except OSError:
+            pass
+        finally:
+            if not moved:
+                is_whole(environment)
+    return trash if moved else None
+
+
+def _put_aside(environment: str) -> None:
+    try:
+        os.rename(_complete(environment), _aside(environment))
+    except FileNotFoundError:
+        pass
+
+
+def is_whole(environment: str) -> bool:
+    """Whether the environment is complete; a `complete` that was left aside is put back.
+
+    Only for who has the environment's lock, alone or shared: nobody is taking it away then.
+    """
+    if os.path.exists(_complete(environment)):
+        return True
+    try:
+        os.rename(_aside(environment), _complete(environment))
+    except OSError:
+        return False
+    return True
+
+
+def clear(layout: Layout, key: str) -> bool:
+    """Make room for a new environment: True where its place is free now, False where it is whole after all.
+
+    A half-made one goes; ToolError where processes run in it.
+    """
+    environment, lock = layout.environment(key), layout.lock("environment", key)
+    for _ in range(ATTEMPTS):
+        trash = layout.discarded(key)
+        with locks.try_exclusive(lock) as alone:
+            if alone:
+                if is_whole(environment):
+                    return False
+                os.makedirs(layout.trash, mode=0o700, exist_ok=True)
+                if os.path.lexists(environment):
+                    os.rename(environment, trash)
+        if alone:
+            files.remove_tree(trash)
+            return True
+        with locks.shared(lock):  # waits for a prune, which holds it for a moment only
+            if is_whole(environment):
+                return False
+    raise ToolError(
+        f"the environment `{environment}` is damaged and still in use",
+        hint="end the processes that run in it, then start again",
+    )
