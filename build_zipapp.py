@@ -2,7 +2,7 @@
 """Build `dist/vpython.pyz`: the shell head, the front door, `vpy` and the vendored wheels in one file.
 
 Standard library and pip only. What is fetched is cached in `build/`; two builds of one commit by
-one Python are byte-identical.
+one Python are byte-identical. All that is wrong is said in one line, and nothing is written then.
 """
 
 from __future__ import annotations
@@ -15,108 +15,95 @@ import io
 import marshal
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from build_vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
+
+try:
+    import tomllib
+except ImportError:
+    sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-TOP = Path(__file__).resolve().parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
-DOOR = ("vpython.py", "vpython_bypass.py", "vpython_command.py", "vpython_root.py", "vpython_unpack.py")
-MAIN = b"import vpython\n\nvpython.main()\n"
+DOOR = "vpython*.py"
+MAIN = b"""\
+# Any Python can read this file, so that an old one can be told what is needed.
+import sys
+
+if sys.version_info < (3, 11):
+    told = (sys.executable, sys.version.split()[0])
+    sys.stderr.write("vpython: needs Python 3.11 or newer to run itself; `%s` is %s\\n" % told)
+    sys.exit(1)
+
+import vpython
+
+vpython.main()
+"""
+COMPILE = """
+import marshal, sys
+read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
+code = [marshal.dumps(compile(data, name, "exec", 0, True, 0)) for name, data in marshal.loads(read())]
+write(marshal.dumps(code))
+"""
+# Modules whose code is left out, since no start of ours comes by them. Their sources are there: a
+# module that is imported after all is compiled then. A test watches what pip's two jobs import.
+UNCOMPILED = re.compile(
+    r"""
+    # pip's commands but the one that runs; pip as a program; what builds, lists, installs in place
+    pip/_internal/( commands/(?!__init__|download) | cli/(auto|main) | main\. | self_outdated | wheel_builder
+      | locations/_dist | metadata/pkg_res | models/installation | network/xmlrpc
+      | operations/(build/wheel|check|freeze) | resolution/legacy | utils/(_jaraco|entrypoints) )
+    | pip/_vendor/( pkg_resources | tomli(_w)? | pyproject_hooks/_in_process )/
+    | pip/_vendor/( idna/(cli|codec|compat|uts46) | packaging/(metadata|ranges) | requests/help )
+    # displays that no download shows
+    | pip/_vendor/rich/( _inspect | _unicode_data/unicode | bar | diagnose | json | layout | prompt | rule
+      | status | tree )
+    | pip/_vendor/pygments/( console | formatters?\b | lexers/python | scanner | sphinxext | unistring )
+    # kinds of locks and displays that are not ours
+    | vendor/filelock/( _async | _identity | _lease | _marker | _read_write | _soft | _strict | asyncio )
+    | vendor/tqdm/( _main | _tqdm | asyncio | cli | contrib | dask | gui | keras | notebook | rich | tk )
+    | vendor/google/protobuf/( compiler | internal/(json|message|testing)_ | testdata | util )
+    | vendor/packaging/( dependency_groups | direct_url | metadata )
+    # other systems, other programs, tests
+    | .*/( emscripten | http2 | licenses | contrib/pyopenssl | (android|ios|testing|pytest_plugin)\.py
+      | __main__ )
+    """,
+    re.VERBOSE,
+)
+LEFT_OUT = re.compile(r".*(/tests/|\.pyi$|/py\.typed$|\.dist-info/|\.data/)")
 
 
-class BuildError(Exception):
-    """One line that says why nothing was built."""
+def tree(directory: Path, prefix: str) -> dict[str, bytes]:
+    """Every module under `directory`: name with `/` -> bytes."""
+    return {
+        prefix + path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*.py")
+    }
 
 
-def requirements(path: Path) -> dict[str, tuple[str, str]]:
-    """Read `NAME==VERSION --hash=sha256:HEX` lines: name -> (version, sha256 as hex)."""
-    pins = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            found = re.fullmatch(r"([\w.-]+)==([\w.]+) --hash=sha256:([0-9a-f]{64})", line)
-            if not found:
-                raise BuildError(f"{path}: not a pinned requirement: `{line}`")
-            pins[found[1]] = (found[2], found[3])
-    return pins
+def compiled(modules: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Code that this Python takes without looking at the source (PEP 552, unchecked hash).
 
-
-def fetch_wheels(pins: Mapping[str, tuple[str, str]], cache: Path) -> dict[str, Path]:
-    """Return each pinned wheel's file, fetched by pip where the cache lacks it, its sha256 checked."""
-    wheels = _cached(pins, cache)
-    if len(wheels) < len(pins):
-        cache.mkdir(parents=True, exist_ok=True)
-        command = [
-            *_pip(), "download", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:",
-            "--platform=any", "--implementation=py", "--python-version=3.11", "--dest", str(cache),
-            "--requirement", str(TOP / "vendor" / "requirements.txt"),
-        ]  # fmt: skip
-        if subprocess.run(command, check=False).returncode:
-            raise BuildError("pip could not fetch the wheels of vendor/requirements.txt (see above)")
-        wheels = _cached(pins, cache)
-    missing = sorted(set(pins) - set(wheels))
-    if missing:
-        raise BuildError(f"no wheel with the pinned hash for: {', '.join(missing)}")
-    return wheels
-
-
-def _cached(pins: Mapping[str, tuple[str, str]], cache: Path) -> dict[str, Path]:
-    wheels = {}
-    for path in sorted(cache.glob("*.whl")):
-        name = path.name.split("-")[0].lower().replace("_", "-")
-        if name not in pins or path.name.split("-")[1] != pins[name][0]:
-            continue
-        if hashlib.sha256(path.read_bytes()).hexdigest() != pins[name][1]:
-            path.unlink()
-            print(f"build_zipapp: dropped `{path.name}`: its sha256 is not the pinned one", file=sys.stderr)
-            continue
-        wheels[name] = path
-    return wheels
-
-
-def _pip() -> list[str]:
-    """A command that runs pip: this Python's, else that of a venv made for it."""
-    own = [sys.executable, "-m", "pip"]
-    if subprocess.run([*own, "--version"], capture_output=True, check=False).returncode == 0:
-        return own
-    place = TOP / "build" / "pip"
-    if subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=False).returncode:
-        raise BuildError(f"`{sys.executable}` has neither pip nor a venv module that could install it")
-    return [str(place / ("Scripts" if os.name == "nt" else "bin") / "python"), "-m", "pip"]
-
-
-def unpack_vendor(wheels: Mapping[str, Path], vendor: Path) -> None:
-    """Unpack all wheels into `build/vendor`, where the source tree's own tests find them."""
-    stamp = vendor / ".wheels"
-    wanted = "\n".join(f"{name} {path.name}" for name, path in sorted(wheels.items()))
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-        return
-    shutil.rmtree(vendor, ignore_errors=True)
-    for path in wheels.values():
-        with zipfile.ZipFile(path) as members:
-            members.extractall(vendor)
-    stamp.write_text(wanted, encoding="utf-8")
-
-
-def tree(directory: Path, prefix: str = "") -> Iterator[tuple[str, bytes]]:
-    """Every file under `directory` but caches: (name with `/`, bytes), sorted."""
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and path.name != ".wheels":
-            yield prefix + path.relative_to(directory).as_posix(), path.read_bytes()
-
-
-def compiled(name: str, source: bytes) -> bytes:
-    """Code that this Python takes without looking at the source (PEP 552, unchecked hash)."""
-    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
-    unchecked_hash = (1).to_bytes(4, "little")
-    return importlib.util.MAGIC_NUMBER + unchecked_hash + importlib.util.source_hash(source) + marshal.dumps(code)
+    A Python that has done nothing else compiles it: what else is in memory decides which of the
+    constants marshal refers back to, and so the bytes.
+    """
+    job = marshal.dumps(sorted(modules.items()))
+    command = [sys.executable, "-I", "-S", "-c", COMPILE]
+    ended = subprocess.run(command, input=job, capture_output=True, check=False)
+    if ended.returncode:
+        raise BuildError(f"cannot compile: {ended.stderr.decode(errors='replace').strip().splitlines()[-1]}")
+    codes: list[bytes] = marshal.loads(ended.stdout)  # noqa: S302  (our own child's)
+    head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
+    return {
+        name: head + importlib.util.source_hash(modules[name]) + code
+        for name, code in zip(sorted(modules), codes, strict=True)
+    }
 
 
 def beside(name: str) -> str:
@@ -130,13 +117,11 @@ def cached(name: str) -> str:
     return f"{directory}/__pycache__/{module[:-3]}.{sys.implementation.cache_tag}.pyc"
 
 
-def with_code(members: Mapping[str, bytes], place: Any) -> dict[str, bytes]:
-    """The members, and compiled code for each module among them."""
-    every = dict(members)
-    for name, data in members.items():
-        if name.endswith(".py"):
-            every[place(name)] = compiled(name, data)
-    return every
+def with_code(members: Mapping[str, bytes], place: Callable[[str], str]) -> dict[str, bytes]:
+    """The members, and compiled code for each module among them that is likely to be imported."""
+    modules = {name: data for name, data in members.items() if name.endswith(".py")}
+    codes = compiled({name: data for name, data in modules.items() if not UNCOMPILED.match(name)})
+    return {**members, **{place(name): code for name, code in codes.items()}}
 
 
 def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: bool = False) -> bytes:
@@ -150,7 +135,7 @@ def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: bool =
         "/".join(name.split("/")[:depth]) + "/" for name in members for depth in range(1, name.count("/") + 1)
     }
     with zipfile.ZipFile(out, "a") as made:
-        for name in sorted({*members, *directories}, key=lambda name: name.replace("__pycache__/", "")):
+        for _, name in sorted((name.replace("__pycache__/", ""), name) for name in {*members, *directories}):
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system = 3
             info.external_attr = (0o40755 << 16) | 0x10 if name in directories else 0o100644 << 16
@@ -159,27 +144,41 @@ def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: bool =
     return out.getvalue()
 
 
-def licences(vendor: Path) -> dict[str, bytes]:
-    """The licence files of what is vendored: `licenses/NAME-VERSION/…`."""
-    found = {}
-    for info in sorted(vendor.glob("*.dist-info")):
-        for name, data in tree(info):
-            if re.search(r"(?i)licen[cs]e|copying|notice|authors", name):
-                found[f"licenses/{info.name[: -len('.dist-info')]}/{name.removeprefix('licenses/')}"] = data
-    return found
-
-
-def bake(config: Path, version: str, pins: Mapping[str, tuple[str, str]]) -> bytes:
-    """The source of `vpy/_baked.py`: the settings as Python data."""
-    with config.open("rb") as file:
-        tables = tomllib.load(file)
-    sys.path.insert(0, str(TOP))
-    from vpy.config import from_tables
-
+def settings(path: Path) -> dict[str, Any]:
+    """Read a domain: every setting that `config.toml` has, of the same kind, and no other."""
     try:
-        from_tables(tables, version)
-    except (KeyError, TypeError) as error:
-        raise BuildError(f"{config}: a setting is missing: {error}") from error
+        with path.open("rb") as file:
+            tables = tomllib.load(file)
+        with (TOP / "config.toml").open("rb") as file:
+            faults = differences(tables, tomllib.load(file))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BuildError(f"{path}: not TOML: {error}") from error
+    if faults:
+        raise BuildError(f"{path}: {'; '.join(faults)}")
+    return tables
+
+
+def differences(told: Any, model: Any, name: str = "") -> list[str]:
+    """What keeps `told` from having the shape of `model`, a phrase for each."""
+    number = isinstance(model, (int, float)) and isinstance(told, (int, float))
+    if type(told) is not type(model) and not number:
+        return [f"`{name}` is {type(told).__name__}, not {type(model).__name__}"]
+    if isinstance(told, list):
+        rows = [(f"{name}[{at}]", one, model[0]) for at, one in enumerate(told) if model]
+    elif isinstance(told, dict):
+        path = name + "." if name else ""
+        odd = [f"`{path}{key}` is missing" for key in model.keys() - told.keys()]
+        odd += [f"`{path}{key}` is unknown" for key in told.keys() - model.keys()]
+        if odd:
+            return sorted(odd)
+        rows = [(path + key, told[key], model[key]) for key in model]
+    else:
+        rows = []
+    return [fault for at, one, other in rows for fault in differences(one, other, at)]
+
+
+def baked(tables: Mapping[str, Any], version: str, pins: Mapping[str, tuple[str, str]]) -> bytes:
+    """The source of `vpy/_baked.py`: the settings as Python data."""
     vendored = tuple((name, *pin) for name, pin in sorted(pins.items()))
     return (
         f'"""Made by build_zipapp.py."""\n\nVERSION = {version!r}\n'
@@ -189,44 +188,47 @@ def bake(config: Path, version: str, pins: Mapping[str, tuple[str, str]]) -> byt
 
 def build(config: Path, output: Path) -> int:
     """Write the archive to `output`; return its size in bytes."""
-    pins = requirements(TOP / "vendor" / "requirements.txt")
-    vendor = TOP / "build" / "vendor"
-    unpack_vendor(fetch_wheels(pins, TOP / "build" / "wheels"), vendor)
+    tables = settings(config)
+    listing = TOP / "vendor" / "requirements.txt"
+    pins = requirements(listing)
+    wheels = fetch_wheels(pins, listing, TOP / "build" / "wheels")
+    unpack_vendor(wheels, TOP / "build" / "vendor")
     with (TOP / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
 
-    own = {name: data for name, data in tree(TOP / "vpy", "vpy/") if name.endswith(".py")}
-    own["vpy/_baked.py"] = bake(config, version, pins)
-    shelf = {name: data for name, data in tree(vendor, "vendor/") if not name.startswith("vendor/bin/")}
-    pip = {name[len("vendor/") :]: data for name, data in shelf.items() if re.match(r"vendor/pip[-/]", name)}
-    shelf = {name: data for name, data in shelf.items() if not re.match(r"vendor/(pip/|[^/]+dist-info/)", name)}
-    doors = {name: (TOP / name).read_bytes() for name in DOOR}
+    own = {**tree(TOP / "vpy", "vpy/"), "vpy/_baked.py": baked(tables, version, pins)}
+    vendored = contents(wheels)
+    kept = {name: data for name, data in vendored.items() if not LEFT_OUT.match(name)}
+    pip = {name: data for name, data in kept.items() if name.startswith("pip/")}
+    shelf = {f"vendor/{name}": data for name, data in kept.items() if name not in pip}
+    doors = {path.name: path.read_bytes() for path in TOP.glob(DOOR)} | {"__main__.py": MAIN}
     head = (TOP / "vpython.sh").read_bytes()
-    identity = _identity({**own, **doors, "head": head}, pins)
+    identity = _identity({**own, **doors, "head": head, "builder": Path(__file__).read_bytes()}, pins)
 
-    door = {
-        name: data.replace(b'BUILD = "source"', f'BUILD = "{identity}"'.encode())
-        for name, data in doors.items()
-    }
     inner = with_code({**own, **shelf}, cached)
     inner["pip.zip"] = archive(with_code(pip, beside))
-    outer = with_code({**door, "__main__.py": MAIN}, beside)
-    outer["app.zip"] = archive({**inner, **licences(vendor)})
+    mark = f'BUILD = "{identity}"'.encode()
+    outer = with_code({name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}, beside)
+    outer["app.zip"] = archive({**inner, **licences(vendored)})
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
-    for mark, text in {
-        "BUILD": identity,
-        "ROOT": "vpython-root",
-        "RECORDS": "records-1",
-        "APP": "app-1",
-    }.items():
-        head = head.replace(f"@{mark}@".encode(), text.encode())
+    words = {"BUILD": identity, "ROOT": "vpython-root", "RECORDS": "records-1", "APP": "app-1"}
+    for word, text in words.items():
+        head = head.replace(f"@{word}@".encode(), text.encode())
     data = archive(outer, head=head, deflated=True)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    passing = output.with_name(output.name + ".new")
-    passing.write_bytes(data)
-    passing.chmod(0o755)
-    passing.replace(output)
+    write(output, data)
     return len(data)
+
+
+def write(output: Path, data: bytes) -> None:
+    """Write an executable file that has its name only when it is whole."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    passing = output.with_name(f"{output.name}.{os.getpid()}.new")
+    try:
+        passing.write_bytes(data)
+        passing.chmod(0o755)
+        passing.replace(output)
+    finally:
+        passing.unlink(missing_ok=True)
 
 
 def _identity(files: Mapping[str, bytes], pins: Mapping[str, tuple[str, str]]) -> str:
@@ -244,8 +246,11 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         size = build(arguments.config, arguments.output)
-    except (BuildError, OSError, tomllib.TOMLDecodeError) as error:
+    except BuildError as error:
         print(f"build_zipapp: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"build_zipapp: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     print(f"{arguments.output}: {size:,} bytes")
     return 0
