@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vpy.errors import UserError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,11 +14,17 @@ if TYPE_CHECKING:
 def of(request: Request, words: Sequence[str] | None = None) -> Request:
     """A request for the same root and options that would run `words` (by default the tool's)."""
     from vpython import Request as AnyRequest
+    from vpython_command import CommandError
 
     options = request.options
     kept = own_words(options.words)
+    if request.temporary:
+        kept += ["-vpython-root", request.root]  # or the other request would make a root of its own
     given = list(options.tool_words if words is None else words)
-    made = AnyRequest(request.caller, [*kept, *given], dict(request.environ))
+    try:
+        made = AnyRequest(request.caller, [*kept, *given], dict(request.environ))
+    except CommandError as error:
+        raise UserError(str(error)) from error
     made.legacy = request.legacy
     return made
 

@@ -1,0 +1,224 @@
+"""What the packages of a choice come to, for `explain`: from memory or the source; nothing is installed."""
+
+from __future__ import annotations
+
+import os
+
+from vpy import story, supply
+from vpy.errors import VpythonError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vpy.context import Context
+    from vpy.model import Pin, Spec, Tag, Wheel, WheelFile
+    from vpy.story import Choice, Supply
+    from vpython import Request
+
+
+def source(spec: Spec, request: Request, context: Context) -> dict[str, Any]:
+    """Where packages would come from, and who said so."""
+    named = request.options.get("source")
+    if spec.dependencies and not (named or "").startswith("index"):
+        return {"source": "index", "named_by": "dependencies of PEP 508", "offline": context.offline}
+    by = "the default"
+    if named is not None:
+        variable = story.VARIABLES["source"]
+        by = variable if context.environ.get(variable) == named else "-vpython-source"
+    return {"source": named or context.config.default_source, "named_by": by, "offline": context.offline}
+
+
+def rest(choice: Choice, context: Context) -> dict[str, Any]:
+    """The account's packages, wheels and environment."""
+    from vpy.environment import build
+
+    try:
+        got = resolved(choice, context)
+    except (VpythonError, OSError) as error:
+        reason = error.message if isinstance(error, VpythonError) else str(error)
+        packages = _packages(choice, _pins_one_by_one(choice, context), reason)
+        return {"packages": packages, "wheels": [], "environment": unresolved(reason), "notes": []}
+    ingredients = story.ingredients(choice, got)
+    key = build.key_of(ingredients)
+    return {
+        "packages": _packages(choice, {pin.name: pin for pin in got.pins}, ""),
+        "wheels": [_wheel(wheel, choice, context) for wheel in got.wheels],
+        "environment": {
+            "state": "ready" if build.is_complete(context.layout, key) else "absent",
+            "key": key,
+            "path": context.layout.environment(key),
+            "ingredients": ingredients,
+            "reason": "",
+        },
+        "notes": list(got.notes),
+    }
+
+
+def unresolved(reason: str) -> dict[str, Any]:
+    """An environment that cannot be told."""
+    return {"state": "unresolved", "key": None, "path": None, "ingredients": None, "reason": reason}
+
+
+def resolved(choice: Choice, context: Context) -> Supply:
+    """The wheels of the choice, not installed; VpythonError says why they cannot be told."""
+    if not choice.wanted and not choice.spec.dependencies:
+        return story.Supply(wheels=(), pins=())
+    known = supply.remembered(choice, context)
+    return supply.get(choice, context, installing=False) if known is None else known
+
+
+def _pins_one_by_one(choice: Choice, context: Context) -> dict[str, Pin | str]:
+    """What can be told of each package where not all can: its pin, or why there is none."""
+    told: dict[str, Pin | str] = {}
+    if choice.spec.dependencies or choice.source.partition(":")[0] == "index":
+        return told
+    try:
+        loader = supply.loader_for(choice, context)
+    except VpythonError:
+        return told
+    for wanted in choice.wanted:
+        try:
+            (told[wanted.name],) = loader.resolve((wanted,))
+        except VpythonError as error:
+            told[wanted.name] = error.message
+    return told
+
+
+def _packages(choice: Choice, pins: Mapping[str, Pin | str], reason: str) -> list[dict[str, Any]]:
+    if choice.spec.dependencies:
+        return _dependencies(choice, pins, reason)
+    from vpy.target import template
+
+    values = dict(choice.target.template)
+    skipped = {(wheel.name, wheel.version): why for wheel, why in choice.skipped}
+    rows = []
+    for wheel in {(wheel.name, wheel.version): wheel for wheel in choice.spec.wheels}.values():
+        why = skipped.get((wheel.name, wheel.version))
+        name = template.expand(wheel.name, values) if why is None else None
+        if name is None:
+            told = {"state": "skipped", "reason": why_skipped(wheel, why or "")}
+        else:
+            told = _pinned(pins.get(name) or _about(reason, name, _project(name)))
+        rows.append(package(wheel.name, name, wheel.version, told))
+    return rows
+
+
+def package(name: str, expanded: str | None, version: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """One package of the account; `told` says more than that it is unresolved."""
+    return {
+        "name": name,
+        "expanded": expanded,
+        "version": version,
+        "state": "unresolved",
+        "instance_id": None,
+        "source": None,
+        "reason": "",
+        "note": "",
+        **told,
+    }
+
+
+def _pinned(pin: Pin | str) -> dict[str, Any]:
+    if isinstance(pin, str):
+        return {"state": "unresolved", "reason": pin}
+    return {"state": "resolved", "instance_id": pin.instance_id, "source": pin.origin, "note": pin.note}
+
+
+def _about(reason: str, name: str, project: str) -> str:
+    """The lines of a common reason that speak of this package or project, else all of them."""
+    lines = reason.split("\n")
+    own = [line for line in lines if f"`{name}`" in line or f"`{project}" in line]
+    return "\n".join(own or lines)
+
+
+def _project(name: str) -> str:
+    """What an index would call the package, near enough to find it in a message."""
+    parts = name.split("/")
+    return (parts[-1] if len(parts) < 5 else parts[-2]).partition("-py")[0].partition("_py")[0]
+
+
+def why_skipped(wheel: Wheel, why: str) -> str:
+    """The rule that left the wheel out, where it has rules."""
+    match, without = _rules(wheel.match_tags), _rules(wheel.not_match_tags)
+    if match and without:
+        return f"left out by its match_tag {match} or its not_match_tag {without}"
+    if match:
+        return f"no tag of this Python matches its match_tag {match}"
+    if without:
+        return f"a tag of this Python matches its not_match_tag {without}"
+    return why
+
+
+def _rules(tags: tuple[Tag, ...]) -> str:
+    shown = (f"{tag.python or '*'}-{tag.abi or '*'}-{tag.platform or '*'}" for tag in tags)
+    return ", ".join(f"`{one}`" for one in shown)
+
+
+def _dependencies(choice: Choice, pins: Mapping[str, Pin | str], reason: str) -> list[dict[str, Any]]:
+    """The requirements as declared, then what they brought with them."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    rows = []
+    markers = {**dict(choice.interpreter.markers), "extra": ""}
+    left = dict(pins)
+    for text in choice.spec.dependencies:
+        requirement = Requirement(text)
+        name = str(canonicalize_name(requirement.name))
+        pin = pins.get(name)
+        left.pop(name, None)
+        if requirement.marker is not None and not requirement.marker.evaluate(markers) and pin is None:
+            told = {"state": "skipped", "reason": f"its marker does not hold: `{requirement.marker}`"}
+            rows.append(package(text, name, "", told))
+        else:
+            version = pin.version if pin is not None and not isinstance(pin, str) else ""
+            rows.append(package(text, name, version, _pinned(pin or _about(reason, name, name))))
+    for name, pin in left.items():
+        if not isinstance(pin, str):
+            told = {**_pinned(pin), "reason": "wanted by another package"}
+            rows.append(package(name, name, pin.version, told))
+    return rows
+
+
+def _wheel(wheel: WheelFile, choice: Choice, context: Context) -> dict[str, Any]:
+    from vpy.model import StoredWheel
+    from vpy.wheels import store
+
+    place = context.layout.wheel(wheel.sha256, store.scheme_id(choice.interpreter))
+    stored = StoredWheel(wheel.filename, wheel.sha256, place)
+    is_stored = store.is_stored(stored)
+    return {
+        "filename": wheel.filename,
+        "sha256": wheel.sha256,
+        "package": wheel.package,
+        "stored": is_stored,
+        "startup": startup_lines(stored, dict(choice.interpreter.scheme)) if is_stored else None,
+    }
+
+
+def startup_lines(stored: Any, scheme: Mapping[str, str]) -> list[str]:
+    """`FILE: LINE` for each line that Python would run at every start (`.pth` of site-packages, `.start`)."""
+    from vpy.system import files
+    from vpy.wheels import store
+
+    places = {scheme[key].replace(os.sep, "/") for key in ("purelib", "platlib")}
+    found = []
+    try:
+        listed = store.read_manifest(stored).files
+    except VpythonError:
+        return []
+    for _, _, _, _, path, _ in listed:
+        directory, _, name = path.rpartition("/")
+        if directory not in places or not name.endswith((".pth", ".start")):
+            continue
+        try:
+            data = files.read_bytes(os.path.join(stored.path, store.TREE, *path.split("/")))
+        except OSError:
+            continue
+        lines = data.decode("utf-8", "replace").splitlines()
+        if name.endswith(".pth"):
+            lines = [line for line in lines if line.startswith(("import ", "import\t"))]
+        found += [f"{name}: {line}" for line in lines if line.strip()]
+    return found
