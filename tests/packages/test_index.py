@@ -423,3 +423,21 @@ def test_packages_that_no_index_has(index: Index, calls: list[Any]) -> None:
 def test_exactly_what_is_named(index: Index) -> None:
     assert filenames(index.exactly(["base==1.0"])) == ["base-1.0-py3-none-any.whl"]
     assert len(index.dependencies(["base==1.0"]).wheels) == 2
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("version", ["3.8", "3.13"])
+def test_the_real_index(index: Index, interpreters: Callable[[str], Interpreter], version: str) -> None:
+    """Old wheels for an old Python, new ones for a new one, dependencies judged for that Python."""
+    target = interpreters(version)
+    real = with_environ(replace(index, interpreter=target, source="index"), dict(os.environ))
+    names = filenames(
+        real.packages([package("six-py2_py3", "1.16.0"), package("mock-py3", "4.0.3.chromium.1")])
+    )
+    assert names == ["mock-4.0.3-py3-none-any.whl", "six-1.16.0-py2.py3-none-any.whl"]
+    found = {name.partition("-")[0] for name in filenames(real.dependencies(["pytest", "psutil"]))}
+    assert {"pytest", "pluggy", "psutil"} <= found
+    assert ("tomli" in found) == ("exceptiongroup" in found) == (version == "3.8")
+    for problem in ("psutil==5.8.0", "vpython-has-no-such-project-on-any-index==1"):
+        if version == "3.13" or problem.startswith("vpython"):
+            assert isinstance(refused_requirements(real, problem), UserError)

@@ -150,6 +150,8 @@ def _recorded(path: str) -> str:
     """What RECORD says of a script that names the placeholder; "" for any other file."""
     from vpy.wheels.script import names_placeholder
 
+    if files.read_bytes(path, 2) not in (b"#!", b"MZ"):
+        return ""
     data = files.read_bytes(path)
     return record_of(data) if names_placeholder(data) else ""
 
