@@ -121,14 +121,24 @@ def _source(source: Mapping[str, Any]) -> str:
 
 def _packages(packages: Sequence[Mapping[str, Any]]) -> list[str]:
     """The name as written, the version, the instance; below it what the name came to, and why not."""
+    from vpy.tools import parcels
+
     lines = []
+    common = common_reason(packages)
     named = columns([(row["name"], row["version"], _outcome(row)) for row in packages])
     for row, line in zip(packages, named):
         more = [f"= {row['expanded']}"] if row["expanded"] and "${" in row["name"] else []
-        more += [] if row["state"] == "resolved" else row["reason"].split("\n")
+        if row["state"] != "resolved" and row["reason"] not in (common, parcels.OTHERS):
+            more += row["reason"].split("\n")
         more += [row["note"]] if row["note"] else []
         lines.append("\n  ".join([line, *more]))
     return lines
+
+
+def common_reason(packages: Sequence[Mapping[str, Any]]) -> str:
+    """The reason that all unresolved packages share, where there are several; it is told once."""
+    reasons = [row["reason"] for row in packages if row["state"] == "unresolved"]
+    return reasons[0] if len(reasons) > 1 and len(set(reasons)) == 1 else ""
 
 
 def _outcome(row: Mapping[str, Any]) -> str:
@@ -154,8 +164,9 @@ def _environment(told: Mapping[str, Any], short: Shorten) -> list[str]:
     environment = told["environment"]
     if environment["path"] is not None:
         return [f"{environment['state']}  {short(environment['path'])}"]
-    if any(row["state"] == "unresolved" for row in told["packages"]):
-        return ["unresolved, as a package is"]
+    unresolved = any(row["state"] == "unresolved" for row in told["packages"])
+    if unresolved and not common_reason(told["packages"]):
+        return ["unresolved, as packages are"]
     return [f"unresolved: {environment['reason']}".replace("\n", "\n  ")]
 
 

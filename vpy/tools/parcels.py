@@ -8,6 +8,8 @@ from vpy import story, supply
 from vpy.errors import VpythonError
 
 TYPE_CHECKING = False
+OTHERS = "another package of the spec cannot be had"
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -92,6 +94,7 @@ def _packages(choice: Choice, pins: Mapping[str, Pin | str], reason: str) -> lis
     from vpy.target import template
 
     values = dict(choice.target.template)
+    reasons = _reasons(reason, {wanted.name: _project(wanted.name) for wanted in choice.wanted})
     skipped = {(wheel.name, wheel.version): why for wheel, why in choice.skipped}
     rows = []
     for wheel in {(wheel.name, wheel.version): wheel for wheel in choice.spec.wheels}.values():
@@ -100,7 +103,7 @@ def _packages(choice: Choice, pins: Mapping[str, Pin | str], reason: str) -> lis
         if name is None:
             told = {"state": "skipped", "reason": why_skipped(wheel, why or "")}
         else:
-            told = _pinned(pins.get(name) or _about(reason, name, _project(name)))
+            told = _pinned(pins.get(name) or reasons[name])
         rows.append(package(wheel.name, name, wheel.version, told))
     return rows
 
@@ -121,16 +124,31 @@ def package(name: str, expanded: str | None, version: str, told: Mapping[str, An
 
 
 def _pinned(pin: Pin | str) -> dict[str, Any]:
+    """The outcome of a pin, or of the reason why there is none; no reason: the source took it for another."""
     if isinstance(pin, str):
-        return {"state": "unresolved", "reason": pin}
+        told = {"state": "unresolved", "reason": pin}
+        return (
+            told if pin else {"state": "skipped", "reason": "it is the same as another package of the spec"}
+        )
     return {"state": "resolved", "instance_id": pin.instance_id, "source": pin.origin, "note": pin.note}
 
 
-def _about(reason: str, name: str, project: str) -> str:
-    """The lines of a common reason that speak of this package or project, else all of them."""
+def _reasons(reason: str, projects: Mapping[str, str]) -> dict[str, str]:
+    """The lines of a common reason that speak of each package, by name; all of it where none does.
+
+    `projects` has what an index would call each package.
+    """
     lines = reason.split("\n")
-    own = [line for line in lines if f"`{name}`" in line or f"`{project}" in line]
-    return "\n".join(own or lines)
+    own = {
+        name: "\n".join(line for line in lines if f"`{name}`" in line or _speaks_of(line, project))
+        for name, project in projects.items()
+    }
+    rest = OTHERS if any(own.values()) else reason
+    return {name: text or rest for name, text in own.items()}
+
+
+def _speaks_of(line: str, project: str) -> bool:
+    return any(f"`{project}{end}" in line for end in "`=<>!~[; ")
 
 
 def _project(name: str) -> str:
@@ -163,20 +181,19 @@ def _dependencies(choice: Choice, pins: Mapping[str, Pin | str], reason: str) ->
 
     rows = []
     markers = {**dict(choice.interpreter.markers), "extra": ""}
-    left = dict(pins)
-    for text in choice.spec.dependencies:
-        requirement = Requirement(text)
-        name = str(canonicalize_name(requirement.name))
+    declared = [(text, Requirement(text)) for text in choice.spec.dependencies]
+    names = [str(canonicalize_name(requirement.name)) for _, requirement in declared]
+    reasons = _reasons(reason, {name: name for name in names})
+    for (text, requirement), name in zip(declared, names):
         pin = pins.get(name)
-        left.pop(name, None)
         if requirement.marker is not None and not requirement.marker.evaluate(markers) and pin is None:
             told = {"state": "skipped", "reason": f"its marker does not hold: `{requirement.marker}`"}
             rows.append(package(text, name, "", told))
         else:
-            version = pin.version if pin is not None and not isinstance(pin, str) else ""
-            rows.append(package(text, name, version, _pinned(pin or _about(reason, name, name))))
-    for name, pin in left.items():
-        if not isinstance(pin, str):
+            version = "" if pin is None or isinstance(pin, str) else pin.version
+            rows.append(package(text, name, version, _pinned(pin or reasons[name])))
+    for name, pin in pins.items():
+        if name not in names and not isinstance(pin, str):
             told = {**_pinned(pin), "reason": "wanted by another package"}
             rows.append(package(name, name, pin.version, told))
     return rows
