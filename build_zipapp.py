@@ -29,7 +29,7 @@ except ImportError:
     sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 DOOR = "vpython*.py"
@@ -124,10 +124,11 @@ def with_code(members: Mapping[str, bytes], place: Callable[[str], str]) -> dict
     return {**members, **{place(name): code for name, code in codes.items()}}
 
 
-def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: bool = False) -> bytes:
+def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: Container[str] = ()) -> bytes:
     """A zip of the members: sorted, at a fixed date, with directory entries, behind `head`.
 
     Inner archives are stored, so that the outer one deflates a module and its code as one stream.
+    The doors are stored too: a start then needs no zlib, and has it from no PYTHONPATH.
     """
     out = io.BytesIO()
     out.write(head)
@@ -139,7 +140,7 @@ def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: bool =
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system = 3
             info.external_attr = (0o40755 << 16) | 0x10 if name in directories else 0o100644 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+            info.compress_type = zipfile.ZIP_DEFLATED if name in deflated else zipfile.ZIP_STORED
             made.writestr(info, members.get(name, b""), compresslevel=9)
     return out.getvalue()
 
@@ -214,7 +215,7 @@ def build(config: Path, output: Path) -> int:
     words = {"BUILD": identity, "ROOT": "vpython-root", "RECORDS": "records-1", "APP": "app-1"}
     for word, text in words.items():
         head = head.replace(f"@{word}@".encode(), text.encode())
-    data = archive(outer, head=head, deflated=True)
+    data = archive(outer, head=head, deflated=("app.zip", "LICENSE"))
     write(output, data)
     return len(data)
 

@@ -58,6 +58,7 @@ class Ready:
 
 def main() -> NoReturn:
     environ = dict(os.environ)
+    _leave_foreign_path(environ.get("PYTHONPATH", ""))
     if environ.get("VPYTHON_BYPASS") == BYPASS:
         import vpython_bypass
 
@@ -239,7 +240,6 @@ def _end(code: int) -> NoReturn:
 
 def _load_app(request: Request) -> str:
     """Put `vpy` and the vendored code on the path; return the directory that holds them."""
-    sys.path[:] = [entry for entry in sys.path if entry not in _foreign_path(request)]
     here = os.path.dirname(os.path.abspath(__file__))
     if BUILD == "source":
         app, vendor = here, os.path.join(here, "build", "vendor")
@@ -254,10 +254,20 @@ def _load_app(request: Request) -> str:
     return app
 
 
-def _foreign_path(request: Request) -> list[str]:
-    """What PYTHONPATH put on our path: it is meant for the script, not for us."""
-    given = request.environ.get("PYTHONPATH", "")
-    return [os.path.abspath(entry) if entry else entry for entry in given.split(os.pathsep)] if given else []
+def _leave_foreign_path(given: str) -> None:
+    """Take off our path what PYTHONPATH put there: it is meant for the script, not for us."""
+    if not given or sys.flags.ignore_environment:
+        return
+    foreign = set()
+    for entry in given.split(os.pathsep):
+        foreign.add(entry)
+        try:
+            foreign.add(os.path.abspath(entry))
+        except OSError:  # the working directory is gone
+            pass
+    library = os.path.dirname(os.__file__)
+    foreign -= {os.path.dirname(__file__), library, os.path.join(library, "lib-dynload")}
+    sys.path[:] = [entry for entry in sys.path if entry not in foreign]
 
 
 if __name__ == "__main__":
