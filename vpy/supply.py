@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.context import Context
+    from vpy.decision import Choice
     from vpy.model import Interpreter, StoredWheel
     from vpy.packages.index import Index
     from vpy.packages.loader import PackageLoader
-    from vpy.story import Choice
     from vpy.wheels.host import HostPython
     from vpython import Request
 
@@ -201,10 +201,10 @@ def _from_index(choice: Choice, context: Context, installing: bool) -> Supply:
 
 def download(requirements: Sequence[str], request: Request, aside: str, context: Context) -> list[str]:
     """Wheels of `NAME==VERSION` from the index for the Python that fits best, by their names in `aside`."""
-    from vpy import story
+    from vpy import decision
     from vpy.model import Spec
 
-    found = story.find_interpreter(request, context, Spec())
+    found = decision.find_interpreter(request, context, Spec())
     asked = request.options.get("source") or "index"
     source = replace(index_for(asked, found.interpreter, context), stored=lambda _: False)
     paths = []

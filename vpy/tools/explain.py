@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 
-from vpy import story
+from vpy import decision
 from vpy.errors import VpythonError
 
 TYPE_CHECKING = False
@@ -42,17 +42,17 @@ def account(request: Request, context: Context) -> dict[str, Any]:
     """Every decision from the spec to the environment, as JSON has it; UserError for a spec that is wrong."""
     from vpy.tools import before, parcels, pretended
 
-    discovery, spec = story.read_spec(request, context)
+    discovery, spec = decision.read_spec(request, context)
     told: dict[str, Any] = {"spec": _spec(discovery, spec), "searched": list(discovery.searched)}
     told["sources"] = [parcels.source(spec, request, context)]
     try:
-        found = story.find_interpreter(request, context, spec)
+        found = decision.find_interpreter(request, context, spec)
     except VpythonError as error:
         told["python"] = {"executable": None, "reason": error.message, "hint": error.hint}
         told.update(pretended.rest(spec, request, context))
     else:
         told["python"] = _python(found)
-        choice = story.decide(discovery, spec, found, request, context)
+        choice = decision.decide(discovery, spec, found, request, context)
         told.update(target(choice.target.tag, dict(choice.target.template), assumed=False))
         told.update(parcels.rest(choice, context))
     told["before"] = before.changes(told, context.layout)

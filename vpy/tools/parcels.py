@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vpy import story, supply
+from vpy import decision, story, supply
 from vpy.errors import VpythonError
 
 TYPE_CHECKING = False
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.context import Context
+    from vpy.decision import Choice
     from vpy.model import Pin, Spec, Tag, Wheel, WheelFile
-    from vpy.story import Choice, Supply
+    from vpy.story import Supply
     from vpython import Request
 
 
@@ -27,7 +28,7 @@ def source(spec: Spec, request: Request, context: Context) -> dict[str, Any]:
         return {"source": "index", "named_by": "dependencies of PEP 508", "offline": context.offline}
     by = "the default"
     if named is not None:
-        variable = story.VARIABLES["source"]
+        variable = decision.VARIABLES["source"]
         by = variable if context.environ.get(variable) == named else "-vpython-source"
     return {"source": named or context.config.default_source, "named_by": by, "offline": context.offline}
 

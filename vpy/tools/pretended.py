@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from vpy import story
+from vpy import decision
 from vpy.errors import UserError, VpythonError
 from vpy.model import Spec, Tag
 from vpy.value import replace
@@ -71,7 +71,7 @@ def _tag_here(request: Request, context: Context) -> Tag | None:
     from vpy.target import tags
 
     try:
-        found = story.find_interpreter(request, context, Spec())
+        found = decision.find_interpreter(request, context, Spec())
     except VpythonError:
         return None
     return tags.preferred(found.interpreter.tags)

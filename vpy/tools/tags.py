@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from vpy import story
+from vpy import decision
 from vpy.model import Spec
 
 TYPE_CHECKING = False
@@ -43,9 +43,9 @@ def find(request: Request, words: Sequence[str], context: Context) -> Found:
     from vpy.tools import subject
 
     if len(words) == 1 and VERSION.fullmatch(words[0]):
-        return story.find_interpreter(request, context, Spec(python_version=words[0]))
+        return decision.find_interpreter(request, context, Spec(python_version=words[0]))
     asked = subject.of(request, words)
-    return story.find_interpreter(asked, context, story.read_spec(asked, context)[1])
+    return decision.find_interpreter(asked, context, decision.read_spec(asked, context)[1])
 
 
 def account(found: Found) -> dict[str, Any]:
