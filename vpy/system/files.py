@@ -105,21 +105,28 @@ def move_into_place(made: str, final: str) -> bool:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a file or a directory with all in it, read-only parts too; never follow a link."""
+    """Remove a file or a directory with all in it, read-only parts too; never follow a link.
 
-    def loosen(function: object, name: str, _: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(name), 0o700)
-            if not os.path.islink(name):
-                os.chmod(name, 0o700)
-            if callable(function):
-                function(name)
-
+    What cannot be removed stays. A file's own mode is left alone where it does not matter (POSIX):
+    an environment's files are the store's too.
+    """
     if os.path.islink(path) or not os.path.isdir(path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return
-    shutil.rmtree(path, onerror=loosen)
+    loosened: set[str] = set()
+
+    def loosen(_: object, name: str, __: object) -> None:
+        for one in (name,) if name == path else (os.path.dirname(name), name):
+            if os.name == "nt" or (os.path.isdir(one) and not os.path.islink(one)):
+                with contextlib.suppress(OSError):
+                    os.chmod(one, 0o700)
+                    loosened.add(one)
+
+    before = -1
+    while os.path.lexists(path) and len(loosened) > before:
+        before = len(loosened)
+        shutil.rmtree(path, onerror=loosen)
 
 
 def link_or_copy(source: str, target: str) -> None:
