@@ -90,8 +90,9 @@ def _run(request: Request, app: str, terminal: Terminal) -> int | Ready:
 def start(request: Request, context: Context) -> Ready:
     """The main job: an environment for what the request runs."""
     from vpy import story
+    from vpy.environment import sweep
     from vpy.system import locks
-    from vpython import Ready
+    from vpython import BUILD, Ready
 
     open_root(context)
     with locks.shared(context.layout.store_lock):
@@ -100,6 +101,8 @@ def start(request: Request, context: Context) -> Ready:
         from vpy.environment import pointer
 
         pointer.point(made.spec or request.cwd or "", made.environment)
+    if not request.temporary:
+        sweep.after(context, built=made.built, build=BUILD)
     return Ready(made.environment, made.landmark, made.recorded)
 
 

@@ -102,3 +102,12 @@ def clear(layout: Layout, key: str) -> bool:
         f"the environment `{environment}` is damaged and still in use",
         hint="end the processes that run in it, then start again",
     )
+
+
+def is_free(layout: Layout, key: str) -> bool:
+    """Whether no process holds the environment at this moment; nothing is made to find out."""
+    lock = layout.lock("environment", key)
+    if not os.path.exists(lock):
+        return True
+    with locks.try_exclusive(lock) as alone:
+        return alone

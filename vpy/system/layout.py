@@ -131,6 +131,10 @@ class Layout:
                 found.append(os.path.join(self.root, name))
         return sorted(found)
 
+    def is_environments(self, room: str) -> bool:
+        """Whether a room, of whatever format version, is one of environments."""
+        return os.path.basename(room).rpartition("-")[0] == _ROOMS[0]
+
     @property
     def cachedir_tag(self) -> str:
         return os.path.join(self.root, CACHEDIR_TAG)
