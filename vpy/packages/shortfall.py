@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LISTED = 12
+_NEAREST = 6
 _MENDABLE = frozenset(("project", "version", "wheel", "conflict", "other"))
 _WHY = {
     "requires_python_mismatch": " (for another Python)",
@@ -39,8 +40,9 @@ def _sentence(row: Mapping[str, Any], tag: str) -> str:
     if kind == "version":
         return f"no version fits `{row['requirement']}`{_parent(row)}: {_versions(row, tag)}"
     if kind == "wheel":
-        files = [f"`{name}`{_WHY.get(why, '')}" for name, why in row["files"]]
-        return f"no wheel of `{row['requirement']}`{_parent(row)} fits `{tag}`: there is {_list(files)}"
+        files = [f"`{name}`{_WHY.get(why, '')}" for name, why in _nearest(row["files"], tag)]
+        wanted = f"`{row['requirement']}`{_parent(row)}"
+        return f"no wheel of {wanted} fits `{tag}`: there is {_list(files, _NEAREST)}"
     if kind == "conflict":
         sides = [f"`{side}`" + (f" (wanted by {parent})" if parent else "") for parent, side in row["sides"]]
         return f"the requirements contradict each other: {_list(sides)}"
@@ -65,6 +67,21 @@ def _versions(row: Mapping[str, Any], tag: str) -> str:
     return f"no version has a wheel for `{tag}`: there is {_list(row['others'][-_LISTED:])}"
 
 
-def _list(items: Sequence[str]) -> str:
-    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    return ", ".join(items[:_LISTED]) + more
+def _nearest(files: Sequence[tuple[str, str]], tag: str) -> list[tuple[str, str]]:
+    """The files with those for the target's own system and architecture in front, newest Python first."""
+    import re
+
+    system, _, architecture = tag.rpartition("-")[2].partition("_")
+
+    def key(row: tuple[str, str]) -> tuple[bool, list[int], str]:
+        name = row[0].lower()
+        near = system[:5] in name and name.endswith(f"{architecture}.whl")
+        python = re.search(r"-(?:cp|pp|py)(\d)(\d*)[^-]*-[^-]+-[^-]+\.whl$", name)
+        return not near, [-int(part or 0) for part in python.groups()] if python else [0], name
+
+    return sorted(files, key=key)
+
+
+def _list(items: Sequence[str], most: int = _LISTED) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
