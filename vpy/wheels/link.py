@@ -44,7 +44,7 @@ def link(stored: Sequence[StoredWheel], prefix: str, into: str, python: str, *, 
     clashes: list[str] = []
     made: set[str] = set()
     for position, one in enumerate(stored):
-        placing = _Placing(one, manifests[position], into, python, limits)
+        placing = Placing(one, manifests[position], into, python, limits)
         placing.make_directories(made)
         with files.disk_errors("write", into):
             taken = placing.place_all()
@@ -90,7 +90,7 @@ def _check_lengths(prefix: str, manifest: Manifest, limits: Limits) -> None:
         )
 
 
-class _Placing:
+class Placing:
     """One wheel's files on their way into an environment whose scripts name `python`."""
 
     def __init__(
@@ -111,14 +111,14 @@ class _Placing:
     def place_all(self) -> list[str]:
         """Place every file; return the paths where something else lies already."""
         taken = []
-        for kind, _, _, mode, path, recorded in self.manifest.files:
+        for kind, _, _, mode, path, _ in self.manifest.files:
             try:
                 if kind == "f":
                     self._link(path)
                 else:
-                    self._write(path, self._script(path) if recorded else self._record(path), mode)
+                    self._write(path, self.data(kind, path), mode)
             except _TAKEN:
-                if not self._is_same(kind, path):
+                if not self.is_same(kind, path):
                     taken.append(path)
         return taken
 
@@ -151,9 +151,15 @@ class _Placing:
                 data = data.replace(f",{recorded}".encode(), f",{written}".encode())
         return data
 
-    def _is_same(self, kind: str, path: str) -> bool:
+    def data(self, kind: str, path: str) -> bytes:
+        """What the file holds in this environment."""
+        if kind == "f":
+            return files.read_bytes(self.tree + path)
+        return self._script(path) if kind == "s" else self._record(path)
+
+    def is_same(self, kind: str, path: str) -> bool:
         """Whether what lies there will do: the same bytes, or both only declare a namespace."""
-        ours = self._script(path) if kind == "s" else files.read_bytes(self.tree + path)
+        ours = self.data(kind, path)
         try:
             theirs = files.read_bytes(self.into + path)
         except OSError:

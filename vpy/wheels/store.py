@@ -7,7 +7,7 @@ A row is `d PATH` for a directory, `f SIZE MTIME MODE PATH` for a file that is l
 `s SIZE MTIME MODE RECORDED PATH` for a script that names a placeholder (RECORDED: how RECORD puts
 its hash and size), `r SIZE MTIME MODE PATH` for the RECORD that lists such scripts. Sizes are bytes,
 times nanoseconds, modes octal; paths are relative to the prefix, with `/`, directories before what
-they hold.
+they hold. The last row is `end RECORDED`, for RECORD itself, which has the hashes of all others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vpy.model import Interpreter, StoredWheel
 
@@ -36,10 +36,12 @@ class Manifest:
     """What a tree holds: directories before what they hold, then files.
 
     A file is (kind, size, mtime, mode, path, recorded): a bare tuple, since there are thousands.
+    `record_hash` is how a RECORD would put RECORD's own hash and size.
     """
 
     directories: tuple[str, ...]
     files: tuple[StoredFile, ...]
+    record_hash: str
 
 
 def scheme_id(interpreter: Interpreter) -> str:
@@ -82,11 +84,15 @@ def read_manifest(stored: StoredWheel) -> Manifest:
     damaged = ToolError(f"the stored wheel `{stored.path}` is damaged", hint="remove that directory")
     with files.disk_errors("read", path):
         head, *rows = files.read_bytes(path).decode("utf-8", "surrogateescape").split("\n")
-    if head != _HEAD or not rows or rows[-1] != "end":
+    if head != _HEAD or not rows or not rows[-1].startswith("end "):
         raise damaged
     directories = tuple(row[2:] for row in rows if row.startswith("d "))
     try:
-        return Manifest(directories=directories, files=tuple(map(_parse, rows[len(directories) : -1])))
+        return Manifest(
+            directories=directories,
+            files=tuple(map(_parse, rows[len(directories) : -1])),
+            record_hash=rows[-1].removeprefix("end "),
+        )
     except ValueError as error:
         raise damaged from error
 
@@ -106,7 +112,7 @@ def seal(directory: str, scripts: str) -> None:
     file's mode survives.
     """
     tree = os.path.join(directory, TREE)
-    names = sorted(_walk(tree))
+    names = sorted(walk(tree))
     rewritten = {name: _recorded(os.path.join(tree, name)) for name in names if _may_be_script(name, scripts)}
     rewritten = {name: text for name, text in rewritten.items() if text}
     directories = sorted({above for name in names for above in _parents(name)})
@@ -116,14 +122,14 @@ def seal(directory: str, scripts: str) -> None:
         mode = 0o555 if os.stat(path).st_mode & 0o100 else 0o444
         os.chmod(path, mode)
         found = os.stat(path)
-        kind = "s" if name in rewritten else "r" if rewritten and _is_record(name) else "f"
+        kind = "s" if name in rewritten else "r" if rewritten and is_record(name) else "f"
         recorded = f"{rewritten[name]} " if kind == "s" else ""
         rows.append(f"{kind} {found.st_size} {found.st_mtime_ns} {mode:o} {recorded}{name}")
-    text = "\n".join([*rows, "end"])
+    text = "\n".join([*rows, f"end {_hash_of_record(tree, names)}"])
     files.write_bytes(os.path.join(directory, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
 
-def _walk(tree: str) -> Iterator[str]:
+def walk(tree: str) -> Iterator[str]:
     """Every file under `tree`, relative to it, with `/`; a name no manifest can hold is refused."""
     for directory, _, names in os.walk(tree):
         for name in names:
@@ -142,8 +148,14 @@ def _may_be_script(path: str, scripts: str) -> bool:
     return path.startswith(scripts.replace(os.sep, "/") + "/")
 
 
-def _is_record(path: str) -> bool:
+def is_record(path: str) -> bool:
     return path.endswith(".dist-info/RECORD")
+
+
+def _hash_of_record(tree: str, names: Sequence[str]) -> str:
+    for name in filter(is_record, names):
+        return record_of(files.read_bytes(os.path.join(tree, name)))
+    return ""
 
 
 def _recorded(path: str) -> str:
