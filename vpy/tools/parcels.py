@@ -85,7 +85,8 @@ def _pins_one_by_one(choice: Choice, context: Context) -> dict[str, Pin | str]:
         try:
             (told[wanted.name],) = loader.resolve((wanted,))
         except VpythonError as error:
-            told[wanted.name] = error.message
+            said = f"cannot get `{wanted.name}` at `{wanted.version}`: "
+            told[wanted.name] = error.message.removeprefix(said)
     return told
 
 
