@@ -48,9 +48,13 @@ vpython.main()
 """
 COMPILE = """
 import marshal, sys
-read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
-code = [marshal.dumps(compile(data, name, "exec", 0, True, 0)) for name, data in marshal.loads(read())]
-write(marshal.dumps(code))
+codes = []
+for name, data in marshal.loads(sys.stdin.buffer.read()):
+    try:
+        codes.append(marshal.dumps(compile(data, name, "exec", 0, True, 0)))
+    except (SyntaxError, ValueError) as error:
+        sys.exit(f"{name}: {error}")
+sys.stdout.buffer.write(marshal.dumps(codes))
 """
 # Modules whose code is left out, since no start of ours comes by them. Their sources are there: a
 # module that is imported after all is compiled then. A test watches what pip's two jobs import.
@@ -60,7 +64,7 @@ UNCOMPILED = re.compile(
     pip/_internal/( commands/(?!__init__|download) | cli/(auto|main) | main\. | self_outdated | wheel_builder
       | locations/_dist | metadata/pkg_res | models/installation | network/xmlrpc
       | operations/(build/wheel|check|freeze) | resolution/legacy | utils/(_jaraco|entrypoints) )
-    | pip/_vendor/( pkg_resources | tomli(_w)? | pyproject_hooks/_in_process )/
+    | pip/_vendor/( pkg_resources/ | tomli(_w)?/ | pyproject_hooks/_in_process/_in )
     | pip/_vendor/( idna/(cli|codec|compat|uts46) | packaging/(metadata|ranges) | requests/help )
     # displays that no download shows
     | pip/_vendor/rich/( _inspect | _unicode_data/unicode | bar | diagnose | json | layout | prompt | rule
@@ -189,6 +193,9 @@ def baked(tables: Mapping[str, Any], version: str, pins: Mapping[str, tuple[str,
 
 def build(config: Path, output: Path) -> int:
     """Write the archive to `output`; return its size in bytes."""
+    if output.is_dir():
+        raise BuildError(f"{output}: Is a directory")
+    output.parent.mkdir(parents=True, exist_ok=True)
     tables = settings(config)
     listing = TOP / "vendor" / "requirements.txt"
     pins = requirements(listing)
@@ -222,7 +229,6 @@ def build(config: Path, output: Path) -> int:
 
 def write(output: Path, data: bytes) -> None:
     """Write an executable file that has its name only when it is whole."""
-    output.parent.mkdir(parents=True, exist_ok=True)
     passing = output.with_name(f"{output.name}.{os.getpid()}.new")
     try:
         passing.write_bytes(data)

@@ -17,7 +17,8 @@ def app_of(archive: str, root: str, name: str) -> str:
     if not os.path.exists(os.path.join(app, "complete")):
         check(root)
         app = unpack(archive, app)
-    remember_python(os.path.dirname(app))
+    if app.startswith(root):
+        remember_python(os.path.dirname(app))
     return app
 
 
