@@ -195,7 +195,7 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
     if request.command.skips_site():
         _hold_for(request, environment)
     elif mark:
-        lines = [mark + request.caller, sys.executable, request.record, *request.options.words]
+        lines = [mark + request.caller, _host(), request.record, *request.options.words]
         environ["VPYTHON_RECORD"] = "\n".join(lines)
     python = python_of(environment)
     words = [python, "-s", *request.options.python_words]
@@ -208,6 +208,11 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
         os.execve(python, words, environ)
     except OSError as error:
         fail(f"cannot start `{python}`: {error.strerror}", 1)
+
+
+def _host() -> str:
+    """What runs this file: this Python, where it knows where it lies."""
+    return sys.executable if os.access(sys.executable or "", os.X_OK) else "/bin/sh"
 
 
 def _long_way(request: Request) -> NoReturn:

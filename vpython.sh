@@ -108,7 +108,9 @@ $_vpython_record"
     fi
 fi
 
-# The long way: the Python that an earlier one found fit, else the first that is.
+# The long way: the Python that an earlier one found fit, else the first that is. A variable that
+# makes a Python take itself for another file is none of its business.
+unset __PYVENV_LAUNCHER__
 if command [ -O "$_vpython_root" ] &&
     { IFS= read -r _vpython_python && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_root/@APP@/python" &&
     command [ -x "$_vpython_python" ] && command [ -f "$_vpython_landmark" ]; then
