@@ -1,0 +1,94 @@
+"""How long something may take, and how often it is tried."""
+
+from __future__ import annotations
+
+from vpy.errors import ToolError
+from vpy.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+class NetworkError(ToolError):
+    """Nobody gave the answer that was asked for.
+
+    `passing`: it may be well in a moment. `wait`: the seconds the other side asked for. `status`
+    is the HTTP status where there was one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        passing: bool = False,
+        wait: float | None = None,
+        status: int = 0,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.passing = passing
+        self.wait = wait
+        self.status = status
+
+
+@value
+class Patience:
+    """Seconds and counts.
+
+    `connect` for a connection; `silence` between two pieces of an answer; `whole` for a small
+    answer; `attempts` in all, with pauses that double from `first` up to `longest`; a pause that
+    the other side asks for is taken up to `most_asked`. `resumes` bounds how often one download
+    is taken up again.
+    """
+
+    connect: float = 15.0
+    silence: float = 30.0
+    whole: float = 60.0
+    attempts: int = 5
+    first: float = 0.5
+    longest: float = 8.0
+    most_asked: float = 30.0
+    resumes: int = 20
+
+
+@value
+class Clockwork:
+    """Time and chance: `clock` counts seconds, `sleep` lets them pass, `chance` is in [0, 1)."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+
+
+def persist(work: Callable[[], T], patience: Patience, clockwork: Clockwork) -> T:
+    """Do the work, again where its NetworkError is a passing one; the last says how often it was tried."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return work()
+        except NetworkError as fault:
+            if not fault.passing:
+                raise
+            if attempt >= patience.attempts:
+                fault.message = f"{fault.message} (tried {attempt} times)"
+                raise
+            pause(fault, attempt, patience, clockwork)
+
+
+def pause(fault: NetworkError, attempt: int, patience: Patience, clockwork: Clockwork) -> None:
+    """Wait before attempt number `attempt` + 1; raise the fault where it asks for more than we wait.
+
+    Half of each pause is left to chance, so that many who failed together do not come back together.
+    """
+    seconds = min(patience.longest, patience.first * 2 ** (attempt - 1)) * (0.5 + clockwork.chance() / 2)
+    if fault.wait is not None:
+        if fault.wait > patience.most_asked:
+            fault.message = f"{fault.message}, and asks to come back in {fault.wait:.0f} s"
+            raise fault
+        seconds = max(seconds, fault.wait)
+    clockwork.sleep(seconds)
