@@ -150,7 +150,7 @@ class Pin:
 
     `instance_id` is CIPD's id of the file's bytes (of the wheel file for the index source);
     `origin` says which source answered (as `-vpython-source` spells it); `note` is a line for
-    stderr, or "".
+    stderr, or ""; `until` is when a ref must be asked again (seconds since the epoch; 0: never).
     """
 
     name: str
@@ -159,6 +159,7 @@ class Pin:
     instance_id: str
     origin: str
     note: str = ""
+    until: int = 0
 
 
 @value

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 
-from vpy import memory
+from vpy import memory, sources
 from vpy.errors import UserError
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
@@ -100,7 +100,7 @@ def origin(choice: Choice, context: Context) -> tuple[list[str], tuple[Observati
     if source.startswith("directory:"):
         place = source.removeprefix("directory:")
         return ["directory", place if "://" in place else os.path.abspath(place)], ()
-    return [source, context.environ.get("CIPD_SERVICE_URL", context.config.service)], ()
+    return [source, sources.service_address(source, context)], ()
 
 
 def _home(context: Context) -> str:
@@ -116,6 +116,9 @@ def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
         return _from_index(choice, context, installing)
     loader = loader_for(choice, context)
     pins = loader.resolve(choice.wanted)
+    for pin in pins:
+        if pin.note:
+            context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
     paths = loader.fetch(pins)
     return _from_packages(choice, context, pins, paths, installing)
 
@@ -123,21 +126,24 @@ def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
 def loader_for(choice: Choice, context: Context) -> PackageLoader:
     """The source that `-vpython-source` names."""
     kind, _, place = choice.source.partition(":")
+    if kind == "directory" and "://" in place:
+        return sources.web_directory(choice.source, context)
     if kind == "directory":
         from vpy.packages import directory
 
-        if not place or "://" in place:
+        if not place:
             raise UserError(f"not a directory of packages: `{choice.source}`", hint="use directory:PATH")
         return directory.DirectoryLoader(
-            directory.FolderReader(os.path.abspath(place)), context.layout, choice.source
+            directory.FolderReader(os.path.abspath(place)),
+            context.layout,
+            choice.source,
+            contact=context.config.contact,
         )
     if kind == "cipd":
-        raise UserError(
-            "packages of a text spec come from CIPD by default, which this version does not read",
-            hint="use -vpython-source index or -vpython-source directory:PATH",
-        )
+        return sources.cipd(choice.source, context)
     raise UserError(
-        f"unknown package source `{choice.source}`", hint="use cipd, directory:PATH, index or index:URL"
+        f"unknown package source `{choice.source}`",
+        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
     )
 
 
@@ -161,9 +167,11 @@ def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
     """A ref may point elsewhere tomorrow: then it is asked again."""
     from vpy.packages import names
 
-    if any(names.parse_version(pin.version).kind == "ref" for pin in pins):
-        return (Observation("until", (str(int(context.now()) + REF_SECONDS),)),)
-    return ()
+    tomorrow = int(context.now()) + REF_SECONDS
+    times = [
+        pin.until or tomorrow for pin in pins if pin.until or names.parse_version(pin.version).kind == "ref"
+    ]
+    return (Observation("until", (str(min(times)),)),) if times else ()
 
 
 def index_for(source: str, interpreter: Interpreter, context: Context) -> Index:

@@ -20,7 +20,7 @@ from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Protocol
 
     from vpy.model import Wanted
@@ -87,19 +87,35 @@ class FolderReader:
 
 
 class DirectoryLoader:
-    """A `PackageLoader` over a tree of packages; `origin` is the source as a user spells it."""
+    """A `PackageLoader` over a tree of packages.
 
-    def __init__(self, reader: Reader, layout: Layout, origin: str) -> None:
+    `origin` is the source as a user spells it; `contact` is the hint where something is missing;
+    `workers` are how many packages are asked for at once, and `stop` ends their asking.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        layout: Layout,
+        origin: str,
+        *,
+        contact: str = "",
+        workers: int = 1,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
         self._reader = reader
         self._layout = layout
         self._origin = origin
+        self._contact = contact
+        self._workers = workers
+        self._stop = stop
         self._versions: dict[str, Versions] = {}
 
     def resolve(self, wanted: Sequence[Wanted]) -> tuple[Pin, ...]:
-        return collect(wanted, self._pin)
+        return collect(wanted, self._pin, workers=self._workers, stop=self._stop)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
-        return collect(pins, self._fetched)
+        return collect(pins, self._fetched, workers=self._workers, stop=self._stop)
 
     def _pin(self, wanted: Wanted) -> Pin:
         name = parse_package_name(wanted.name)
@@ -116,7 +132,8 @@ class DirectoryLoader:
         else:
             instances = versions.tags.get(text, ())
         if not instances:
-            raise UserError(f"`{self._origin}` has no such {kind}", hint=_nearest(versions))
+            hint = "; ".join(filter(None, (_nearest(versions), self._contact)))
+            raise UserError(f"`{self._origin}` has no such {kind}", hint=hint or None)
         if len(instances) > 1:
             listed = " and ".join(f"`{found}`" for found in instances)
             raise UserError(
@@ -129,7 +146,7 @@ class DirectoryLoader:
             path = f"{name}/+/versions.json"
             data = self._reader.read(path, LARGEST_VERSIONS)
             if data is None:
-                raise UserError(f"`{self._origin}` has no such package")
+                raise UserError(f"`{self._origin}` has no such package", hint=self._contact or None)
             self._versions[name] = parse_versions(data, path)
         return self._versions[name]
 
@@ -173,6 +190,6 @@ def _instances(item: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_instance_id(_text(found)) for found in item))
 
 
-def _nearest(versions: Versions) -> str | None:
+def _nearest(versions: Versions) -> str:
     names = [*versions.tags, *versions.refs]
-    return f"it has {', '.join(f'`{name}`' for name in names[-8:])}" if names else None
+    return f"it has {', '.join(f'`{name}`' for name in names[-8:])}" if names else ""

@@ -15,7 +15,7 @@ from vpy.system.files import disk_errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from vpy.model import Pin
     from vpy.system.layout import Layout
@@ -30,16 +30,22 @@ def weakness(instance_id: str) -> str:
     return SHA1_NOTE if reference_from_id(instance_id)[0] == SHA1 else ""
 
 
-def store(pin: Pin, source: Source, layout: Layout, *, size: int | None = None) -> str:
+def store(
+    pin: Pin, source: Source, layout: Layout, *, size: int | None = None, nearby: Sequence[Source] = ()
+) -> str:
     """The path of the pin's verified package file, brought by `source` unless it is there.
 
     `source` starts to bring the bytes each time it is called; `size` is how many there are, where
     that is known. A file that is not what the id says, or is another package's, is dropped and
-    brought once more; then it is refused. Raises ToolError, or whatever `source` raises.
+    brought once more; then it is refused. What is `nearby` is tried first, and passed over where it
+    is not there or not right. Raises ToolError, or whatever `source` raises.
     """
     path = layout.package(pin.instance_id)
     if _is_sound(path, size):
         return path
+    for each in nearby:
+        with contextlib.suppress(_BadFileError, ToolError):
+            return _bring(pin, each, path)
     try:
         return _bring(pin, source, path)
     except _BadFileError:

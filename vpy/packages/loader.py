@@ -9,17 +9,29 @@ there has its final name before it is whole and verified.
 
 from __future__ import annotations
 
+from functools import partial
+
 from vpy.errors import ToolError, UserError, VpythonError
+from vpy.system import crew
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     from vpy.model import Pin, Wanted
 
     Item = TypeVar("Item", Wanted, Pin)
     Answer = TypeVar("Answer")
+
+    class Memory(Protocol):
+        """Answers kept in the root by their question, which is any JSON value."""
+
+        def recall(self, question: object) -> Any:
+            """What is kept, or None."""
+
+        def keep(self, question: object, answer: object) -> None:
+            """Keep it, where the root allows that."""
 
     class PackageLoader(Protocol):
         """A source of packages."""
@@ -39,14 +51,29 @@ if TYPE_CHECKING:
             """
 
 
-def collect(items: Sequence[Item], answer: Callable[[Item], Answer]) -> tuple[Answer, ...]:
-    """Answer every item, then raise one error for all that failed: a line for each, in order."""
+def collect(
+    items: Sequence[Item],
+    answer: Callable[[Item], Answer],
+    *,
+    workers: int = 1,
+    stop: Callable[[], None] = lambda: None,
+) -> tuple[Answer, ...]:
+    """Answer every item, then raise one error for all that failed: a line for each, in order.
+
+    `workers` are how many items are answered at once; `stop` is called where nobody waits for them
+    any more.
+    """
+    outcomes: Sequence[Callable[[], Answer]]
+    if workers > 1 and len(items) > 1:
+        outcomes = crew.side_by_side(items, answer, workers=workers, stop=stop)
+    else:
+        outcomes = [partial(answer, item) for item in items]
     answers: list[Answer] = []
     failures: list[VpythonError] = []
     lines: list[str] = []
-    for item in items:
+    for item, outcome in zip(items, outcomes, strict=True):
         try:
-            answers.append(answer(item))
+            answers.append(outcome())
         except VpythonError as error:
             failures.append(error)
             lines.append(f"cannot get `{item.name}` at `{item.version}`: {error.message}")

@@ -1,0 +1,104 @@
+"""The package sources that ask somebody over the network, made of what a start knows."""
+
+from __future__ import annotations
+
+from vpy import memory
+from vpy.errors import UserError
+from vpy.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vpy.context import Context
+    from vpy.packages.directory import DirectoryLoader
+    from vpy.packages.service import CipdLoader
+    from vpy.system.http import Client
+    from vpy.system.layout import Layout
+    from vpy.system.progress import Progress
+
+WORKERS = 8
+
+
+@value
+class Remembered:
+    """Answers in the root: `packages.loader.Memory`."""
+
+    layout: Layout
+
+    def recall(self, question: object) -> Any:
+        return memory.recall(self.layout.resolution(memory.digest_of(question)))
+
+    def keep(self, question: object, answer: object) -> None:
+        memory.keep(self.layout.resolution(memory.digest_of(question)), answer)
+
+
+def service_address(source: str, context: Context, *, named: str = "") -> str:
+    """The service's address: of `cipd:URL`, else `CIPD_SERVICE_URL`, else `named`, else the default."""
+    place = source.partition(":")[2]
+    return place or context.environ.get("CIPD_SERVICE_URL") or named or context.config.service
+
+
+def cipd(source: str, context: Context, *, named: str = "") -> CipdLoader:
+    """The package service that `cipd` or `cipd:URL` means; UserError for an address that may not be asked."""
+    from vpy.packages import caches, prpc, service
+    from vpy.system import address
+
+    root = address.root(service_address(source, context, named=named))
+    client = client_for(context)
+    return service.CipdLoader(
+        prpc.Service(client, root),
+        None if context.offline else client,
+        layout=context.layout,
+        memory=Remembered(context.layout),
+        caches=caches.from_environ(context.environ),
+        terminal=context.terminal,
+        now=context.now,
+        progress=progress_for(context),
+        origin=source,
+    )
+
+
+def web_directory(source: str, context: Context) -> DirectoryLoader:
+    """The tree of packages at the address of `directory:URL`."""
+    from vpy.packages import directory, web
+
+    url = source.partition(":")[2]
+    if "?" in url or "#" in url:
+        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{url}`")
+    client = client_for(context)
+    return directory.DirectoryLoader(
+        web.WebReader(url, None if context.offline else client, progress_for(context)),
+        context.layout,
+        source,
+        contact=context.config.contact,
+        workers=WORKERS,
+        stop=client.stop,
+    )
+
+
+def client_for(context: Context) -> Client:
+    """What asks, as this start may: its proxies, its trust, its name."""
+    import random
+    import time
+
+    from vpy.system import http
+    from vpy.system.patience import Clockwork
+
+    clockwork = Clockwork(clock=time.monotonic, sleep=time.sleep, chance=random.random)
+    return http.Client(context.environ, user_agent(context), clockwork)
+
+
+def user_agent(context: Context) -> str:
+    """`vpython/1.0.0`, with what `CIPD_HTTP_USER_AGENT_PREFIX` puts before it."""
+    prefix = context.environ.get("CIPD_HTTP_USER_AGENT_PREFIX", "")
+    if not (prefix.isascii() and prefix.isprintable()):
+        raise UserError("`CIPD_HTTP_USER_AGENT_PREFIX` has characters that no header has")
+    name = f"vpython/{context.config.version}"
+    return f"{prefix}/{name}" if prefix else name
+
+
+def progress_for(context: Context) -> Progress:
+    from vpy.system import progress
+
+    return progress.Progress(progress.is_wanted(context.environ, context.terminal.level))
