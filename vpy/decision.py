@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vpy.target.search import Found
     from vpython import Request
 
+    Discovered = tuple[Discovery, SpecSource | None]
+
 VARIABLES = {
     "interpreter": "VPYTHON_INTERPRETER",
     "source": "VPYTHON_PACKAGE_SOURCE",
@@ -67,11 +69,13 @@ def discover_spec(request: Request, context: Context) -> tuple[Discovery, SpecSo
     return found, discover.fallback(found, invocation, context.environ)
 
 
-def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
+def read_spec(
+    request: Request, context: Context, discovered: Discovered | None = None
+) -> tuple[Discovery, Spec]:
     """Find the spec and read it, from memory where these bytes were read before."""
     from vpy import memory
 
-    found, default = discover_spec(request, context)
+    found, default = discovered or discover_spec(request, context)
     question = memory.spec_question(found.source, default)
     spec = memory.remembered_spec(context.layout, question)
     if spec is None:
@@ -82,9 +86,9 @@ def read_spec(request: Request, context: Context) -> tuple[Discovery, Spec]:
     return found, spec
 
 
-def choose(request: Request, context: Context) -> Choice:
-    """Decide on the spec, the Python and the packages it names."""
-    discovery, spec = read_spec(request, context)
+def choose(request: Request, context: Context, discovered: Discovered | None = None) -> Choice:
+    """Decide on the spec (`discovered`, where it was just found), the Python, the packages it names."""
+    discovery, spec = read_spec(request, context, discovered)
     for warning in spec.warnings:
         context.terminal.warning(warning)
     found = find_interpreter(request, context, spec)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vpy.context import Context
-    from vpy.decision import Choice
+    from vpy.decision import Choice, Discovered
     from vpy.model import Observation, Pin, WheelFile
     from vpython import Request
 
@@ -55,19 +55,23 @@ class Supply:
 def provide(choice: Choice, context: Context) -> tuple[Made, Supply]:
     """Make the environment that the choice comes to, or find it made."""
     from vpy import supply
-    from vpy.environment import build
+    from vpy.environment import build, skeleton
 
     got = supply.obtain(choice, context)
     for note in got.notes:
         context.terminal.info(note)
+    context.terminal.debug(f"wheels: {len(got.wheels)} in the store")
     told = ingredients(choice, got)
     key = build.key_of(told)
     why = why_of(choice, got, told)
-
-    def make(into: str, final: str) -> None:
-        fill(choice, got, str(told["skeleton"]), into, final, context)
-
-    path, built = build.ensure(key, why, make, layout=context.layout, terminal=context.terminal)
+    base = str(told["skeleton"])
+    plan = build.Plan(
+        key=key,
+        line=os.path.join(dict(choice.interpreter.scheme)["purelib"], skeleton.LINE),
+        make=lambda into, final: fill(choice, got, base, into, final, context),
+        lost=lambda final: lost(choice, got, base, final, context),
+    )
+    path, built = build.ensure(plan, why, layout=context.layout, terminal=context.terminal)
     context.terminal.debug(f"environment: `{path}` ({'made' if built else 'found'})")
     return Made(path=path, key=key, built=built), got
 
@@ -87,13 +91,15 @@ def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context:
     from vpy.wheels import link, script
 
     limits = script.limits_of(context.config, sys.platform)
-    python = os.path.join(final, dict(choice.interpreter.scheme)["scripts"], "python")
+    python = python_in(final, choice.interpreter)
     made = skeleton.ensure(choice.interpreter, base, context.layout, context.environ)
     skeleton.clone(made, into, final)
+    context.terminal.debug("venv: cloned")
     for attempt in (1, 2):
         stored = supply.install(choice, got, context)
         try:
             link.link(stored, final, into, python, limits=limits)
+            context.terminal.debug(f"venv: {len(stored)} wheels linked")
             return
         except link.StaleWheel as stale:
             if attempt == 2:
@@ -101,12 +107,37 @@ def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context:
             context.terminal.info(f"{stale.message}; making it again")
 
 
+def python_in(environment: str, interpreter: Interpreter) -> str:
+    return os.path.join(environment, dict(interpreter.scheme)["scripts"], "python")
+
+
+def lost(choice: Choice, got: Supply, base: str, final: str, context: Context) -> str:
+    """The first thing that the environment at `final` lacks, relative; "" for none."""
+    from vpy import supply
+    from vpy.environment import doctor, skeleton
+    from vpy.wheels import audit, script
+
+    python = python_in(final, choice.interpreter)
+    made = skeleton.recall(context.layout.interpreter(base))
+    if made is not None and (gone := doctor.lost(made, final, python)):
+        return gone
+    limits = script.limits_of(context.config, sys.platform)
+    trees = supply.trees(got, choice.interpreter, context.layout)
+    return next((gone for tree in trees if (gone := audit.lost(tree, final, python, limits))), "")
+
+
 def why_of(choice: Choice, got: Supply, told: Mapping[str, object]) -> dict[str, object]:
     """What `why.json` says: the key's ingredients, and where they came from."""
     source = choice.discovery.source
     return {
         "ingredients": told,
-        "spec": {"kind": source.kind, "path": source.path, "text": source.text},
+        "source": choice.source,
+        "spec": {
+            "kind": source.kind,
+            "format": source.format,
+            "path": source.path,
+            "text": source.text,
+        },
         "packages": [
             {"name": pin.name, "version": pin.version, "instance_id": pin.instance_id, "source": pin.origin}
             for pin in got.pins
@@ -125,13 +156,15 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
     def waiting() -> None:
         context.terminal.info("waiting: another process makes an environment of the same spec")
 
-    discovery, _ = discover_spec(request, context)
-    lock = context.layout.lock("gate", hash_of(discovery.source.text)[:2])
+    first = discover_spec(request, context)
+    lock = context.layout.lock("gate", hash_of(first[0].source.text)[:2])
     with locks.gate(lock, waiting) as waited:
         if waited and not request.options.get("local-venv") and (known := recorded(request, context)):
             return known
+        discovered: Discovered | None = None if waited else first
         for _ in range(attempts):
-            choice = choose(request, context)
+            choice = choose(request, context, discovered)
+            discovered = None
             if started := _settle(request, choice, context):
                 return started
             context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
@@ -168,6 +201,7 @@ def _settle(request: Request, choice: Choice, context: Context) -> Start | None:
         return None
     rows = (*choice.observations, *got.observations)
     landmark = choice.interpreter.landmark
+    context.terminal.debug("starting it")
     written = record.write(request.record, made.path, landmark, rows, context.layout)
     if written and not record.still_holds(request.record, context.environ.get("PATH")):
         return None

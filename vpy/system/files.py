@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import time
 
@@ -126,7 +125,9 @@ def remove_tree(path: str) -> None:
     before = -1
     while os.path.lexists(path) and len(loosened) > before:
         before = len(loosened)
-        shutil.rmtree(path, onerror=loosen)
+        import shutil
+
+    shutil.rmtree(path, onerror=loosen)
 
 
 def link_or_copy(source: str, target: str) -> None:
@@ -135,6 +136,8 @@ def link_or_copy(source: str, target: str) -> None:
         os.link(source, target)
     except OSError as error:
         if error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.EACCES):
+            import shutil
+
             shutil.copy2(source, target)
             return
         raise

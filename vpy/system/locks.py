@@ -1,4 +1,8 @@
-"""Locks, alone or shared: nothing else imports `filelock`."""
+"""Locks, alone or shared, by `flock`: a lock lasts until its descriptor closes, however that comes.
+
+Where the system has no `flock` (Windows), `filelock` does it; nothing else imports it. On POSIX the
+same call is made here, because importing that library costs a new environment a quarter of its time.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+ELSEWHERE = "name a root on a local disk with -vpython-root DIR"
+
 
 @contextlib.contextmanager
 def turn(path: str, done: Callable[[], bool], waiting: Callable[[], None]) -> Iterator[bool]:
     """Do a piece of work at most once: yield True where it is ours to do, False where it is `done`.
 
-    Who finds the lock held calls `waiting`, and waits before anything heavy is imported: of many
-    waiters the first one that finds the work not done, its doer having died, takes over.
+    Who finds the lock held calls `waiting` and waits. Those who waited look together whether it is
+    done; where it is not, its doer having died, one of them takes over.
     """
     ensure_lock_file(path)
-    if _wait_while_held(path, waiting) and done():
-        yield False
-        return
+    if os.name == "posix":
+        with _flocked(path, wait=False, alone=True) as free:
+            if free:
+                yield not done()
+                return
+        waiting()
+        with _flocked(path, wait=True, alone=False):
+            if done():
+                yield False
+                return
     with exclusive(path, waiting=waiting):
         yield not done()
 
@@ -32,48 +45,19 @@ def gate(path: str, waiting: Callable[[], None]) -> Iterator[bool]:
     """Let one through at once, and all others when that one has left; yield whether we had to wait.
 
     It only keeps many processes from doing the same at the same time: what must be done at most
-    once has a lock of its own. So it costs three system calls, and needs no library.
+    once has a lock of its own.
     """
     if os.name != "posix":
         yield False
         return
-    import fcntl
-
     ensure_lock_file(path)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        waited = False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waited = True
-            waiting()
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        except OSError:
-            pass
-        yield waited
-    finally:
-        os.close(descriptor)
-
-
-def _wait_while_held(path: str, waiting: Callable[[], None]) -> bool:
-    """Whether somebody held the lock; they have let go of it now."""
-    if os.name != "posix":
-        return False
-    import fcntl
-
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    with _flocked(path, wait=False, alone=True) as free:
+        if free:
+            yield False
+            return
+    waiting()
+    with _flocked(path, wait=True, alone=False):
+        yield True
 
 
 @contextlib.contextmanager
@@ -82,25 +66,18 @@ def exclusive(path: str, *, waiting: Callable[[], None] | None = None) -> Iterat
 
     The file is made with one byte in it (a mapping of an empty file holds nothing) and stays.
     """
-    import filelock
-
-    ensure_lock_file(path)
-    lock = filelock.UnixFileLock(path) if os.name == "posix" else filelock.FileLock(path)
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            if waiting is not None:
-                waiting()
-            lock.acquire(poll_interval=0.02)
-    except (OSError, NotImplementedError) as error:
-        raise ToolError(
-            f"cannot lock `{path}`: {error}", hint="name a root on a local disk with -vpython-root DIR"
-        ) from error
-    try:
+    with try_exclusive(path) as alone:
+        if alone:
+            yield
+            return
+    if waiting is not None:
+        waiting()
+    if os.name == "posix":
+        with _flocked(path, wait=True, alone=True):
+            yield
+        return
+    with _filelocked(path, wait=True):
         yield
-    finally:
-        lock.release()
 
 
 def ensure_lock_file(path: str) -> None:
@@ -135,18 +112,8 @@ def try_exclusive(path: str) -> Iterator[bool]:
         with _flocked(path, wait=False, alone=True) as alone:
             yield alone
         return
-    import filelock
-
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with _filelocked(path, wait=False) as alone:
+        yield alone
 
 
 @contextlib.contextmanager
@@ -174,18 +141,32 @@ def _flocked(path: str, *, wait: bool, alone: bool) -> Iterator[bool]:
 
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
+        how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         try:
-            fcntl.flock(
-                descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
-            )
+            fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
+            held = True
         except BlockingIOError:
-            yield False
-            return
+            held = False
         except OSError as error:
-            raise ToolError(
-                f"cannot lock `{path}`: {error.strerror}",
-                hint="name a root on a local disk with -vpython-root DIR",
-            ) from error
-        yield True
+            raise ToolError(f"cannot lock `{path}`: {error.strerror}", hint=ELSEWHERE) from error
+        yield held
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _filelocked(path: str, *, wait: bool) -> Iterator[bool]:
+    import filelock
+
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
+    except filelock.Timeout:
+        yield False
+        return
+    except (OSError, NotImplementedError) as error:
+        raise ToolError(f"cannot lock `{path}`: {error}", hint=ELSEWHERE) from error
+    try:
+        yield True
+    finally:
+        lock.release()
