@@ -93,7 +93,8 @@ if command [ -z "$_vpython_long" ]; then
     { IFS= read -r _vpython_environment && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_record" || _vpython_environment=
     if command [ "$_vpython_environment" ]; then
         command : 2>/dev/null >|"$_vpython_environment/used" || command :
-        if command [ -f "$_vpython_environment/complete" ] && command [ -f "$_vpython_landmark" ] &&
+        if command [ -f "$_vpython_environment/complete" ] && command [ -f "$_vpython_environment/pyvenv.cfg" ] &&
+            command [ -f "$_vpython_landmark" ] &&
             command [ -x "$_vpython_environment/bin/python" ]; then
             VPYTHON_RECORD="+$_vpython_self
 /bin/sh

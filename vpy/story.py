@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vpy.context import Context
     from vpy.decision import Choice, Discovered
-    from vpy.model import Observation, Pin, WheelFile
+    from vpy.model import Interpreter, Observation, Pin, WheelFile
     from vpython import Request
 
 
@@ -199,7 +199,7 @@ def _settle(request: Request, choice: Choice, context: Context) -> Start | None:
     _touch(made.path)
     if not build.is_complete(context.layout, made.key):
         return None
-    rows = (*choice.observations, *got.observations)
+    rows = (*choice.observations, *got.observations, *_listing(made.path, choice.interpreter))
     landmark = choice.interpreter.landmark
     context.terminal.debug("starting it")
     written = record.write(request.record, made.path, landmark, rows, context.layout)
@@ -207,6 +207,17 @@ def _settle(request: Request, choice: Choice, context: Context) -> Start | None:
         return None
     place = choice.discovery.source.path
     return Start(environment=made.path, landmark=landmark, recorded=written, built=made.built, spec=place)
+
+
+def _listing(environment: str, interpreter: Interpreter) -> tuple[Observation, ...]:
+    """The row that tells of a package removed from the environment, or put into it by somebody else."""
+    from vpy.model import Observation
+
+    place = os.path.join(environment, dict(interpreter.scheme)["purelib"])
+    try:
+        return (Observation("listing", (place, str(os.stat(place).st_mtime_ns))),)
+    except OSError:
+        return ()
 
 
 def _touch(environment: str) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, StoredWheel
     from vpy.packages.index import Index
     from vpy.packages.loader import PackageLoader
+    from vpy.system.layout import Layout
     from vpy.wheels.host import HostPython
     from vpython import Request
 
@@ -255,12 +256,19 @@ def install(choice: Choice, supply: Supply, context: Context) -> tuple[StoredWhe
 
 def stored(supply: Supply, choice: Choice, context: Context) -> bool:
     """Whether every wheel of the supply lies installed in the root."""
+    from vpy.wheels import store
+
+    return all(map(store.is_stored, trees(supply, choice.interpreter, context.layout)))
+
+
+def trees(supply: Supply, interpreter: Interpreter, layout: Layout) -> tuple[StoredWheel, ...]:
+    """Where every wheel of the supply lies, once it is installed."""
     from vpy.model import StoredWheel
     from vpy.wheels import store
 
-    scheme = store.scheme_id(choice.interpreter)
-    return all(
-        store.is_stored(StoredWheel(wheel.filename, wheel.sha256, context.layout.wheel(wheel.sha256, scheme)))
+    scheme = store.scheme_id(interpreter)
+    return tuple(
+        StoredWheel(wheel.filename, wheel.sha256, layout.wheel(wheel.sha256, scheme))
         for wheel in supply.wheels
     )
 

@@ -1,4 +1,4 @@
-"""An environment: built aside, marked complete last, under a lock, at most once."""
+"""An environment: built aside, under a lock, at most once, and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 
 from vpy.environment import hold
 from vpy.system import files, locks
+from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +19,22 @@ if TYPE_CHECKING:
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
 
-    Fill = Callable[[str, str], None]
-
 FORMAT = "1"
+
+
+@value
+class Plan:
+    """How an environment is made, and seen to be whole.
+
+    `make(into, final)` fills the directory `into`, which is then renamed to `final`; `lost(final)`
+    is the relative path of something that has gone, or ""; `line` is where the line lies that runs
+    the start hook.
+    """
+
+    key: str
+    line: str
+    make: Callable[[str, str], None]
+    lost: Callable[[str], str]
 
 
 def ingredients(interpreter: Interpreter, base: str, wheels: Sequence[tuple[str, str]]) -> dict[str, object]:
@@ -45,24 +59,22 @@ def is_complete(layout: Layout, key: str) -> bool:
     return os.path.exists(os.path.join(layout.environment(key), "complete"))
 
 
-def ensure(
-    key: str, why: Mapping[str, object], make: Fill, *, layout: Layout, terminal: Terminal
-) -> tuple[str, bool]:
+def ensure(plan: Plan, why: Mapping[str, object], *, layout: Layout, terminal: Terminal) -> tuple[str, bool]:
     """Return the environment's path, and whether this call built it.
 
-    `make(into, final)` fills the directory `into`, which is then renamed to `final`. Of many
-    callers one builds; the others wait for its lock and find it done.
+    Of many callers one builds; the others wait for its lock and find it done. An environment that
+    has lost a file is taken away and built again.
     """
-    final = layout.environment(key)
-    if is_complete(layout, key):
-        _ensure_hold(layout, key)
+    final, key = layout.environment(plan.key), plan.key
+    if is_complete(layout, key) and not plan.lost(final):
+        _ensure_hold(layout, key, terminal)
         return final, False
 
     def waiting() -> None:
         terminal.info(f"waiting: another process is building `{final}`")
 
     def done() -> bool:
-        return is_complete(layout, key)
+        return is_complete(layout, key) and not plan.lost(final)
 
     with (
         files.disk_errors("make the environment", final),
@@ -71,24 +83,41 @@ def ensure(
         if not ours:
             return final, False
         locks.ensure_lock_file(layout.lock("environment", key))
-        if os.path.lexists(final) and not hold.clear(layout, key):
+        if os.path.lexists(final) and not _make_room(plan, layout, terminal):
             return final, False
         with files.staging_directory(layout.staging, "environment-") as stage:
-            make(stage, final)
+            plan.make(stage, final)
             files.write_bytes(os.path.join(stage, "why.json"), json.dumps(why, indent=1).encode(), mode=0o644)
             files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
+            mark_complete(stage, plan.line)
             os.makedirs(layout.environments, mode=0o700, exist_ok=True)
             os.rename(stage, final)
-        mark_complete(final)
     return final, True
 
 
-def _ensure_hold(layout: Layout, key: str) -> None:
+def _make_room(plan: Plan, layout: Layout, terminal: Terminal) -> bool:
+    """Whether the environment has to be made; one that lacks something is gone then."""
+    final = layout.environment(plan.key)
+    if lost := plan.lost(final):
+        terminal.warning(f"the environment `{final}` has lost `{lost}`: making it again")
+    return hold.make_room(layout, plan.key, lambda: plan.lost(final), lambda: mark_complete(final, plan.line))
+
+
+def _ensure_hold(layout: Layout, key: str, terminal: Terminal) -> None:
     """Without its lock file nobody could hold the environment. Where none can be written, none is pruned."""
-    with contextlib.suppress(OSError):
-        locks.ensure_lock_file(layout.lock("environment", key))
+    lock = layout.lock("environment", key)
+    if not os.path.exists(lock):
+        terminal.warning(f"the lock file `{lock}` had gone: making it again")
+        with contextlib.suppress(OSError):
+            locks.ensure_lock_file(lock)
 
 
-def mark_complete(environment: str) -> None:
-    with open(os.path.join(environment, "complete"), "w"):
-        pass
+def mark_complete(environment: str, line: str) -> None:
+    """Make the mark that doors look for: a link to the line that holds a start, so that it fails with it."""
+    mark = os.path.join(environment, "complete")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(mark)
+    if os.name == "posix":
+        os.symlink(line, mark)
+    else:
+        files.write_bytes(mark, b"", mode=0o644)

@@ -10,6 +10,7 @@ its taker dies at that moment, whoever comes next finds it there and puts it bac
 from __future__ import annotations
 
 import os
+import time
 
 from vpy.errors import ToolError
 from vpy.system import files, locks
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from vpy.system.layout import Layout
 
-ATTEMPTS = 5
+PATIENCE = 3.0  # seconds
 
 
 def _complete(environment: str) -> str:
@@ -77,17 +78,20 @@ def is_whole(environment: str) -> bool:
     return True
 
 
-def clear(layout: Layout, key: str) -> bool:
-    """Make room for a new environment: True where its place is free now, False where it is whole after all.
+def make_room(layout: Layout, key: str, lost: Callable[[], str], mark: Callable[[], None]) -> bool:
+    """Free an environment's place for a new one: True where it is free now, False where none is needed.
 
-    A half-made one goes; ToolError where processes run in it.
+    `lost` names a file that the environment lacks, or ""; where it lacks nothing but `complete`,
+    that is put back by `mark`. Starts hold a damaged one for the moment that it takes them to see
+    so; ToolError where others do.
     """
     environment, lock = layout.environment(key), layout.lock("environment", key)
-    for _ in range(ATTEMPTS):
+    deadline = time.monotonic() + PATIENCE
+    while True:
         trash = layout.discarded(key)
         with locks.try_exclusive(lock) as alone:
             if alone:
-                if is_whole(environment):
+                if _is_mended(environment, lost, mark):
                     return False
                 os.makedirs(layout.trash, mode=0o700, exist_ok=True)
                 if os.path.lexists(environment):
@@ -96,12 +100,22 @@ def clear(layout: Layout, key: str) -> bool:
             files.remove_tree(trash)
             return True
         with locks.shared(lock):  # waits for a prune, which holds it for a moment only
-            if is_whole(environment):
+            if _is_mended(environment, lost, mark):
                 return False
-    raise ToolError(
-        f"the environment `{environment}` is damaged and still in use",
-        hint="end the processes that run in it, then start again",
-    )
+        if time.monotonic() > deadline:
+            raise ToolError(
+                f"the environment `{environment}` is damaged and still in use",
+                hint="end the processes that run in it, then start again",
+            )
+        time.sleep(0.05)
+
+
+def _is_mended(environment: str, lost: Callable[[], str], mark: Callable[[], None]) -> bool:
+    if not os.path.isdir(environment) or lost():
+        return False
+    if not is_whole(environment):
+        mark()
+    return True
 
 
 def is_free(layout: Layout, key: str) -> bool:

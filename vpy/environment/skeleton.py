@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 
@@ -37,15 +39,17 @@ sys.path[:] = sys.path[_before:] + sys.path[:_before]
 sys.prefix = _base
 '''
 
+LINE = "00_vpython.pth"
+
 MAKE = """
 import os, py_compile, sys, importlib.util, venv
-place, site_packages, start, line = sys.argv[1:]
+place, site_packages, start, line, name = sys.argv[1:]
 venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt", prompt="vpython").create(place)
 site_packages = os.path.join(place, *site_packages.split("/"))
 module = os.path.join(site_packages, "_vpython_start.py")
 with open(start, "rb") as source, open(module, "wb") as target:
     target.write(source.read())
-with open(os.path.join(site_packages, "00_vpython.pth"), "w") as file:
+with open(os.path.join(site_packages, name), "w") as file:
     file.write(line)
 py_compile.compile(module, importlib.util.cache_from_source(module), "_vpython_start.py", True,
                    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
@@ -57,7 +61,8 @@ class Skeleton:
     """A skeleton's tree: `path` holds it; the rest are paths in it, relative.
 
     `directories` come parents first; `links` are (path, what it points to); `plain` files can be
-    linked; `placed` files contain `written`, the path the skeleton was made at.
+    linked; `placed` files contain `written`, the path the skeleton was made at. `stamps` are (size,
+    mtime in ns, sha256 as hex) of each file.
     """
 
     path: str
@@ -66,12 +71,16 @@ class Skeleton:
     links: tuple[tuple[str, str], ...]
     plain: tuple[str, ...]
     placed: tuple[str, ...]
+    stamps: Mapping[str, tuple[int, int, str]]
+
+    def placed_data(self, relative: str, final: str) -> bytes:
+        """What a placed file holds in the environment at `final`."""
+        data = files.read_bytes(os.path.join(self.path, relative))
+        return data.replace(os.fsencode(self.written), os.fsencode(final))
 
 
 def identity(interpreter: Interpreter) -> str:
     """A digest of what shapes a skeleton: the base Python, the hook, and how it is made."""
-    import hashlib
-
     size, mtime, _ = interpreter.signature
     told = (
         interpreter.executable,
@@ -94,30 +103,67 @@ def hook_source() -> str:
 
 
 def ensure(interpreter: Interpreter, digest: str, layout: Layout, environ: Mapping[str, str]) -> Skeleton:
-    """Return the base Python's skeleton, made where it is missing; ToolError where it cannot be."""
+    """Return the base Python's skeleton, made where it is missing or bad; ToolError where it cannot be."""
     place = layout.interpreter(digest)
-    listing = os.path.join(place, "skeleton.json")
+    known = _sound(place)
+    if known is not None:
+        return known
+    with files.staging_directory(layout.staging, "skeleton-") as stage:
+        made = os.path.join(stage, "made")
+        os.mkdir(made)
+        _make(interpreter, made, environ)
+        if _sound(place) is None:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(place, os.path.join(stage, "damaged"))
+        files.move_into_place(made, place)
+    known = _sound(place)
+    if known is None:
+        raise ToolError(f"cannot keep a venv of `{interpreter.executable}` in `{place}`")
+    return known
+
+
+def _sound(place: str) -> Skeleton | None:
+    known = recall(place)
+    return None if known is None or touched(known) else known
+
+
+def recall(place: str) -> Skeleton | None:
+    """The skeleton at `place`; None where there is none, or none that can be read."""
     try:
-        told = json.loads(files.read_bytes(listing))
-    except (OSError, ValueError):
-        with files.staging_directory(layout.staging, "skeleton-") as stage:
-            told = _make(interpreter, stage, environ)
-            files.move_into_place(stage, place)
-    return Skeleton(
-        path=os.path.join(place, "tree"),
-        written=told["written"],
-        directories=tuple(told["directories"]),
-        links=tuple((path, target) for path, target in told["links"]),
-        plain=tuple(told["plain"]),
-        placed=tuple(told["placed"]),
-    )
+        told = json.loads(files.read_bytes(os.path.join(place, "skeleton.json")))
+        return Skeleton(
+            path=os.path.join(place, "tree"),
+            written=told["written"],
+            directories=tuple(told["directories"]),
+            links=tuple((path, target) for path, target in told["links"]),
+            plain=tuple(told["plain"]),
+            placed=tuple(told["placed"]),
+            stamps={path: (size, mtime, sha256) for path, (size, mtime, sha256) in told["stamps"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
-def _make(interpreter: Interpreter, stage: str, environ: Mapping[str, str]) -> dict[str, object]:
+def touched(skeleton: Skeleton) -> str:
+    """The first file of the skeleton that is not as it was left, by size and time; "" for none."""
+    for path, (size, mtime, _) in skeleton.stamps.items():
+        try:
+            found = os.lstat(os.path.join(skeleton.path, path))
+        except OSError:
+            return path
+        if (found.st_size, found.st_mtime_ns) != (size, mtime):
+            return path
+    return ""
+
+
+def _make(interpreter: Interpreter, stage: str, environ: Mapping[str, str]) -> None:
     tree = os.path.join(stage, "tree")
     scheme = dict(interpreter.scheme)
     finished = process.run(
-        [interpreter.executable, "-I", "-S", "-c", MAKE, tree, scheme["purelib"], hook_source(), START_LINE],
+        [
+            *(interpreter.executable, "-I", "-S", "-c", MAKE),
+            *(tree, scheme["purelib"], hook_source(), START_LINE, LINE),
+        ],
         environ=process.clean_environ(environ),
     )
     if finished.code:
@@ -129,9 +175,7 @@ def _make(interpreter: Interpreter, stage: str, environ: Mapping[str, str]) -> d
     files.write_bytes(
         activate, ACTIVATE_THIS.replace("@PURELIB@", repr(scheme["purelib"])).encode(), mode=0o644
     )
-    told = _survey(tree)
-    files.write_bytes(os.path.join(stage, "skeleton.json"), json.dumps(told).encode())
-    return told
+    files.write_bytes(os.path.join(stage, "skeleton.json"), json.dumps(_survey(tree)).encode())
 
 
 def _missing_venv(said: str) -> str | None:
@@ -139,26 +183,29 @@ def _missing_venv(said: str) -> str | None:
 
 
 def _survey(tree: str) -> dict[str, object]:
-    directories, links, plain, placed = [], [], [], []
+    """What the tree holds; its files are made read-only, since environments share them."""
+    directories, links, stamps = [], [], {}
+    plain: list[str] = []
+    placed: list[str] = []
     written = os.fsencode(tree)
     for parent, names, leaves in os.walk(tree):
-        for name in sorted(names):
+        for name in sorted(names + leaves):
             path = os.path.join(parent, name)
             relative = os.path.relpath(path, tree)
             if os.path.islink(path):
                 links.append((relative, os.readlink(path)))
-            else:
+            elif os.path.isdir(path):
                 directories.append(relative)
-        for name in sorted(leaves):
-            path = os.path.join(parent, name)
-            relative = os.path.relpath(path, tree)
-            if os.path.islink(path):
-                links.append((relative, os.readlink(path)))
-            elif written in files.read_bytes(path):
-                placed.append(relative)
             else:
-                plain.append(relative)
-    return {"written": tree, "directories": directories, "links": links, "plain": plain, "placed": placed}
+                data = files.read_bytes(path)
+                (placed if written in data else plain).append(relative)
+                os.chmod(path, 0o555 if os.stat(path).st_mode & 0o100 else 0o444)
+                size, mtime, _ = files.signature(path)
+                stamps[relative] = (size, mtime, hashlib.sha256(data).hexdigest())
+    return {
+        "written": tree, "directories": directories, "links": links,
+        "plain": plain, "placed": placed, "stamps": stamps,
+    }  # fmt: skip
 
 
 def clone(skeleton: Skeleton, into: str, final: str) -> None:
@@ -169,9 +216,7 @@ def clone(skeleton: Skeleton, into: str, final: str) -> None:
         os.symlink(target, os.path.join(into, relative))
     for relative in skeleton.plain:
         files.link_or_copy(os.path.join(skeleton.path, relative), os.path.join(into, relative))
-    written, wanted = os.fsencode(skeleton.written), os.fsencode(final)
     for relative in skeleton.placed:
-        data = files.read_bytes(os.path.join(skeleton.path, relative)).replace(written, wanted)
-        target = os.path.join(into, relative)
-        with open(target, "xb") as file:
+        data = skeleton.placed_data(relative, final)
+        with open(os.path.join(into, relative), "xb") as file:
             file.write(data)
