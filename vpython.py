@@ -141,9 +141,8 @@ def start_from_record(request: Request) -> None:
         return
     stamp(environment)
     python = python_of(environment)
-    if not (
-        os.path.exists(environment + "/complete") and os.path.exists(landmark) and os.access(python, os.X_OK)
-    ):
+    needed = (environment + "/complete", environment + "/pyvenv.cfg", landmark)
+    if not (all(map(os.path.exists, needed)) and os.access(python, os.X_OK)):
         return
     if request.command.skips_site():
         _load_app(request)
