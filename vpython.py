@@ -10,7 +10,17 @@ import os
 import sys
 
 from vpython_command import VALUED, CommandError, Options, parse_options, parse_python
-from vpython_root import fail, locate, make_temporary, remove_temporary, straight, working_directory
+from vpython_root import (
+    EndedBySignal,
+    end_by,
+    fail,
+    listen,
+    locate,
+    make_temporary,
+    remove_temporary,
+    straight,
+    working_directory,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +82,8 @@ def main() -> NoReturn:
         _long_way(request)
     except CommandError as error:
         fail(str(error), 2)
+    except EndedBySignal as error:
+        end_by(error.number)
     except KeyboardInterrupt:
         remove_temporary()
         os._exit(130)
@@ -215,6 +227,7 @@ def _host() -> str:
 
 
 def _long_way(request: Request) -> NoReturn:
+    listen()
     if request.temporary:
         request.root = make_temporary()
     given = os.umask(0o022)

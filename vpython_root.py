@@ -45,23 +45,42 @@ def working_directory(environ: dict[str, str]) -> str | None:
             return None
 
 
-def make_temporary() -> str:
-    """Make a root for this start alone; `remove_temporary`, a failure or a signal that ends us removes it."""
-    import signal
-    import tempfile
+class EndedBySignal(BaseException):
+    """A signal that ends processes has come: children are to be ended, what is half-made removed."""
 
-    root = tempfile.mkdtemp(prefix="vpython-root.")
-    _temporary.append(root)
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def listen() -> None:
+    """Raise EndedBySignal for what would end us without a word, until this process becomes another."""
+    import signal
 
     def end(number: int, _: object) -> None:
-        remove_temporary()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        raise EndedBySignal(number)
 
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, end)
+
+
+def end_by(number: int) -> NoReturn:
+    """End as the signal would have ended us."""
+    import signal
+
+    remove_temporary()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
+
+
+def make_temporary() -> str:
+    """Make a root for this start alone; `remove_temporary` or a failure removes it."""
+    import tempfile
+
+    root = tempfile.mkdtemp(prefix="vpython-root.")
+    _temporary.append(root)
     return root
 
 

@@ -167,14 +167,20 @@ def _exists(path, name):  # type: (str | None, bytes) -> bool
 
 
 def _content(path, name, copy):  # type: (str | None, bytes, bytes) -> bool
-    return _read(name) == _read(copy)
+    kept = _read(copy)
+    return _read(name, len(kept)) == kept
 
 
-def _read(name):  # type: (bytes) -> bytes
+def _read(name, size=-1):  # type: (bytes, int) -> bytes
+    """The bytes of a regular file, or of the null device; ValueError where there are not `size` of them."""
     descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         found = os.fstat(descriptor)
         if found.st_mode & 0o170000 != 0o100000:
+            if found.st_rdev and found.st_rdev == os.stat(os.devnull).st_rdev:
+                return b""
+            raise ValueError
+        if size not in (-1, found.st_size):
             raise ValueError
         data = os.read(descriptor, found.st_size + 1)
         while len(data) < found.st_size:

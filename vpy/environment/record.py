@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def write(
     path: str, environment: str, landmark: str, observations: Sequence[Observation], layout: Layout
 ) -> bool:
-    """Write the record at `path`; False where it cannot be kept (a newline in a name, a read-only root).
+    """Write the record at `path`; False where it cannot be kept.
+
+    That is: a newline in a name, a root that cannot be written, a spec that was read from a pipe.
 
     Two lines for the head (environment, landmark), one row per observation (a kind and its
     fields, parted by NUL), `end`. Contents are kept as copies under their own hash.
@@ -30,7 +32,7 @@ def write(
     try:
         for observation in dict.fromkeys(observations):
             row = _row(observation, layout)
-            if b"\n" in row or row.count(b"\0") != len(observation.fields):
+            if b"\n" in row or row.count(b"\0") != len(observation.fields) or _was_pipe(observation):
                 return False
             rows.append(row)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -38,6 +40,13 @@ def write(
     except OSError:
         return False
     return True
+
+
+def _was_pipe(observation: Observation) -> bool:
+    """Whether content was read that nobody can read again."""
+    if observation.kind != "content":
+        return False
+    return not os.path.isfile(observation.fields[0]) and os.path.realpath(observation.fields[0]) != os.devnull
 
 
 def _row(observation: Observation, layout: Layout) -> bytes:

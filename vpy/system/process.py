@@ -52,7 +52,10 @@ def run(
             _kill_group(child.pid)
             stdout, stderr = child.communicate()
         except BaseException:
-            child.kill()
+            if timeout is None:
+                child.kill()
+            else:
+                _kill_group(child.pid)
             raise
     return Finished(child.returncode, stdout, stderr or b"")
 
