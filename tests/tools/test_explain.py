@@ -249,6 +249,16 @@ def test_marks_what_an_index_that_is_away_could_not_tell(explainer: Explainer) -
     assert told["environment"]["reason"].startswith("cannot ask the index: ")
 
 
+@pytest.mark.parametrize("source", ["cipd:http://127.0.0.1:9", "directory:http://127.0.0.1:9/packages"])
+def test_marks_what_a_service_that_is_away_could_not_tell(explainer: Explainer, source: str) -> None:
+    explainer.write(".vpython3", spec("one-py3", "two-py3"))
+    told = explainer.json(options=("-vpython-source", source, "-vpython-log-level", "error"))
+    assert {row["state"] for row in told["packages"]} == {"unresolved"}
+    assert all("127.0.0.1:9" in row["reason"] for row in told["packages"])
+    assert not any(row["reason"].startswith("cannot get") for row in told["packages"])
+    assert told["environment"]["state"] == "unresolved"
+
+
 def test_remembers_offline_what_a_start_found_out(explainer: Explainer) -> None:
     explainer.write(".vpython3", spec("one-py3", "two-py3"))
     assert explainer.run("-c", "pass").returncode == 0

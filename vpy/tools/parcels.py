@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 
 from vpy import decision, story, supply
-from vpy.errors import VpythonError
+from vpy.errors import ToolError, VpythonError
 
 TYPE_CHECKING = False
 OTHERS = "another package of the spec cannot be had"
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from vpy.context import Context
@@ -41,12 +41,12 @@ def rest(choice: Choice, context: Context) -> dict[str, Any]:
         got = resolved(choice, context)
     except (VpythonError, OSError) as error:
         reason = error.message if isinstance(error, VpythonError) else str(error)
-        packages = _packages(choice, _pins_one_by_one(choice, context), reason)
+        packages = _packages(choice, _pins_left(choice, error, context), reason)
         return {"packages": packages, "wheels": [], "environment": unresolved(reason), "notes": []}
     ingredients = story.ingredients(choice, got)
     key = build.key_of(ingredients)
     return {
-        "packages": _packages(choice, {pin.name: pin for pin in got.pins}, ""),
+        "packages": _packages(choice, _by_name(got.pins), ""),
         "wheels": [_wheel(wheel, choice, context) for wheel in got.wheels],
         "environment": {
             "state": "ready" if build.is_complete(context.layout, key) else "absent",
@@ -72,21 +72,42 @@ def resolved(choice: Choice, context: Context) -> Supply:
     return supply.get(choice, context, installing=False) if known is None else known
 
 
-def _pins_one_by_one(choice: Choice, context: Context) -> dict[str, Pin | str]:
-    """What can be told of each package where not all can: its pin, or why there is none."""
-    told: dict[str, Pin | str] = {}
+def _pins_left(choice: Choice, error: Exception, context: Context) -> dict[str, Pin | str]:
+    """What can be told of packages where not of all: the pin of each, or why there is none.
+
+    A source elsewhere that did not answer for any is not asked once more.
+    """
     if choice.spec.dependencies or choice.source.partition(":")[0] == "index":
-        return told
+        return {}
+    failed = _failed(choice, error)
+    local = choice.source.startswith("directory:") and "://" not in choice.source
+    if isinstance(error, ToolError) and len(failed) == len(choice.wanted) and not local:
+        return failed
     try:
         loader = supply.loader_for(choice, context)
     except VpythonError:
-        return told
+        return {}
+    try:
+        return _by_name(loader.resolve(choice.wanted))
+    except VpythonError as again:
+        failed = _failed(choice, again)
+    with contextlib.suppress(VpythonError):
+        failed.update(_by_name(loader.resolve([one for one in choice.wanted if one.name not in failed])))
+    return failed
+
+
+def _by_name(pins: Sequence[Pin]) -> dict[str, Pin | str]:
+    return {pin.name: pin for pin in pins}
+
+
+def _failed(choice: Choice, error: Exception) -> dict[str, Pin | str]:
+    """Why each package failed, of those that the lines of a loader's error name."""
+    told: dict[str, Pin | str] = {}
     for wanted in choice.wanted:
-        try:
-            (told[wanted.name],) = loader.resolve((wanted,))
-        except VpythonError as error:
-            said = f"cannot get `{wanted.name}` at `{wanted.version}`: "
-            told[wanted.name] = error.message.removeprefix(said)
+        begin = f"cannot get `{wanted.name}` at `{wanted.version}`: "
+        lines = [line for line in str(error).split("\n") if line.startswith(begin)]
+        if lines:
+            told[wanted.name] = "\n".join(line.removeprefix(begin) for line in lines)
     return told
 
 
@@ -203,6 +224,7 @@ def _dependencies(choice: Choice, pins: Mapping[str, Pin | str], reason: str) ->
 
 def _wheel(wheel: WheelFile, choice: Choice, context: Context) -> dict[str, Any]:
     from vpy.model import StoredWheel
+    from vpy.tools import startup
     from vpy.wheels import store
 
     place = context.layout.wheel(wheel.sha256, store.scheme_id(choice.interpreter))
@@ -213,31 +235,5 @@ def _wheel(wheel: WheelFile, choice: Choice, context: Context) -> dict[str, Any]
         "sha256": wheel.sha256,
         "package": wheel.package,
         "stored": is_stored,
-        "startup": startup_lines(stored, dict(choice.interpreter.scheme)) if is_stored else None,
+        "startup": startup.lines(stored, dict(choice.interpreter.scheme)) if is_stored else None,
     }
-
-
-def startup_lines(stored: Any, scheme: Mapping[str, str]) -> list[str]:
-    """`FILE: LINE` for each line that Python would run at every start (`.pth` of site-packages, `.start`)."""
-    from vpy.system import files
-    from vpy.wheels import store
-
-    places = {scheme[key].replace(os.sep, "/") for key in ("purelib", "platlib")}
-    found = []
-    try:
-        listed = store.read_manifest(stored).files
-    except VpythonError:
-        return []
-    for _, _, _, _, path, _ in listed:
-        directory, _, name = path.rpartition("/")
-        if directory not in places or not name.endswith((".pth", ".start")):
-            continue
-        try:
-            data = files.read_bytes(os.path.join(stored.path, store.TREE, *path.split("/")))
-        except OSError:
-            continue
-        lines = data.decode("utf-8", "replace").splitlines()
-        if name.endswith(".pth"):
-            lines = [line for line in lines if line.startswith(("import ", "import\t"))]
-        found += [f"{name}: {line}" for line in lines if line.strip()]
-    return found
