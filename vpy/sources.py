@@ -1,6 +1,9 @@
-"""The package sources that ask somebody over the network, made of what a start knows."""
+"""The package sources, made of what a start knows."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 from vpy import memory
 from vpy.errors import UserError
@@ -11,11 +14,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.context import Context
+    from vpy.model import Interpreter
     from vpy.packages.directory import DirectoryLoader
+    from vpy.packages.index import Index
+    from vpy.packages.loader import PackageLoader
     from vpy.packages.service import CipdLoader
     from vpy.system.http import Client
     from vpy.system.layout import Layout
     from vpy.system.progress import Progress
+    from vpy.wheels.host import HostPython
 
 WORKERS = 8
 
@@ -31,6 +38,30 @@ class Remembered:
 
     def keep(self, question: object, answer: object) -> None:
         memory.keep(self.layout.resolution(memory.digest_of(question)), answer)
+
+
+def loader_of(source: str, context: Context) -> PackageLoader:
+    """The source that `-vpython-source` names."""
+    kind, _, place = source.partition(":")
+    if kind == "directory" and "://" in place:
+        return web_directory(source, context)
+    if kind == "directory":
+        from vpy.packages import directory
+
+        if not place:
+            raise UserError(f"not a directory of packages: `{source}`", hint="use directory:PATH")
+        return directory.DirectoryLoader(
+            directory.FolderReader(os.path.abspath(place)),
+            context.layout,
+            source,
+            contact=context.config.contact,
+        )
+    if kind == "cipd":
+        return cipd(source, context)
+    raise UserError(
+        f"unknown package source `{source}`",
+        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
+    )
 
 
 def service_address(source: str, context: Context, *, named: str = "") -> str:
@@ -102,3 +133,37 @@ def progress_for(context: Context) -> Progress:
     from vpy.system import progress
 
     return progress.Progress(progress.is_wanted(context.environ, context.terminal.level))
+
+
+def index_for(source: str, interpreter: Interpreter, context: Context) -> Index:
+    """The index for one target; `source` is `index` or `index:URL`."""
+    from vpy.model import StoredWheel
+    from vpy.packages import index
+    from vpy.wheels import store
+
+    scheme = store.scheme_id(interpreter)
+    host = host_python(context)
+    return index.Index(
+        config=context.config,
+        layout=context.layout,
+        interpreter=interpreter,
+        source=source if source.partition(":")[0] == "index" else "index",
+        environ=context.environ,
+        home=home(context),
+        offline=context.offline,
+        ask=lambda job: host.ask(job, environ=context.environ, terminal=context.terminal),
+        stored=lambda sha256: store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme))),
+    )
+
+
+def host_python(context: Context) -> HostPython:
+    """This Python runs pip: from the shipped archive, or from the source tree's vendored code."""
+    from vpy.wheels import host, pipchild
+
+    zipped = os.path.join(context.app, "pip.zip")
+    pip = zipped if os.path.exists(zipped) else os.path.join(context.app, "build", "vendor")
+    return host.HostPython(executable=sys.executable, pip=pip, pipchild=os.path.abspath(pipchild.__file__))
+
+
+def home(context: Context) -> str:
+    return context.environ.get("HOME") or os.path.expanduser("~")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 
 from vpy import memory, sources
-from vpy.errors import UserError
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
 from vpy.system import files, locks
@@ -21,10 +19,7 @@ if TYPE_CHECKING:
     from vpy.context import Context
     from vpy.decision import Choice
     from vpy.model import Interpreter, StoredWheel
-    from vpy.packages.index import Index
-    from vpy.packages.loader import PackageLoader
     from vpy.system.layout import Layout
-    from vpy.wheels.host import HostPython
     from vpython import Request
 
 REF_SECONDS = 24 * 3600
@@ -96,16 +91,12 @@ def origin(choice: Choice, context: Context) -> tuple[list[str], tuple[Observati
     if source == "index" or source.startswith("index:"):
         from vpy.packages import index
 
-        told, rows = index.index_identity(context.environ, source, _home(context))
+        told, rows = index.index_identity(context.environ, source, sources.home(context))
         return ["index", told], rows
     if source.startswith("directory:"):
         place = source.removeprefix("directory:")
         return ["directory", place if "://" in place else os.path.abspath(place)], ()
     return [source, sources.service_address(source, context)], ()
-
-
-def _home(context: Context) -> str:
-    return context.environ.get("HOME") or os.path.expanduser("~")
 
 
 def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
@@ -115,37 +106,13 @@ def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
     """
     if choice.spec.dependencies or choice.source.partition(":")[0] == "index":
         return _from_index(choice, context, installing)
-    loader = loader_for(choice, context)
+    loader = sources.loader_of(choice.source, context)
     pins = loader.resolve(choice.wanted)
     for pin in pins:
         if pin.note:
             context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
     paths = loader.fetch(pins)
     return _from_packages(choice, context, pins, paths, installing)
-
-
-def loader_for(choice: Choice, context: Context) -> PackageLoader:
-    """The source that `-vpython-source` names."""
-    kind, _, place = choice.source.partition(":")
-    if kind == "directory" and "://" in place:
-        return sources.web_directory(choice.source, context)
-    if kind == "directory":
-        from vpy.packages import directory
-
-        if not place:
-            raise UserError(f"not a directory of packages: `{choice.source}`", hint="use directory:PATH")
-        return directory.DirectoryLoader(
-            directory.FolderReader(os.path.abspath(place)),
-            context.layout,
-            choice.source,
-            contact=context.config.contact,
-        )
-    if kind == "cipd":
-        return sources.cipd(choice.source, context)
-    raise UserError(
-        f"unknown package source `{choice.source}`",
-        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
-    )
 
 
 def _from_packages(
@@ -175,29 +142,8 @@ def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
     return (Observation("until", (str(min(times)),)),) if times else ()
 
 
-def index_for(source: str, interpreter: Interpreter, context: Context) -> Index:
-    """The index for one target; `source` is `index` or `index:URL`."""
-    from vpy.model import StoredWheel
-    from vpy.packages import index
-    from vpy.wheels import store
-
-    scheme = store.scheme_id(interpreter)
-    host = host_python(context)
-    return index.Index(
-        config=context.config,
-        layout=context.layout,
-        interpreter=interpreter,
-        source=source if source.partition(":")[0] == "index" else "index",
-        environ=context.environ,
-        home=_home(context),
-        offline=context.offline,
-        ask=lambda job: host.ask(job, environ=context.environ, terminal=context.terminal),
-        stored=lambda sha256: store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme))),
-    )
-
-
 def _from_index(choice: Choice, context: Context, installing: bool) -> Supply:
-    source = index_for(choice.source, choice.interpreter, context)
+    source = sources.index_for(choice.source, choice.interpreter, context)
     if choice.spec.dependencies:
         answer = source.dependencies(choice.spec.dependencies)
     else:
@@ -215,21 +161,12 @@ def download(requirements: Sequence[str], request: Request, aside: str, context:
 
     found = decision.find_interpreter(request, context, Spec())
     asked = request.options.get("source") or "index"
-    source = replace(index_for(asked, found.interpreter, context), stored=lambda _: False)
+    source = replace(sources.index_for(asked, found.interpreter, context), stored=lambda _: False)
     paths = []
     for wheel in source.exactly(requirements).wheels:
         paths.append(os.path.join(aside, wheel.filename))
         files.link_or_copy(wheel.path, paths[-1])
     return paths
-
-
-def host_python(context: Context) -> HostPython:
-    """This Python runs pip: from the shipped archive, or from the source tree's vendored code."""
-    from vpy.wheels import host, pipchild
-
-    zipped = os.path.join(context.app, "pip.zip")
-    pip = zipped if os.path.exists(zipped) else os.path.join(context.app, "build", "vendor")
-    return host.HostPython(executable=sys.executable, pip=pip, pipchild=os.path.abspath(pipchild.__file__))
 
 
 def _install(supply: Supply, choice: Choice, context: Context) -> tuple[StoredWheel, ...]:
@@ -239,7 +176,7 @@ def _install(supply: Supply, choice: Choice, context: Context) -> tuple[StoredWh
         supply.wheels,
         choice.interpreter,
         layout=context.layout,
-        host=host_python(context),
+        host=sources.host_python(context),
         environ=context.environ,
         terminal=context.terminal,
     )

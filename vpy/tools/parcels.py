@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from vpy import decision, story, supply
+from vpy import decision, sources, story, supply
 from vpy.errors import ToolError, VpythonError
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ def _pins_left(choice: Choice, error: Exception, context: Context) -> dict[str, 
     if isinstance(error, ToolError) and len(failed) == len(choice.wanted) and not local:
         return failed
     try:
-        loader = supply.loader_for(choice, context)
+        loader = sources.loader_of(choice.source, context)
     except VpythonError:
         return {}
     try:
