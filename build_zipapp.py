@@ -76,8 +76,8 @@ UNCOMPILED = re.compile(
     | vendor/google/protobuf/( compiler | internal/(json|message|testing)_ | testdata | util )
     | vendor/packaging/( dependency_groups | direct_url | metadata )
     # other systems, other programs, tests
-    | .*/( emscripten | http2 | licenses | contrib/pyopenssl | (android|ios|testing|pytest_plugin)\.py
-      | __main__ )
+    | .*/( emscripten | http2/connection | licenses | contrib/pyopenssl | __main__
+      | (android|ios|testing|pytest_plugin)\.py )
     """,
     re.VERBOSE,
 )

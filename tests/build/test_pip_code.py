@@ -1,0 +1,155 @@
+"""What pip imports for our two jobs has compiled code in the file: what was left out is not missed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging import markers, tags
+
+from tests.support.wheelmaker import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+# Runs `pipchild.py` as it is run in earnest, and tells on its last line of stderr what it imported.
+TRACE = """
+import json, runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+rows = {name: getattr(module.__spec__, "cached", None) or module.__file__
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] == "pip" and getattr(module, "__spec__", None) and module.__file__}
+print(json.dumps(rows), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `pip.zip` that the built file carries, and our own driver of it beside."""
+    place = tmp_path_factory.mktemp("app")
+    with zipfile.ZipFile(built) as outer, outer.open("app.zip") as data, zipfile.ZipFile(data) as inner:
+        inner.extract("pip.zip", place)
+        inner.extract("vpy/wheels/pipchild.py", place)
+    return place / "pip.zip"
+
+
+def imported(library: Path, job: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """pip's answer, and the modules it imported from source."""
+    child = library.parent / "vpy" / "wheels" / "pipchild.py"
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", TRACE, str(child), str(library)],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={"PIP_CONFIG_FILE": "/dev/null", "HOME": str(library.parent), "PIP_RETRIES": "0"},
+    )
+    modules = json.loads(ended.stderr.splitlines()[-1])
+    assert len(modules) > 50
+    with zipfile.ZipFile(library) as archive:
+        names = set(archive.namelist())
+    sources = set()
+    for module, file in modules.items():
+        assert file.startswith(str(library)), module
+        inside = file[len(str(library)) + 1 :].removesuffix("c")
+        if f"{inside}c" not in names:
+            sources.add(module)
+    answer: dict[str, Any] = json.loads(ended.stdout)
+    return answer, sources
+
+
+def download_job(directory: Path, links: Path, *requirements: str, **changed: Any) -> dict[str, Any]:
+    directory.mkdir()
+    (links / "simple").mkdir(parents=True, exist_ok=True)
+    for wheel in links.glob("*.whl"):
+        project = links / "simple" / wheel.name.partition("-")[0]
+        project.mkdir(exist_ok=True)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        row = f'<a href="{wheel.as_uri()}#sha256={digest}">{wheel.name}</a>'
+        (project / "index.html").write_text(f"<!DOCTYPE html><html><body>{row}</body></html>")
+    return {
+        "operation": "download",
+        "directory": str(directory),
+        "requirements": [{"text": text, "hashes": []} for text in requirements],
+        "dependencies": True,
+        "tags": [[tag.interpreter, tag.abi, tag.platform] for tag in tags.sys_tags()],
+        "markers": dict(markers.default_environment()),
+        "version": list(sys.version_info[:3]),
+        "index": (links / "simple").as_uri(),
+    } | changed
+
+
+def test_download(library: Path, tmp_path: Path) -> None:
+    links = tmp_path / "links"
+    make_wheel(links, "base", requires=("plain>=1",))
+    make_wheel(links, "plain")
+    answer, sources = imported(library, download_job(tmp_path / "out", links, "base"))
+    assert [row["filename"] for row in answer["wheels"]] == [
+        path.name for path in sorted(links.glob("*.whl"))
+    ]
+    assert sources == set()
+
+
+@pytest.mark.parametrize(
+    ("requirement", "kind"),
+    [
+        ("absent", "project"),
+        ("plain==2", "version"),
+        ("alien", "wheel"),
+        ("base", "conflict"),
+        ("x ==", "other"),
+    ],
+)
+def test_download_that_fails(library: Path, tmp_path: Path, requirement: str, kind: str) -> None:
+    links = tmp_path / "links"
+    make_wheel(links, "base", requires=("plain<1",))
+    make_wheel(links, "plain")
+    make_wheel(links, "alien", tag="cp27-cp27mu-win32")
+    answer, sources = imported(library, download_job(tmp_path / "out", links, requirement, "plain"))
+    assert [row["kind"] for row in answer["errors"]][:1] in ([kind], ["version"])
+    assert sources == set()
+
+
+def test_download_over_a_network(library: Path, tmp_path: Path) -> None:
+    job = download_job(tmp_path / "out", tmp_path, "plain", index="http://127.0.0.1:9/simple/")
+    answer, sources = imported(library, job)
+    assert [row["kind"] for row in answer["errors"]] == ["network"]
+    assert sources == set()
+
+
+def test_install(library: Path, tmp_path: Path) -> None:
+    wheels = [
+        make_wheel(tmp_path, "tool", scripts={"tool": "tool:main"}),
+        make_wheel(
+            tmp_path,
+            "data",
+            files={"data-1.0.data/data/share/x": "", "data-1.0.data/scripts/s": "#!python\n"},
+        ),
+    ]
+    (tmp_path / "broken-1.0-py3-none-any.whl").write_bytes(b"no zip")
+    wheels.append(tmp_path / "broken-1.0-py3-none-any.whl")
+    rows = [
+        {
+            "name": wheel.name.partition("-")[0],
+            "path": str(wheel),
+            "scheme": {
+                key: str(tmp_path / wheel.stem / key)
+                for key in ("platlib", "purelib", "headers", "scripts", "data")
+            },
+        }
+        for wheel in wheels
+    ]
+    job = {"operation": "install", "placeholder": "/placeholder/python", "version": [3, 11], "wheels": rows}
+    answer, sources = imported(library, job)
+    assert [row["path"] for row in answer["errors"]] == [str(wheels[-1])]
+    assert (tmp_path / wheels[0].stem / "scripts" / "tool").read_text().startswith("#!/placeholder/python\n")
+    assert sources == set()
