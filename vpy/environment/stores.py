@@ -36,7 +36,7 @@ def sweep(
             *unneeded.packages(layout),
             *unneeded.probes(layout, living, now),
         ]
-        found += [*unneeded.apps(layout, build), *unneeded.formats(layout, aged)]
+        found += [*unneeded.apps(layout, build, now), *unneeded.formats(layout, aged)]
         found = [one for one in found if aged(one.stamp)]
         found += unneeded.resolutions(layout, living, now)
         found += [Candidate("leftovers", path, 0.0) for path in leftovers.find(layout, now)]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from vpy.environment.reaper import Reaper
     from vpy.system.layout import Layout
 
-REMEMBERED = 90 * 24 * 3600.0
+DAY = 24 * 3600.0
+REMEMBERED = 90 * DAY
+RENEWED = 2 * DAY  # by then a build that is used has said so again
 LARGEST_WHY = 16 << 20
 
 
@@ -159,13 +161,18 @@ def _wheels_named(path: str) -> set[str]:
         return set()
 
 
-def apps(layout: Layout, build: str) -> Iterator[Candidate]:
-    """Code of ours, as other builds unpacked it; a long way renews the mark of its own."""
+def apps(layout: Layout, build: str, now: float) -> Iterator[Candidate]:
+    """Code of ours, as other builds unpacked it.
+
+    A long way renews the mark of its own code once a day. Before that it runs for a moment without
+    the store's lock: so no code that was used yesterday goes, whatever age is asked for.
+    """
     for entry in entries(layout.apps):
         stamp = modified(os.path.join(entry.path, "complete"))
         if stamp is None or entry.name.startswith(f"{build}-") or not entry.is_dir(follow_symlinks=False):
             continue
-        yield Candidate("apps", entry.path, stamp)
+        if now - stamp >= RENEWED:
+            yield Candidate("apps", entry.path, stamp)
 
 
 def formats(layout: Layout, aged: Callable[[float], bool]) -> list[Candidate]:
