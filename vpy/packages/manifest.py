@@ -11,6 +11,8 @@ from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vpy.system.archive import Archive
 
 SERVICE_DIRECTORY = ".cipdpkg"
@@ -36,6 +38,11 @@ def render(manifest: Manifest) -> bytes:
         fields["version_file"] = manifest.version_file
     if manifest.install_mode:
         fields["install_mode"] = manifest.install_mode
+    return as_json(fields)
+
+
+def as_json(fields: Mapping[str, object]) -> bytes:
+    """JSON as Go writes it."""
     text = json.dumps(fields, indent=2, ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

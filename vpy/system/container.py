@@ -47,10 +47,11 @@ class Entry:
     """One entry, checked. A plain class: a wheel has thousands and `value` costs five times as much.
 
     `name` has no closing slash; `kind` is "file", "directory" or "link"; `size` and `packed` are
-    bytes; `mode` holds the permission bits; `start` is where its data lies in the archive.
+    bytes; `mode` holds the permission bits; `dos_mode` the attributes that Windows knows; `start` is
+    where its data lies in the archive.
     """
 
-    __slots__ = ("_dos_time", "crc", "kind", "method", "mode", "name", "packed", "size", "start")
+    __slots__ = ("_dos_time", "crc", "dos_mode", "kind", "method", "mode", "name", "packed", "size", "start")
 
     def __init__(
         self, name: str, kind: str, size: int, packed: int, crc: int, method: int, mode: int, dos_time: int
@@ -63,6 +64,7 @@ class Entry:
         self.method = method
         self.mode = mode
         self.start = 0
+        self.dos_mode = 0
         self._dos_time = dos_time
 
     @property
@@ -126,6 +128,7 @@ def _row(data: Bytes, at: int, end: int) -> tuple[Row, int]:
     if kind == "directory":
         name = name[:-1]
     entry = Entry(name, kind, length, packed, crc, method, attributes >> 16 & 0o777, date << 16 | time)
+    entry.dos_mode = attributes & 0xFF
     return (offset, raw, flags, entry), following
 
 
