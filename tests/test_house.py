@@ -99,6 +99,32 @@ def test_reads_the_sources() -> None:
     assert {room_of(name_of(path)) for path in MODULES} >= ROOMS | {"system", "tools", ""}
 
 
+def test_sees_imports_where_they_stand() -> None:
+    text = """
+import one.two
+from vpy.system import files
+from vpy.errors import UserError
+if TYPE_CHECKING:
+    import never
+try:
+    import top
+except ImportError:
+    def f():
+        with x:
+            match y:
+                case 1:
+                    import deep
+"""
+    seen = [(each.name, each.line, each.top) for each in _imports(ast.parse(text).body, top=True)]
+    assert seen == [
+        ("one.two", 2, True),
+        ("vpy.system.files", 3, True),
+        ("vpy.errors", 4, True),
+        ("top", 8, True),
+        ("deep", 14, False),
+    ]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_room_imports_its_own_and_what_all_may(path: Path) -> None:
     room = room_of(name_of(path))
@@ -139,6 +165,7 @@ def test_each_resource_has_one_door(package: str) -> None:
         if any(each.name.split(".")[0] == package for each in imports(path))
     }
     assert users <= ONLY_IN[package]
+    assert package in ("pip", "tqdm") or users, "nobody uses it: is it named otherwise?"
 
 
 def test_only_the_layout_names_what_lies_in_the_root() -> None:

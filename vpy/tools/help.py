@@ -31,7 +31,7 @@ block or [VPYTHON:BEGIN] … [VPYTHON:END] in it; {toml} or {suffix} in its dire
   -vpython-tool NAME …        run a tool instead of Python:
       install   make the environment, do not run        explain   say what would be used, and why
       prune     remove what nobody uses                 pack      make package files of wheels
-      version   what this file is and carries
+      version   what this file is and carries           tags      a Python's tags, best first
 
 python's options:
 """
