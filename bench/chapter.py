@@ -1,0 +1,97 @@
+"""What a measurement has to tell: tables, charts, and how it stands to the goals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from timing import Series
+
+MISSING = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One bar and what came out; `met` is None where there was nothing to compare."""
+
+    what: str
+    ours: str
+    rival: str = MISSING
+    ratio: str = MISSING
+    bar: str
+    met: bool | None
+
+    @property
+    def verdict(self) -> str:
+        return {True: "met", False: "**missed**", None: "not measured"}[self.met]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of text under a head."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One measurement: `text` says how it was made, `charts` are (file name, what it shows, SVG)."""
+
+    title: str
+    text: str
+    goals: tuple[Goal, ...] = ()
+    tables: tuple[Table, ...] = ()
+    charts: tuple[tuple[str, str, str], ...] = ()
+
+
+def span(seconds: float) -> str:
+    """A time as a reader wants it: `2.31 ms`, `143 ms`, `1.24 s`."""
+    size = abs(seconds)
+    if size >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.0f} ms" if size >= 0.1 else f"{seconds * 1000:.2f} ms"
+
+
+def added(series: Series) -> str:
+    low, high = series.quartiles
+    return f"+{span(series.median)} ({span(low)} to {span(high)})"
+
+
+def spread(series: Series) -> str:
+    low, high = series.quartiles
+    return f"{span(low)} to {span(high)}"
+
+
+def timed(series: Series) -> str:
+    return f"{span(series.median)} ({spread(series)})"
+
+
+def size(count: float) -> str:
+    """Bytes as megabytes of a million."""
+    return f"{count / 1e6:.1f} MB"
+
+
+def times(ratio: float) -> str:
+    return f"{ratio:.2f} x"
+
+
+def series_table(all_series: Iterable[Series], plain: Series | None = None) -> Table:
+    """Median, quartiles, CPU and number of samples of each; and what each adds to `plain`, round by round."""
+    head = (
+        "what",
+        "median",
+        "quartiles",
+        *(() if plain is None else ("over " + plain.name,)),
+        "CPU",
+        "samples",
+    )
+    return Table(head=head, rows=tuple(_row(one, plain) for one in all_series))
+
+
+def _row(one: Series, plain: Series | None) -> tuple[str, ...]:
+    more = () if plain is None else (MISSING if one is plain else added(one.over(plain)),)
+    return one.name, span(one.median), spread(one), *more, span(one.cpu_median), str(len(one.seconds))

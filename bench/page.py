@@ -1,0 +1,50 @@
+"""The page: Markdown of all chapters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chapter import Chapter, Goal, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+HEAD = """\
+# Benchmarks
+
+Made by `dist/vpython.pyz bench/run.py`: every figure of a table comes from one run, its contestants
+measured in turn, round by round, with the same wheels, the same Python and the same filesystem. Figures are
+medians; what stands in brackets, or under "quartiles", is where the middle half of the samples lies.
+"""
+QUICK = """
+**A quick run**: few samples, for those who change the code.
+"""
+
+
+def render(chapters: Sequence[Chapter], machine: Mapping[str, str], *, quick: bool) -> str:
+    """The whole page; charts are named as files beside it."""
+    goals = [goal for chapter in chapters for goal in chapter.goals]
+    parts = [HEAD + (QUICK if quick else ""), "## The machine\n", _table(_machine(machine))]
+    if goals:
+        parts += ["## Goals\n", _table(_goals(goals))]
+    for chapter in chapters:
+        parts += [f"## {chapter.title}\n", chapter.text]
+        parts += [f"![{title}]({name})\n" for name, title, _ in chapter.charts]
+        parts += [_table(table) for table in chapter.tables]
+    return "\n".join(parts)
+
+
+def _machine(machine: Mapping[str, str]) -> Table:
+    return Table(head=("what", "which"), rows=tuple(machine.items()))
+
+
+def _goals(goals: Sequence[Goal]) -> Table:
+    return Table(
+        head=("what", "ours", "rival", "ratio", "bar", "verdict"),
+        rows=tuple((goal.what, goal.ours, goal.rival, goal.ratio, goal.bar, goal.verdict) for goal in goals),
+    )
+
+
+def _table(table: Table) -> str:
+    lines = [table.head, ("---",) * len(table.head), *table.rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

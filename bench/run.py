@@ -1,0 +1,94 @@
+#!/usr/bin/env vpython3
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["pip==26.3", "uv==0.13.8"]
+# ///
+"""Measure vpython against its goals, side by side with uv and with venv and pip.
+
+    dist/vpython.pyz bench/run.py [--quick] [--only NAME]…
+
+A full run writes `docs/benchmarks.md` and its charts; a quick or a partial one writes beside its
+scratch files and to stdout. It asks the index once, for the wheels of `wheels.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import builds
+import chromium
+import crowd
+import curves
+import roots
+import space
+import starts
+from machine import facts
+from page import render
+from timing import BenchError
+from yard import Effort, Yard, open_yard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chapter import Chapter
+
+TOP = Path(__file__).resolve().parents[1]
+MEASUREMENTS: dict[str, Callable[[Yard, Effort], Chapter]] = {
+    "starts": starts.measure,
+    "new": builds.measure_new,
+    "first": builds.measure_first,
+    "chromium": chromium.measure,
+    "wheels": curves.measure,
+    "crowd": crowd.measure,
+    "roots": roots.measure,
+    "memory": space.measure_memory,
+    "disk": space.measure_disk,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure vpython against uv and against venv and pip")
+    parser.add_argument("--quick", action="store_true", help="few samples")
+    parser.add_argument(
+        "--only", action="append", choices=MEASUREMENTS, help="measure this alone; repeatable"
+    )
+    parser.add_argument("--file", type=Path, default=TOP / "dist" / "vpython.pyz", help="the built file")
+    parser.add_argument("--work", type=Path, default=TOP / "build" / "bench", help="wheels and scratch files")
+    parser.add_argument("--specs", type=Path, default=TOP.parent / "shared" / "specs", help="real spec files")
+    arguments = parser.parse_args()
+    names = arguments.only or list(MEASUREMENTS)
+    whole = not arguments.quick and names == list(MEASUREMENTS)
+    work = arguments.work.absolute()
+    try:
+        measure(names, Effort(quick=arguments.quick), arguments, TOP / "docs" if whole else work)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(work / "scratch", ignore_errors=True)
+    return 0
+
+
+def measure(names: list[str], effort: Effort, arguments: argparse.Namespace, output: Path) -> None:
+    """Measure and write the page and its charts to `output`, the page to stdout too."""
+    file, specs = arguments.file.absolute(), arguments.specs.absolute()
+    yard = open_yard(arguments.work.absolute(), file, specs)
+    machine = facts(yard)
+    chapters = []
+    for name in names:
+        print(f"bench: {name}", file=sys.stderr, flush=True)
+        chapters.append(MEASUREMENTS[name](yard, effort))
+    page = render(chapters, machine, quick=effort.quick)
+    print(page)
+    (output / "benchmarks.md").write_text(page)
+    for chapter in chapters:
+        for chart, _, svg in chapter.charts:
+            (output / chart).write_text(svg)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Where it is measured: one scratch directory, one base Python, one environment of variables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shelf import Shelf, stock
+from timing import BenchError, Contestant, Job, interleave
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_WHEELS = 150
+SYSTEM_PATH = "/usr/bin:/bin"
+CANDIDATES = ("python3", *(f"python3.{minor}" for minor in range(11, 16)))
+LOOK = "import sys, venv; sys.version_info < (3, 11) or print(sys._base_executable)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to look: a quick run is for those who change the code, not for the page."""
+
+    quick: bool
+
+    def rounds(self, full: int, quick: int) -> int:
+        return quick if self.quick else full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yard:
+    """What all contestants share; `environ` is all that a child sees, `python` is its `python3`."""
+
+    place: Path
+    python: str
+    uv: str
+    pip: str
+    vpython: Path
+    shelf: Shelf
+    environ: dict[str, str]
+    outer: dict[str, str]
+    specs: Path
+
+
+def open_yard(work: Path, vpython: Path, specs: Path) -> Yard:
+    """Empty `work/scratch` and furnish it: everything a run needs, on one filesystem."""
+    if not vpython.is_file():
+        raise BenchError(f"there is no `{vpython}`: run `python3 build_zipapp.py`")
+    place = work / "scratch"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    os.chdir(place)
+    python = fastest(place, os.environ.get("PATH", os.defpath))
+    (place / "bin").mkdir()
+    (place / "bin" / "python3").symlink_to(python)
+    environ = {
+        "PATH": f"{place / 'bin'}:{SYSTEM_PATH}",
+        "HOME": str(place / "home"),
+        "PWD": str(place),
+        "LANG": "C.UTF-8",
+    }
+    copied = place / "vpython.pyz"
+    shutil.copy2(vpython, copied)
+    shelf = stock(work / "wheels", place / "shelf", MOST_WHEELS, copied, environ)
+    return Yard(
+        place=place,
+        python=python,
+        uv=_tool("uv"),
+        pip=str(_copied_pip(place)),
+        vpython=copied,
+        shelf=shelf,
+        environ=environ,
+        outer=_outer(place),
+        specs=specs,
+    )
+
+
+def _tool(name: str) -> str:
+    """A program of the environment that this script runs in."""
+    path = os.path.join(sysconfig.get_path("scripts"), name)
+    if not os.path.exists(path):
+        raise BenchError(f"no `{name}` in this environment: run me by vpython")
+    return path
+
+
+def _copied_pip(place: Path) -> Path:
+    """pip as a directory that any Python can run; what that compiles stays in the scratch directory."""
+    pip = Path(sysconfig.get_path("purelib")) / "pip"
+    if not pip.is_dir():
+        raise BenchError("no pip in this environment: run me by vpython")
+    return Path(shutil.copytree(pip, place / "pip", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def _outer(place: Path) -> dict[str, str]:
+    """The user's own variables, for what asks the index; without those that lead to other environments."""
+    dropped = ("VPYTHON_", "CIPD_", "PYTHON", "VIRTUAL_ENV", "UV_")
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
+    return kept | {"PWD": str(place)}
+
+
+def fastest(place: Path, path: str) -> str:
+    """The Python 3.11 or newer whose bare start is the shortest: of PATH, and of pyenv's versions.
+
+    What a Python's own `site` does at each start would blur every difference.
+    """
+    found = dict.fromkeys(filter(None, map(_executable, _candidates(path.split(os.pathsep)))))
+    if not found:
+        raise BenchError("no Python 3.11 or newer with a `venv` module found")
+    environ = {"PATH": SYSTEM_PATH, "HOME": str(place)}
+    contestants = [
+        Contestant(name=python, jobs=(Job(words=(python, "-c", "pass"), environ=environ),))
+        for python in found
+    ]
+    series = interleave(contestants, 15)
+    return min(found, key=lambda python: series[python].median)
+
+
+def _candidates(directories: Iterable[str]) -> Iterable[Path]:
+    for directory in map(Path, directories):
+        if not (directory / "activate_this.py").exists():
+            yield from (directory / name for name in CANDIDATES if os.access(directory / name, os.X_OK))
+    yield from sorted(Path.home().glob(".pyenv/versions/*/bin/python3"))
+
+
+def _executable(candidate: Path) -> str | None:
+    """Where the Python behind a name really lies; None where it is none for us."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
+    ended = subprocess.run(
+        [str(candidate), "-I", "-c", LOOK], capture_output=True, text=True, check=False, env=environ
+    )
+    said = ended.stdout.strip()
+    return os.path.realpath(said) if ended.returncode == 0 and said else None
