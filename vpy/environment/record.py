@@ -43,10 +43,12 @@ def write(
 
 
 def _was_pipe(observation: Observation) -> bool:
-    """Whether content was read that nobody can read again."""
-    if observation.kind != "content":
+    """Whether it tells of a pipe: nobody can read one twice, and its name is soon another's."""
+    if observation.kind not in ("content", "real"):
         return False
-    return not os.path.isfile(observation.fields[0]) and os.path.realpath(observation.fields[0]) != os.devnull
+    path = observation.fields[0]
+    is_pipe = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    return is_pipe and os.path.realpath(path) != os.devnull
 
 
 def _row(observation: Observation, layout: Layout) -> bytes:
