@@ -124,7 +124,7 @@ def _tool(request: Request, context: Context) -> int:
         raise UserError(f"unknown tool `{name}`: there are {', '.join(TOOLS)}")
     from vpy.system import locks
 
-    shares = name != "prune" and os.path.exists(context.layout.cachedir_tag)
+    shares = name not in ("doctor", "prune") and os.path.exists(context.layout.cachedir_tag)
     with locks.shared(context.layout.store_lock) if shares else contextlib.nullcontext():
         if name == "pack":
             return _pack(request, context)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What an environment has of its own, beside its skeleton and its wheels.
 OWN = frozenset({"complete", "complete.aside", "used", "why.json"})
+LOCK = "its lock file"
 
 
 @value
@@ -51,10 +52,9 @@ class Case:
 
 def keys(layout: Layout) -> list[str]:
     """Every environment's key."""
-    try:
-        names = os.listdir(layout.environments)
-    except FileNotFoundError:
+    if os.path.islink(layout.environments) or not os.path.isdir(layout.environments):
         return []
+    names = os.listdir(layout.environments)
     return sorted(name for name in names if not os.path.islink(layout.environment(name)))
 
 
@@ -88,7 +88,7 @@ def frame_faults(layout: Layout, case: Case) -> dict[str, str]:
     if not os.path.exists(os.path.join(case.path, "complete")):
         faults["complete"] = "is missing"
     if not os.path.exists(layout.lock("environment", case.key)):
-        faults["its lock file"] = "is missing"
+        faults[LOCK] = "is missing"
     if not os.access(case.python, os.X_OK):
         faults["its Python"] = f"has gone: `{case.python}`"
     if not os.path.exists(os.path.join(case.path, "used")):

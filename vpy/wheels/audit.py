@@ -135,10 +135,11 @@ def _difference(placing: Placing, audited: Audited, kind: str, mode: int, path: 
     try:
         there = os.lstat(placing.into + path)
         if bad:
-            return _without_the_store(placing, audited, kind, path)
-        if kind == "f" and os.path.samestat(there, os.lstat(placing.tree + path)):
+            if fact := _without_the_store(placing, audited, kind, path):
+                return fact
+        elif kind == "f" and os.path.samestat(there, os.lstat(placing.tree + path)):
             return ""
-        if not placing.is_same(kind, path):
+        elif not placing.is_same(kind, path):
             return OTHER_BYTES
     except OSError as error:
         return _reason(error)
