@@ -98,6 +98,7 @@ def choose(request: Request, context: Context, discovered: Discovered | None = N
 
 def decide(discovery: Discovery, spec: Spec, found: Found, request: Request, context: Context) -> Choice:
     """What a spec comes to on the Python that was found for it."""
+    from vpy import sources
     from vpy.target import choice as target_choice
 
     target = target_choice.choose(found.interpreter)
@@ -108,7 +109,7 @@ def decide(discovery: Discovery, spec: Spec, found: Found, request: Request, con
         target=target,
         wanted=wanted,
         skipped=skipped,
-        source=request.options.get("source") or context.config.default_source,
+        source=sources.check(request.options.get("source") or context.config.default_source),
         observations=(*discovery.observations, *option_rows(request, context), *found.observations),
     )
 

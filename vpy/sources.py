@@ -40,28 +40,53 @@ class Remembered:
         memory.keep(self.layout.resolution(memory.digest_of(question)), answer)
 
 
+def check(source: str) -> str:
+    """Return `-vpython-source`'s value where it is spelt as a source is, else UserError; asks nobody."""
+    kind, _, place = source.partition(":")
+    if kind not in ("cipd", "directory", "index"):
+        raise UserError(
+            f"unknown package source `{source}`",
+            hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
+        )
+    if kind == "directory" and not place:
+        raise UserError(f"not a directory of packages: `{source}`", hint="use directory:PATH")
+    if kind == "index" and source != "index":
+        _check_index(place)
+    return source
+
+
+def _check_index(place: str) -> None:
+    from urllib.parse import urlsplit
+
+    from vpy.system import address
+
+    try:
+        parts = urlsplit(place)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        sound = False
+    if not sound and not place.startswith("file:///"):
+        raise UserError(f"not the address of an index: `{address.shown(place)}`", hint="use index:URL")
+
+
 def loader_of(source: str, context: Context) -> PackageLoader:
-    """The source that `-vpython-source` names."""
+    """The source, no index, that `-vpython-source` names."""
     kind, _, place = source.partition(":")
     if kind == "directory" and "://" in place:
         return web_directory(source, context)
     if kind == "directory":
         from vpy.packages import directory
 
-        if not place:
-            raise UserError(f"not a directory of packages: `{source}`", hint="use directory:PATH")
+        path = os.path.abspath(place)
+        if not os.path.isdir(path):
+            raise UserError(f"the directory of packages `{path}` is not there")
         return directory.DirectoryLoader(
-            directory.FolderReader(os.path.abspath(place)),
+            directory.FolderReader(path),
             context.layout,
             source,
             contact=context.config.contact,
         )
-    if kind == "cipd":
-        return cipd(source, context)
-    raise UserError(
-        f"unknown package source `{source}`",
-        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
-    )
+    return cipd(source, context)
 
 
 def service_address(source: str, context: Context, *, named: str = "") -> str:
@@ -72,9 +97,11 @@ def service_address(source: str, context: Context, *, named: str = "") -> str:
 
 def cipd(source: str, context: Context, *, named: str = "") -> CipdLoader:
     """The package service that `cipd` or `cipd:URL` means; UserError for an address that may not be asked."""
-    from vpy.packages import caches, prpc, service
+    from vpy.packages import admission, caches, prpc, service
     from vpy.system import address
 
+    if notice := admission.notice(context.environ, admission.default_path()):
+        context.terminal.warning(notice)
     root = address.root(service_address(source, context, named=named))
     client = client_for(context)
     return service.CipdLoader(

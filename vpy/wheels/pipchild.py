@@ -135,9 +135,12 @@ def download(job: dict[str, Any]) -> dict[str, Any]:
 
     command.parser.exit, command.parser.error = leave, lambda message: leave(2, message)
     try:
-        command.main(["--disable-pip-version-check", "--no-input", "--progress-bar", "off"])
+        code = command.main(["--disable-pip-version-check", "--no-input", "--progress-bar", "off"])
     except ValueError as error:
         answer["errors"] = [{"kind": "configuration", "fact": one_line(error)}]
+    else:
+        if code and not answer["errors"]:
+            answer["errors"] = [{"kind": "other", "fact": f"pip ended with code {code}", "url": ""}]
     return answer
 
 
@@ -201,6 +204,7 @@ def fetch(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any
         found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
         preparer.prepare_linked_requirements_more(found)
     except Exception as error:
+        answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
         answer["errors"] = looked.unreachable() or explain(error, wanted, finder, looked)
         return 1
     answer["errors"] = looked.unreachable()
