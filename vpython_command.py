@@ -85,7 +85,7 @@ def parse_python(words: Sequence[str]) -> PythonCommand:
                 text = words[number]
                 number += 1
             if letter in "WX":
-                flags.append(f"-{letter}{text}")
+                flags += [f"-{letter}{text}"] if text else [f"-{letter}", ""]
                 break
             return PythonCommand(
                 flags, "command" if letter == "c" else "module", text, list(words[number:]), False

@@ -131,7 +131,6 @@ def _tool(request: Request, context: Context) -> int:
         import importlib
 
         code: int = importlib.import_module(f"vpy.tools.{name}").run(request, context)
-    sys.stdout.flush()
     return code
 
 
