@@ -250,7 +250,8 @@ def _end(code: int) -> NoReturn:
     except BrokenPipeError:
         code = code or 141
     except (OSError, ValueError) as error:
-        fail(f"cannot write to stdout: {getattr(error, 'strerror', None) or error}", 1)
+        if not code:
+            fail(f"cannot write to stdout: {getattr(error, 'strerror', None) or error}", 1)
     remove_temporary()
     os._exit(code)
 
