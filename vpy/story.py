@@ -151,14 +151,11 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
     What the choice hung on is checked again before the start, since a script or a spec may have
     been changed while its environment was being made: then everything is decided anew.
     """
-    from vpy.system import locks
-
-    def waiting() -> None:
-        context.terminal.info("waiting: another process makes an environment of the same spec")
+    from vpy.system import turns
 
     first = discover_spec(request, context)
     lock = context.layout.lock("gate", hash_of(first[0].source.text)[:2])
-    with locks.gate(lock, waiting) as waited:
+    with turns.gate(lock, "makes an environment of the same spec", context.terminal) as waited:
         if waited and not request.options.get("local-venv") and (known := recorded(request, context)):
             return known
         discovered: Discovered | None = None if waited else first

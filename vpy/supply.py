@@ -8,7 +8,7 @@ import os
 from vpy import memory, sources
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
-from vpy.system import files, locks
+from vpy.system import files, turns
 from vpy.value import replace
 
 TYPE_CHECKING = False
@@ -39,9 +39,6 @@ def obtain(choice: Choice, context: Context) -> Supply:
     if known is not None:
         return _with(known, rows)
 
-    def waiting() -> None:
-        context.terminal.info("waiting: another process is getting the same packages")
-
     def done() -> bool:
         nonlocal known
         known = _usable(place, choice, context)
@@ -50,7 +47,7 @@ def obtain(choice: Choice, context: Context) -> Supply:
     lock = context.layout.lock("supply", os.path.basename(place))
     with (
         files.disk_errors("get packages into", context.layout.root),
-        locks.turn(lock, done, waiting) as ours,
+        turns.turn(lock, done, "gets the same packages", context.terminal) as ours,
     ):
         if ours:
             known = get(choice, context)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import shutil
@@ -11,8 +12,8 @@ import packaging
 import pytest
 
 from tests.target.shared import TOP, VERSIONS, link, python, run, script, wrapper
-from vpy.target import claim, questions
 from vpy.target import probe as module
+from vpy.target import questions
 from vpy.target.probe import probe
 from vpy.target.questions import ProbeError
 
@@ -219,17 +220,20 @@ print(probe({base!r}, layout=Layout({layout.root!r}), environ=dict(os.environ)).
     assert os.listdir(os.path.dirname(kept(layout))) == ["probe.json"]
 
 
-def test_a_claim_that_was_left_behind(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim, "PATIENCE", 0.2)
+def test_nobody_waits_for_one_who_was_killed(layout: Layout, tmp_path: Path) -> None:
     ask(python("3.11"), layout)
     path = kept(layout)
     os.unlink(path)
-    with open(f"{path}.claim", "wb"):
-        pass
-    assert ask(python("3.11"), layout).version[:2] == (3, 11)
-    os.unlink(path)
-    os.utime(f"{path}.claim", (1, 1))
-    assert ask(python("3.11"), layout).version[:2] == (3, 11)
+    lock = layout.lock("probe", os.path.basename(os.path.dirname(path))[:2])
+    code = f"import sys, time; sys.path.insert(0, {TOP!r}); from vpy.target import claim\n"
+    code += f"with claim.first_or_told({lock!r}, lambda: None):\n    print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-I", "-c", code], stdout=subprocess.PIPE) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == b"\n"
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            other = pool.submit(ask, python("3.11"), layout)
+            asking.kill()
+            assert other.result(10).version[:2] == (3, 11)
     assert os.listdir(os.path.dirname(path)) == ["probe.json"]
 
 

@@ -8,7 +8,7 @@ import json
 import os
 
 from vpy.environment import hold
-from vpy.system import files, locks
+from vpy.system import files, locks, turns
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -70,15 +70,12 @@ def ensure(plan: Plan, why: Mapping[str, object], *, layout: Layout, terminal: T
         _ensure_hold(layout, key, terminal)
         return final, False
 
-    def waiting() -> None:
-        terminal.info(f"waiting: another process is building `{final}`")
-
     def done() -> bool:
         return is_complete(layout, key) and not plan.lost(final)
 
     with (
         files.disk_errors("make the environment", final),
-        locks.turn(layout.lock("build", key), done, waiting) as ours,
+        turns.turn(layout.lock("build", key), done, f"builds `{final}`", terminal) as ours,
     ):
         if not ours:
             return final, False

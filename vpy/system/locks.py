@@ -14,57 +14,22 @@ from vpy.errors import ToolError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 ELSEWHERE = "name a root on a local disk with -vpython-root DIR"
 
 
 @contextlib.contextmanager
-def turn(path: str, done: Callable[[], bool], waiting: Callable[[], None]) -> Iterator[bool]:
-    """Do a piece of work at most once: yield True where it is ours to do, False where it is `done`.
-
-    Who finds the lock held calls `waiting` and waits. Those who waited look together whether it is
-    done; where it is not, its doer having died, one of them takes over.
-    """
-    ensure_lock_file(path)
-    if os.name == "posix":
-        with _flocked(path, wait=False, alone=True) as free:
-            if free:
-                yield not done()
-                return
-        waiting()
-        with _flocked(path, wait=True, alone=False):
-            if done():
-                yield False
-                return
-    with exclusive(path, waiting=waiting):
-        yield not done()
-
-
-@contextlib.contextmanager
-def gate(path: str, waiting: Callable[[], None]) -> Iterator[bool]:
-    """Let one through at once, and all others when that one has left; yield whether we had to wait.
-
-    It only keeps many processes from doing the same at the same time: what must be done at most
-    once has a lock of its own.
-    """
-    if os.name != "posix":
-        yield False
-        return
-    ensure_lock_file(path)
-    with _flocked(path, wait=False, alone=True) as free:
-        if free:
-            yield False
-            return
-    waiting()
-    with _flocked(path, wait=True, alone=False):
-        yield True
-
-
-@contextlib.contextmanager
-def exclusive(path: str, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def exclusive(
+    path: str,
+    *,
+    waiting: Callable[[], None] | None = None,
+    during: AbstractContextManager[None] | None = None,
+) -> Iterator[None]:
     """Hold the lock file `path` alone; call `waiting` once where somebody else holds it.
 
-    The file is made with one byte in it (a mapping of an empty file holds nothing) and stays.
+    `during` is entered for as long as it has to wait. The file is made with one byte in it (a
+    mapping of an empty file holds nothing) and stays.
     """
     with try_exclusive(path) as alone:
         if alone:
@@ -73,10 +38,10 @@ def exclusive(path: str, *, waiting: Callable[[], None] | None = None) -> Iterat
     if waiting is not None:
         waiting()
     if os.name == "posix":
-        with _flocked(path, wait=True, alone=True):
+        with flocked(path, alone=True, during=during):
             yield
         return
-    with _filelocked(path, wait=True):
+    with _filelocked(path, wait=True, during=during):
         yield
 
 
@@ -109,7 +74,7 @@ def try_exclusive(path: str) -> Iterator[bool]:
     """
     ensure_lock_file(path)
     if os.name == "posix":
-        with _flocked(path, wait=False, alone=True) as alone:
+        with flocked(path, wait=False, alone=True) as alone:
             yield alone
         return
     with _filelocked(path, wait=False) as alone:
@@ -131,19 +96,26 @@ def shared(path: str) -> Iterator[None]:
     except OSError:
         yield
         return
-    with _flocked(path, wait=True, alone=False):
+    with flocked(path, alone=False):
         yield
 
 
 @contextlib.contextmanager
-def _flocked(path: str, *, wait: bool, alone: bool) -> Iterator[bool]:
+def flocked(
+    path: str, *, alone: bool, wait: bool = True, during: AbstractContextManager[None] | None = None
+) -> Iterator[bool]:
+    """Hold or share the lock file of a system that has `flock`; yield whether we do.
+
+    `during` is entered for as long as it has to wait.
+    """
     import fcntl
 
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         try:
-            fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
+            with during or contextlib.nullcontext():
+                fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
             held = True
         except BlockingIOError:
             held = False
@@ -155,12 +127,15 @@ def _flocked(path: str, *, wait: bool, alone: bool) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _filelocked(path: str, *, wait: bool) -> Iterator[bool]:
+def _filelocked(
+    path: str, *, wait: bool, during: AbstractContextManager[None] | None = None
+) -> Iterator[bool]:
     import filelock
 
     lock = filelock.FileLock(path)
     try:
-        lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
+        with during or contextlib.nullcontext():
+            lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
     except filelock.Timeout:
         yield False
         return

@@ -7,6 +7,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vpy.errors import VpythonError
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -15,12 +17,18 @@ LEVELS = ("debug", "info", "warning", "error")
 class Terminal:
     """Writes lines to stderr, each beginning `vpython: `, from `level` upward.
 
-    `debug` lines carry the milliseconds since the process began to work.
+    `debug` lines carry the milliseconds since the process began to work. Whatever the level,
+    `listeners` hear what is said of the work.
     """
 
     def __init__(self, level: str = "warning") -> None:
         self.level = LEVELS.index(level)
         self._began = time.monotonic()
+        self.listeners: list[Callable[[str], None]] = []
+
+    def _tell(self, text: str) -> None:
+        for listener in self.listeners:
+            listener(text)
 
     def _write(self, text: str) -> None:
         try:
@@ -32,10 +40,12 @@ class Terminal:
             pass
 
     def debug(self, text: str) -> None:
+        self._tell(text)
         if self.level <= 0:
             self._write(f"[{(time.monotonic() - self._began) * 1000:7.1f} ms] {text}")
 
     def info(self, text: str) -> None:
+        self._tell(text)
         if self.level <= 1:
             self._write(text)
 

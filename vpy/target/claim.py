@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
+
+from vpy.system import locks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,44 +18,25 @@ if TYPE_CHECKING:
 
     Answer = Interpreter | str | None
 
-PATIENCE = 10.0  # seconds
-_PAUSE = 0.01
-
 
 @contextlib.contextmanager
-def first_or_told(path: str, look: Callable[[], Answer]) -> Iterator[Answer]:
-    """Yield None to the first who comes with this `path`, and what `look` finds to the others.
+def first_or_told(lock: str, look: Callable[[], Answer]) -> Iterator[Answer]:
+    """Yield None to the first who comes with this lock file, and what `look` finds to the others.
 
-    The others look until there is something, until the first has gone without leaving anything,
-    or until their patience ends; then they are told None as well.
+    They wait until the first has gone, be it by a crash, and are told None where it left nothing.
     """
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        yield _wait(path, look)
-        return
+        locks.ensure_lock_file(lock)
     except OSError:
         yield None
         return
-    try:
+    if os.name != "posix":
         yield look()
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-
-
-def _wait(path: str, look: Callable[[], Answer]) -> Answer:
-    """A claim that nobody came back to, after a crash, is older than anybody's patience: it goes."""
-    with contextlib.suppress(OSError):
-        if abs(time.time() - os.stat(path).st_mtime) > PATIENCE * 2:
-            os.unlink(path)
-            return look()
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        there = os.path.exists(path)
+        return
+    with locks.flocked(lock, alone=True, wait=False) as first:
+        if first:
+            yield look()
+            return
+    with locks.flocked(lock, alone=False):
         found = look()
-        if found is not None or not there:
-            return found
-        time.sleep(_PAUSE)
-    return None
+    yield found

@@ -38,14 +38,15 @@ def probe(path: str, *, layout: Layout, environ: Mapping[str, str]) -> Interpret
         signature = files.signature(real)
     except (OSError, ValueError) as error:
         raise ProbeError(path, "is not there") from error
-    kept = layout.interpreter(digest(real, signature)) + os.sep + "probe.json"
+    name = digest(real, signature)
+    kept = layout.interpreter(name) + os.sep + "probe.json"
 
     def recall() -> Interpreter | str | None:
         return _recall(kept)
 
     known = recall()
     if known is None:
-        with first_or_told(f"{kept}.claim", recall) as told:
+        with first_or_told(layout.lock("probe", name[:2]), recall) as told:
             known = _probe_anew(path, real, kept, environ) if told is None else told
     if isinstance(known, str):
         raise ProbeError(path, known)

@@ -1,0 +1,125 @@
+"""One piece of work and many processes: one does it, the others wait and say for whom and how far it is.
+
+Who does the work notes in the lock file who it is, and what its terminal was told last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from vpy.system import locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vpy.system.terminal import Terminal
+
+SILENCE = 2.0  # seconds that are waited before a word is said
+AGAIN = 10.0  # seconds from one word to the next
+LONGEST = 300
+
+
+@contextlib.contextmanager
+def turn(path: str, done: Callable[[], bool], work: str, terminal: Terminal) -> Iterator[bool]:
+    """Do a piece of work at most once: yield True where it is ours to do, False where it is `done`.
+
+    `work` is what those who wait say of the other: `makes such and such`. They look together whether
+    it is done; where it is not, its doer having died, one of them takes over.
+    """
+    locks.ensure_lock_file(path)
+    if os.name == "posix":
+        with locks.flocked(path, wait=False, alone=True) as free:
+            if free:
+                with _noted(path, terminal):
+                    yield not done()
+                return
+        with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
+            if done():
+                yield False
+                return
+    with locks.exclusive(path, during=_patience(path, work, terminal)), _noted(path, terminal):
+        yield not done()
+
+
+@contextlib.contextmanager
+def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
+    """Let one through at once, and all others when that one has left; yield whether we had to wait.
+
+    It only keeps many processes from doing the same at the same time: what must be done at most
+    once has a turn of its own.
+    """
+    if os.name != "posix":
+        yield False
+        return
+    locks.ensure_lock_file(path)
+    with locks.flocked(path, wait=False, alone=True) as free:
+        if free:
+            with _noted(path, terminal):
+                yield False
+            return
+    with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
+        yield True
+
+
+@contextlib.contextmanager
+def _noted(path: str, terminal: Terminal) -> Iterator[None]:
+    """Note in the lock file, while we hold it, who we are and what the terminal is told."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        yield
+        return
+
+    def note(text: str) -> None:
+        line = f"{os.getpid()} {text}".encode("utf-8", "replace").replace(b"\n", b" ")[:LONGEST]
+        with contextlib.suppress(OSError):
+            os.pwrite(descriptor, line + b"\n", 0)
+
+    note("")
+    terminal.listeners.append(note)
+    try:
+        yield
+    finally:
+        terminal.listeners.remove(note)
+        os.close(descriptor)
+
+
+def told(path: str) -> tuple[str, str]:
+    """Who holds the lock, as a process number, and how far that one is; "" for what is not known."""
+    try:
+        with open(path, "rb", 0) as file:
+            first = file.read(2 * LONGEST).split(b"\n")[0]
+    except OSError:
+        return "", ""
+    number, _, text = first.decode("utf-8", "replace").partition(" ")
+    return (number, text) if number.isdecimal() else ("", "")
+
+
+@contextlib.contextmanager
+def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
+    """Say what is waited for, once it takes long, and again from time to time."""
+
+    def say(*_: object) -> None:
+        number, text = told(path)
+        who = f"process {number}" if number else "another process"
+        terminal.warning(f"waiting for {who}, which {work}" + (f": {text}" if text else ""))
+
+    if not hasattr(os, "fork"):
+        say()
+        yield
+        return
+    import signal
+
+    try:
+        before = signal.signal(signal.SIGALRM, say)
+    except ValueError:  # not the main thread
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, SILENCE, AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
