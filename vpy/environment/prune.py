@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vpy.system.layout import Layout
 
 DAY = 24 * 3600.0
-SETTLE = 2.0  # seconds that a start may need from writing `used` to sharing the lock
+SETTLE = 1.0  # seconds that a start may need from writing `used` to sharing the lock
 MARK = b"# Made by vpython."
 
 
