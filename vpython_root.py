@@ -75,20 +75,20 @@ def end_by(number: int) -> NoReturn:
     os._exit(128 + number)
 
 
-def make_temporary() -> str:
-    """Make a root for this start alone; `remove_temporary` or a failure removes it."""
+def make_temporary(prefix: str = "vpython-root.") -> str:
+    """Make a directory for this start alone; `remove_temporary` or a failure removes it."""
     import tempfile
 
-    root = tempfile.mkdtemp(prefix="vpython-root.")
-    _temporary.append(root)
-    return root
+    made = tempfile.mkdtemp(prefix=prefix)
+    _temporary.append(made)
+    return made
 
 
 def remove_temporary() -> None:
-    for root in _temporary:
+    for made in _temporary:
         import shutil
 
-        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def straight(path: str, cwd: str) -> str:
@@ -158,6 +158,8 @@ def _make(root: str) -> None:
         os.makedirs(os.path.dirname(root) or "/", exist_ok=True)
         os.mkdir(root, 0o700)
     except FileExistsError:
+        if not os.path.exists(root):
+            fail(f"the root `{root}` is a link that leads nowhere", 1, ELSEWHERE)
         check(root)
     except OSError as error:
         fail(f"cannot make the root `{root}`: {error.strerror}", 1, ELSEWHERE)

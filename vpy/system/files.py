@@ -23,11 +23,12 @@ def disk_errors(doing: str, path: str) -> Iterator[None]:
     except OSError as error:
         place = error.filename if isinstance(error.filename, str) else path
         raise ToolError(
-            f"cannot {doing} `{place}`: {os.strerror(error.errno or errno.EIO)}", hint=_way_out(error)
+            f"cannot {doing} `{place}`: {os.strerror(error.errno or errno.EIO)}", hint=way_out(error)
         ) from error
 
 
-def _way_out(error: OSError) -> str | None:
+def way_out(error: OSError) -> str | None:
+    """The hint that goes with what the system said of the root."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space, or name another root with -vpython-root DIR"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

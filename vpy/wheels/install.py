@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from vpy.errors import ToolError
@@ -122,4 +123,5 @@ def _refuse(errors: Sequence[Mapping[str, str]], wheels: Mapping[str, WheelFile]
     if errors:
         told = [(wheels[row["path"]], row["fact"]) for row in errors]
         lines = [_by_package(wheel, f"cannot install `{wheel.filename}`: {fact}") for wheel, fact in told]
-        raise ToolError("\n".join(lines))
+        full = next((fact for _, fact in told if fact == os.strerror(errno.ENOSPC)), None)
+        raise ToolError("\n".join(lines), hint=files.way_out(OSError(errno.ENOSPC, full)) if full else None)

@@ -312,7 +312,7 @@ def one_line(problem: object) -> str:
     """An error's own words, without line ends and without a password in an address."""
     import re
 
-    words = str(problem)
+    words = str(getattr(problem, "strerror", None) or problem)
     if isinstance(problem, of_pip("_internal.exceptions").DiagnosticPipError):
         parts = [part for part in (problem.message, problem.context) if part]
         words = ": ".join(of_pip("_vendor.rich.text").Text.from_markup(str(part)).plain for part in parts)
