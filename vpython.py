@@ -240,6 +240,10 @@ def _long_way(request: Request) -> NoReturn:
     if isinstance(outcome, int):
         _end(outcome)
     os.umask(given)
+    if isinstance(outcome, str):
+        import vpython_manifest
+
+        vpython_manifest.hand_over(request, outcome)
     start(request, outcome.environment, "=" if outcome.recorded else "")
 
 

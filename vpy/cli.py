@@ -31,8 +31,8 @@ TOOLS = (
 )
 
 
-def run(request: Request, app: str) -> int | Ready:
-    """Do what was asked: an exit code where that is all, else the environment to start."""
+def run(request: Request, app: str) -> int | str | Ready:
+    """Do what was asked: an exit code where that is all, another vpython's file, the environment to start."""
     terminal = Terminal(request.options.get("log-level") or "warning")
     try:
         return _run(request, app, terminal)
@@ -65,7 +65,7 @@ def _place_of(error: BaseException) -> str:
     return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
 
 
-def _run(request: Request, app: str, terminal: Terminal) -> int | Ready:
+def _run(request: Request, app: str, terminal: Terminal) -> int | str | Ready:
     import time
 
     settings = configuration.load()
@@ -78,6 +78,8 @@ def _run(request: Request, app: str, terminal: Terminal) -> int | Ready:
         offline=bool(request.options.get("offline")),
         now=time.time,
     )
+    if file := _pinned_vpython(request, context):
+        return file
     if request.options.help:
         from vpy.tools import help as help_tool
 
@@ -85,6 +87,21 @@ def _run(request: Request, app: str, terminal: Terminal) -> int | Ready:
     if request.options.tool is not None:
         return _tool(request, context)
     return start(request, context)
+
+
+def _pinned_vpython(request: Request, context: Context) -> str | None:
+    """The file of another vpython, where the manifest pins one; what mends a manifest needs none."""
+    from vpy import manifest
+    from vpy.system import locks
+
+    if request.options.tool == "ensure":
+        return None
+    found = manifest.read(request, context)
+    if found.vpython is None or manifest.is_us(found.vpython, request):
+        return None
+    open_root(context)
+    with locks.shared(context.layout.store_lock):
+        return manifest.vpython_file(found, request, context)
 
 
 def start(request: Request, context: Context) -> Ready:

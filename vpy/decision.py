@@ -7,7 +7,7 @@ import sys
 
 from vpy.errors import UserError
 from vpy.model import Observation, Wanted
-from vpy.value import value
+from vpy.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,20 +115,28 @@ def decide(discovery: Discovery, spec: Spec, found: Found, request: Request, con
 
 
 def find_interpreter(request: Request, context: Context, spec: Spec) -> Found:
+    from vpy import manifest
     from vpy.target import interpreter
 
     explicit = request.options.get("interpreter")
-    return interpreter.find(
+    pinned = manifest.read(request, context)
+    bundle = None
+    if not explicit:
+        bundle = manifest.hermetic_python(
+            pinned, spec.python_version, spec.requires_python, request, context
+        )
+    found = interpreter.find(
         spec.python_version,
         spec.requires_python,
         explicit=os.path.join(request.cwd or "/", explicit) if explicit else None,
-        bundle=None,
+        bundle=bundle,
         environ=context.environ,
         config=context.config,
         layout=context.layout,
         debug=context.terminal.debug,
         platform=sys.platform,
     )
+    return replace(found, observations=(*pinned.observations, *found.observations))
 
 
 def option_rows(request: Request, context: Context) -> tuple[Observation, ...]:

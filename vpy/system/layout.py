@@ -83,6 +83,10 @@ class Layout:
     def apps(self) -> str:
         return os.path.join(self.root, APP)
 
+    def python(self, instance_id: str) -> str:
+        """An unpacked package: a hermetic Python, or another vpython."""
+        return os.path.join(self.root, PYTHONS, instance_id)
+
     @property
     def pythons(self) -> str:
         return os.path.join(self.root, PYTHONS)
