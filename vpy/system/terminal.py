@@ -31,10 +31,13 @@ class Terminal:
             listener(text)
 
     def _write(self, text: str) -> None:
+        self._put(f"vpython: {text}\n")
+
+    def _put(self, text: str) -> None:
+        if sys.stderr is None:
+            return
         try:
-            sys.stderr.write(
-                f"vpython: {text}\n".encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            )
+            sys.stderr.write(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
             sys.stderr.flush()
         except (OSError, ValueError):
             pass
@@ -57,4 +60,4 @@ class Terminal:
         """Show the fact, then the way out after a blank line."""
         self._write(error.message)
         if error.hint:
-            sys.stderr.write(f"\nhint: {error.hint}\n")
+            self._put(f"\nhint: {error.hint}\n")
