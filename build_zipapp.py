@@ -21,6 +21,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import build_package
 from build_vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
 
 try:
@@ -250,16 +251,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build dist/vpython.pyz")
     parser.add_argument("--config", type=Path, default=TOP / "config.toml", help="the domain to bake in")
     parser.add_argument("--output", type=Path, default=TOP / "dist" / "vpython.pyz")
+    parser.add_argument("--package", action="store_true", help="make dist/vpython.cipd of it, too")
     arguments = parser.parse_args()
     try:
         size = build(arguments.config, arguments.output)
+        made = build_package.package(arguments.output, arguments.config) if arguments.package else ""
     except BuildError as error:
         print(f"build_zipapp: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"build_zipapp: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    print(f"{arguments.output}: {size:,} bytes")
+    print(f"{arguments.output}: {size:,} bytes{made}")
     return 0
 
 
