@@ -47,6 +47,16 @@ import vpython
 
 vpython.main()
 """
+# Runs the unpacked code without the import machinery of an archive; its first word is vpython's name.
+START = b"""\
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+del sys.argv[0]
+import vpython
+
+vpython.main()
+"""
 COMPILE = """
 import marshal, sys
 codes = []
@@ -119,7 +129,7 @@ def beside(name: str) -> str:
 def cached(name: str) -> str:
     """Where the import system looks for compiled code in a directory."""
     directory, _, module = name.rpartition("/")
-    return f"{directory}/__pycache__/{module[:-3]}.{sys.implementation.cache_tag}.pyc"
+    return f"{directory}/__pycache__/{module[:-3]}.{sys.implementation.cache_tag}.pyc".removeprefix("/")
 
 
 def with_code(members: Mapping[str, bytes], place: Callable[[str], str]) -> dict[str, bytes]:
@@ -214,10 +224,12 @@ def build(config: Path, output: Path) -> int:
     head = (TOP / "vpython.sh").read_bytes()
     identity = _identity({**own, **doors, "head": head, "builder": Path(__file__).read_bytes()}, pins)
 
-    inner = with_code({**own, **shelf}, cached)
-    inner["pip.zip"] = archive(with_code(pip, beside))
     mark = f'BUILD = "{identity}"'.encode()
-    outer = with_code({name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}, beside)
+    doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
+    front = {name: data for name, data in doors.items() if name != "__main__.py"}
+    inner = with_code({**own, **shelf, **front}, cached) | with_code({"start.py": START}, beside)
+    inner["pip.zip"] = archive(with_code(pip, beside))
+    outer = with_code(doors, beside)
     outer["app.zip"] = archive({**inner, **licences(vendored)})
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     words = {"BUILD": identity, "ROOT": "vpython-root", "RECORDS": "records-1", "APP": "app-1"}

@@ -215,6 +215,7 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
         from vpy.system import child
 
         child.run_and_exit(words, environ, remove=request.root if request.temporary else None)
+    remove_temporary()
     try:
         os.execve(python, words, environ)
     except OSError as error:
@@ -268,7 +269,8 @@ def _load_app(request: Request) -> str:
     else:
         import vpython_unpack
 
-        app = vpython_unpack.app_of(here, request.root, f"{APP}/{BUILD}-{sys.implementation.cache_tag}")
+        archive = here if os.path.isfile(here) else request.caller
+        app = vpython_unpack.app_of(archive, request.root, f"{APP}/{BUILD}-{sys.implementation.cache_tag}")
         vendor = os.path.join(app, "vendor")
     for entry in (vendor, app):
         if entry not in sys.path:

@@ -112,9 +112,19 @@ fi
 # The long way: the Python that an earlier one found fit, else the first that is. A variable that
 # makes a Python take itself for another file is none of its business.
 unset __PYVENV_LAUNCHER__
-if command [ -O "$_vpython_root" ] &&
-    { IFS= read -r _vpython_python && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_root/@APP@/python" &&
+_vpython_start=
+if command [ -O "$_vpython_root" ] && command [ -O "$_vpython_root/@APP@/python" ] &&
+    { IFS= read -r _vpython_python && IFS= read -r _vpython_landmark && IFS= read -r _vpython_start; } \
+        2>/dev/null <"$_vpython_root/@APP@/python" &&
     command [ -x "$_vpython_python" ] && command [ -f "$_vpython_landmark" ]; then
+    # The unpacked code of this very build starts sooner than the archive.
+    case $_vpython_start in
+        */@BUILD@-*/start.py*)
+            if command [ -f "$_vpython_start" ]; then
+                exec "$_vpython_python" -I -S "$_vpython_start" "$_vpython_self" "$@"
+            fi
+            ;;
+    esac
     exec "$_vpython_python" -I -S "$_vpython_self" "$@"
 fi
 # What a version manager's shim would change of the environment is kept out: the Python behind it runs us.

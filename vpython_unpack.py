@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from vpython_root import check
+from vpython_root import ELSEWHERE, check, fail, make_temporary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def app_of(archive: str, root: str, name: str) -> str:
@@ -18,13 +22,12 @@ def app_of(archive: str, root: str, name: str) -> str:
         check(root)
         app = unpack(archive, app)
     if app.startswith(root):
-        remember_python(os.path.dirname(app))
+        remember_python(os.path.dirname(app), start_of(app))
     return app
 
 
 def unpack(archive: str, app: str) -> str:
     """Unpack the inner archive of `archive` to `app`; to a passing directory where that is read-only."""
-    import atexit
     import shutil
     import tempfile
     import zipimport
@@ -34,20 +37,31 @@ def unpack(archive: str, app: str) -> str:
     try:
         os.makedirs(parent, mode=0o700, exist_ok=True)
         staged = tempfile.mkdtemp(prefix=".new-", dir=parent)
-    except OSError:
-        staged = tempfile.mkdtemp(prefix="vpython-app.")
-        atexit.register(shutil.rmtree, staged, True)
-        _fill(staged, inner)
-        return staged
+    except OSError as error:
+        return _unpack_aside(inner, app, error)
     try:
         _fill(staged, inner)
         os.rename(staged, app)
     except OSError as error:
-        shutil.rmtree(staged, ignore_errors=True)
         if not os.path.exists(os.path.join(app, "complete")):
-            os.write(2, f"vpython: cannot unpack itself to `{app}`: {error.strerror}\n".encode())
-            os._exit(1)
+            shutil.rmtree(staged, ignore_errors=True)
+            _refuse(app, error)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
     return app
+
+
+def _unpack_aside(inner: bytes, app: str, error: OSError) -> str:
+    try:
+        staged = make_temporary("vpython-app.")
+        _fill(staged, inner)
+    except OSError:
+        _refuse(app, error)
+    return staged
+
+
+def _refuse(app: str, error: OSError) -> NoReturn:
+    fail(f"cannot unpack itself to `{app}`: {error.strerror}", 1, ELSEWHERE)
 
 
 def _fill(directory: str, inner: bytes) -> None:
@@ -60,23 +74,42 @@ def _fill(directory: str, inner: bytes) -> None:
         pass
 
 
-def remember_python(parent: str) -> None:
-    """Leave the head the name of a Python that can run us, and its landmark, unless it knows one."""
+def start_of(app: str) -> str:
+    """The file that starts the unpacked code: compiled, where that is for this Python."""
+    import importlib.util
+
+    for name in ("start.pyc", "start.py"):
+        path = os.path.join(app, name)
+        try:
+            with open(path, "rb") as file:
+                if name == "start.py" or file.read(4) == importlib.util.MAGIC_NUMBER:
+                    return path
+        except OSError:
+            pass
+    return ""
+
+
+def remember_python(parent: str, start: str) -> None:
+    """Leave the head the name of a Python that can run us, its landmark, and the file to start.
+
+    Where it knows a Python already, that one stays as long as it is there.
+    """
     kept = os.path.join(parent, "python")
     try:
         with open(kept, "rb") as file:
-            python, landmark = file.read().splitlines()
-        if os.access(python, os.X_OK) and os.path.isfile(landmark):
+            python, landmark, known = file.read().splitlines()
+        fit = os.access(python, os.X_OK) and os.path.isfile(landmark)
+        if fit and os.path.dirname(os.fsdecode(known)) == os.path.dirname(start):
             return
     except (OSError, ValueError):
         pass
     python, landmark = map(os.fsencode, (os.path.realpath(sys.executable or ""), os.__file__))
-    if not sys.executable or b"\n" in python + landmark:
+    if not sys.executable or b"\n" in python + landmark + os.fsencode(start):
         return
     passing = f"{kept}.{os.getpid()}"
     try:
         with open(passing, "wb") as file:
-            file.write(python + b"\n" + landmark + b"\n")
+            file.write(b"\n".join((python, landmark, os.fsencode(start), b"")))
         os.replace(passing, kept)
     except OSError:
         pass
