@@ -153,6 +153,7 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
     """
     from vpy.system import turns
 
+    _tell_of_a_dead_python(request, context)
     first = discover_spec(request, context)
     lock = context.layout.lock("gate", hash_of(first[0].source.text)[:2])
     with turns.gate(lock, "makes an environment of the same spec", context.terminal) as waited:
@@ -166,6 +167,21 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
                 return started
             context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
     raise ToolError("the script, its spec or its environment keeps changing while it is being started")
+
+
+def _tell_of_a_dead_python(request: Request, context: Context) -> None:
+    """Say why an environment that stands is not started again: its base Python does not."""
+    from vpy.environment import record
+    from vpython import python_of
+
+    told = record.read(request.record) if request.record else None
+    if told is None:
+        return
+    environment, landmark = told
+    python = python_of(environment)
+    stands = os.path.exists(python) and os.path.exists(landmark)
+    if os.path.lexists(python) and not stands:
+        context.terminal.warning(f"the Python of `{environment}` has gone: choosing anew")
 
 
 def hash_of(text: str) -> str:
