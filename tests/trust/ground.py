@@ -111,10 +111,14 @@ class Ground(Vpython):
             child.communicate()
         return running
 
-    def stage(self) -> str:
-        """How far a cold start came, by what is there."""
+    def traces(self) -> set[Path]:
+        """All that tells how far a cold start came."""
+        return {path for _, pattern in STAGES for path in self.root.glob(pattern)}
+
+    def stage(self, before: set[Path]) -> str:
+        """How far a cold start came that left these traces, beside those of `before`."""
         for name, pattern in STAGES:
-            if any(self.root.glob(pattern)):
+            if not before.issuperset(self.root.glob(pattern)):
                 return name
         return "door"
 
@@ -166,13 +170,13 @@ STAGES = (
     ("record", "records-1/**/@*"),
     ("environment", "environments-1/*"),
     ("linking", "staging/environment-*"),
-    ("resolution", "locks/build-*"),
+    ("venv", "staging/skeleton-*"),
     ("wheels", "wheels-1/*"),
     ("pip", "staging/wheels-*"),
     ("unpacking", "staging/packages-*"),
     ("packages", "packages-1/*"),
     ("probe", "interpreters-1/*/probe.json"),
-    ("choosing", "locks/gate-*"),
+    ("spec", "resolutions-1/*"),
     ("own code", "app-1/*/complete"),
-    ("own code, half", "app-1/*"),
+    ("own code, half", "app-1/.new-*"),
 )

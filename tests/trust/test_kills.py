@@ -1,0 +1,164 @@
+"""SIGKILL at any point of a cold start: the next start works, and no leftover survives a prune."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.trust.ground import WHEELS, Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# All by which a cold start changes what others can see.
+CHANGES = "rename,renameat,renameat2,link,linkat,symlink,symlinkat,mkdir,mkdirat,unlink,unlinkat,rmdir,chmod"
+
+
+@contextlib.contextmanager
+def load(processes: int) -> Iterator[None]:
+    """Keep so many processes busy."""
+    command = [sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(command) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for child in busy:
+            child.kill()
+            child.wait()
+
+
+def cold_seconds(ground: Ground) -> float:
+    """How long a cold start takes here and now."""
+    began = time.monotonic()
+    ground.good()
+    took = time.monotonic() - began
+    ground.forget()
+    return took
+
+
+def kill_and_start(ground: Ground, delays: list[float]) -> collections.Counter[str]:
+    """Kill a cold start after each of the delays, then start well; count the stages that were hit."""
+    hit: collections.Counter[str] = collections.Counter()
+    for delay in delays:
+        before = ground.traces()
+        hit[ground.stage(before) if ground.kill_after(delay) else "done"] += 1
+        ground.good()
+        ground.good()
+        ground.forget()
+    return hit
+
+
+def prune_all(ground: Ground) -> None:
+    """Everything that kills left behind goes with one prune."""
+    ground.age()
+    ground.prune()
+    assert ground.leftovers() == []
+    ground.good()
+    assert ground.doctor() == (0, [])
+
+
+def survive(place: Path, repository: Path, kills: int, busy: int, seed: int) -> collections.Counter[str]:
+    """Two roots side by side, so many kills in all, at points spread over a cold start's length."""
+    grounds = [Ground(place / str(number), repository) for number in range(2)]
+    with load(busy), ThreadPoolExecutor(2) as pool:
+        length = max(pool.map(cold_seconds, grounds))
+        chance = random.Random(seed)
+        delays = [length * (number + chance.random()) / kills for number in range(kills)]
+        chance.shuffle(delays)
+        hits = pool.map(kill_and_start, grounds, [delays[::2], delays[1::2]])
+        hit = sum(hits, collections.Counter[str]())
+    for ground in grounds:
+        prune_all(ground)
+    print(f"{kills} kills under {busy} busy processes, a cold start taking {length:.2f} s: {dict(hit)}")
+    return hit
+
+
+def test_kills_at_random_points(tmp_path: Path, repository: Path) -> None:
+    assert sum(survive(tmp_path, repository, 20, 0, 1).values()) == 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("busy", [0, 4])
+def test_200_kills_at_random_points(tmp_path: Path, repository: Path, busy: int) -> None:
+    kills = 140 if not busy else 60
+    hit = survive(tmp_path, repository, kills, busy, 2 + busy)
+    assert hit["done"] < kills / 4
+
+
+def changes(ground: Ground) -> int:
+    """How many system calls of a cold start, and of what it starts, change files."""
+    trace = ground.place / "trace"
+    with ground.begin(before=["strace", "-f", "-qq", "-e", f"trace={CHANGES}", "-o", str(trace)]) as child:
+        _, err = child.communicate()
+    assert child.returncode == 0, err
+    ground.forget()
+    calls = collections.Counter(line.split()[0] for line in trace.read_text().splitlines() if "(" in line)
+    return max(calls.values())
+
+
+def strace_works() -> bool:
+    if not shutil.which("strace"):
+        return False
+    done = subprocess.run(["strace", "-f", "-qq", "-o", os.devnull, "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def kill_at(ground: Ground, number: int) -> str:
+    """Kill whatever process of a cold start is about to change files for the so-and-so-manieth time."""
+    fault = f"inject={CHANGES}:signal=SIGKILL:when={number}"
+    command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={CHANGES}", "-e", fault]
+    before = ground.traces()
+    with ground.begin(before=command) as child:
+        out, err = child.communicate(timeout=120)
+    if child.returncode == 0:
+        assert out.split()[1:] == list(WHEELS)
+    elif child.returncode == 1:  # a child of the start was killed, and the start said so
+        assert re.match(r"vpython: .+\n", err), err
+        assert "Traceback" not in err
+    return ground.stage(before)
+
+
+def step(ground: Ground, numbers: list[int]) -> collections.Counter[str]:
+    hit: collections.Counter[str] = collections.Counter()
+    for number in numbers:
+        hit[kill_at(ground, number)] += 1
+        ground.good()
+        ground.forget()
+    return hit
+
+
+def survive_calls(place: Path, repository: Path, stride: int) -> None:
+    if not strace_works():
+        pytest.skip("strace is not here, or may not trace")
+    grounds = [Ground(place / str(number), repository) for number in range(2)]
+    grounds[1].good()
+    grounds[1].forget()
+    most = changes(grounds[0])
+    numbers = list(range(1, most + 1, stride))
+    with ThreadPoolExecutor(2) as pool:
+        hits = pool.map(step, grounds, [numbers[::2], numbers[1::2]])
+        hit = sum(hits, collections.Counter[str]())
+    for ground in grounds:
+        prune_all(ground)
+    print(f"{len(numbers)} of {most} system calls killed: {dict(hit)}")
+
+
+def test_kills_at_system_calls(tmp_path: Path, repository: Path) -> None:
+    survive_calls(tmp_path, repository, 60)
+
+
+@pytest.mark.long
+def test_kills_at_every_fourth_system_call(tmp_path: Path, repository: Path) -> None:
+    survive_calls(tmp_path, repository, 4)
