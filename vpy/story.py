@@ -160,10 +160,11 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
         if waited and not request.options.get("local-venv") and (known := recorded(request, context)):
             return known
         discovered: Discovered | None = None if waited else first
+        earlier: list[object] = []
         for _ in range(attempts):
             choice = choose(request, context, discovered)
             discovered = None
-            if started := _settle(request, choice, context):
+            if started := _settle(request, choice, context, earlier):
                 return started
             context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
     raise ToolError("the script, its spec or its environment keeps changing while it is being started")
@@ -204,8 +205,12 @@ def recorded(request: Request, context: Context) -> Start | None:
     return Start(environment=environment, landmark=landmark, recorded=True)
 
 
-def _settle(request: Request, choice: Choice, context: Context) -> Start | None:
-    """Provide what was chosen and record it; None where that is not so any more."""
+def _settle(request: Request, choice: Choice, context: Context, earlier: list[object]) -> Start | None:
+    """Provide what was chosen and record it; None where that is not so any more.
+
+    `earlier` keeps what was decided before: where the same is decided again, nothing has changed, but
+    there is something that no record can tell (a ref's time is up, and nobody may be asked).
+    """
     from vpy.environment import build, record
 
     made, got = provide(choice, context)
@@ -217,7 +222,11 @@ def _settle(request: Request, choice: Choice, context: Context) -> Start | None:
     context.terminal.debug("starting it")
     written = record.write(request.record, made.path, landmark, rows, context.layout)
     if written and not record.still_holds(request.record, context.environ.get("PATH")):
-        return None
+        if (made.path, rows) not in earlier:
+            earlier.append((made.path, rows))
+            return None
+        record.forget(request.record)
+        written = False
     place = choice.discovery.source.path
     return Start(environment=made.path, landmark=landmark, recorded=written, built=made.built, spec=place)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from tests.start.stage import BASE, DOORS, WHICH, Stage, spec
 from tests.support.vpython import TOP, Door
+from tests.support.wheelmaker import make_wheel, spec_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -483,3 +485,39 @@ def test_another_build_of_vpython(stage: Stage, door: Door, other_build: Path) -
     assert [stage.see(run, door=door) for _ in range(2)] == [(0, "two\n", "")] * 2
     shutil.copy(first, ours)
     assert [stage.see(run, door=door) for _ in range(2)] == [(0, "one\n", "")] * 2
+
+
+def expire(stage: Stage) -> None:
+    """Let the day be over after which a ref is asked again: in every record, and in what is remembered."""
+    for path in (*stage.records(), *(stage.root / "resolutions-1").iterdir()):
+        before = path.read_bytes()
+        after = re.sub(rb'(until(?:\0|": \["))\d+', rb"\g<1>1000000000", before)
+        if after != before:
+            path.chmod(0o600)
+            path.write_bytes(after)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_ref_is_asked_again(stage: Stage, door: Door, tmp_path: Path) -> None:
+    """After a day; offline, the last answer serves, though no record can say for how long."""
+    repository = tmp_path / "repository"
+
+    def publish(version: str) -> None:
+        wheel = make_wheel(tmp_path / version, "three", version)
+        stage.must("-vpython-tool", "pack", "-repo", repository, "-ref", "latest", wheel)
+
+    stage.environ["VPYTHON_PACKAGE_SOURCE"] = f"directory:{repository}"
+    run = stage.put("s.py", "import three; print(three.VERSION)")
+    stage.put("s.py.vpython3", spec_text(("infra/python/wheels/three-py3", "latest")))
+    publish("1.0")
+    assert stage.warm(run, door=door) == (0, "1.0\n", "")
+    publish("2.0")
+    assert stage.warm(run, door=door) == (0, "1.0\n", "")
+    expire(stage)
+    assert [stage.see(run, door=door) for _ in range(2)] == [(0, "2.0\n", "")] * 2
+    publish("3.0")
+    expire(stage)
+    for _ in range(2):
+        assert stage.see("-vpython-offline", run, door=door) == (0, "2.0\n", "")
+        assert stage.see(run, door=door, env={"VPYTHON_OFFLINE": "1"}) == (0, "2.0\n", "")
+    assert [stage.see(run, door=door) for _ in range(2)] == [(0, "3.0\n", "")] * 2

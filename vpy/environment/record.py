@@ -70,6 +70,14 @@ def _keep(data: bytes, layout: Layout) -> str:
     return copy
 
 
+def forget(path: str) -> None:
+    """Remove the record at `path`: the next start decides anew."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
 def still_holds(path: str, search_path: str | None) -> bool:
     """Whether the record at `path` is true now; `search_path` is the caller's PATH."""
     return hook.holds(path, search_path)
