@@ -6,6 +6,8 @@ that begin with `#` are no lines at all (CIPD resolved versions file).
 
 from __future__ import annotations
 
+import contextlib
+
 from vpy.errors import UserError
 from vpy.packages.names import (
     looks_like_instance_id,
@@ -16,7 +18,7 @@ from vpy.packages.names import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LARGEST = 16 << 20
 HEAD = (
@@ -35,7 +37,7 @@ def parse(text: str, path: str) -> dict[tuple[str, str], str]:
         raise UserError(f"`{path}` has more than {LARGEST} characters")
     found: dict[tuple[str, str], str] = {}
     triple: list[str] = []
-    for number, raw in enumerate(text.split("\n"), 1):
+    for number, raw in enumerate(text.removesuffix("\n").split("\n"), 1):
         line = raw.strip()
         if line.startswith("#"):
             continue
@@ -48,19 +50,26 @@ def parse(text: str, path: str) -> dict[tuple[str, str], str]:
             raise UserError(f"{path}:{number}: no empty line between two packages")
         triple.append(_part(line, len(triple), f"{path}:{number}"))
         if len(triple) == 3:
-            add(found, *triple)
+            with _placed(f"{path}:{number}"):
+                add(found, *triple)
     if len(triple) not in (0, 3):
         raise UserError(f"{path}: it ends where {PARTS[len(triple)]} belongs")
     return found
 
 
 def _part(text: str, number: int, place: str) -> str:
-    try:
+    with _placed(place):
         if number == 0:
             return parse_package_name(text)
         if number == 1:
             return parse_version(text).text
         return text if looks_like_instance_id(text) else parse_instance_id(text)
+
+
+@contextlib.contextmanager
+def _placed(place: str) -> Iterator[None]:
+    try:
+        yield
     except UserError as error:
         raise UserError(f"{place}: {error.message}", hint=error.hint) from None
 

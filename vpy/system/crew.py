@@ -40,7 +40,8 @@ def side_by_side(
         thread.start()
     try:
         for thread in crew:
-            thread.join()
+            while thread.is_alive():
+                thread.join(0.2)  # in turns, because a wait without end is deaf to Ctrl-C on Windows
     except BaseException:
         stop()
         while not todo.empty():
