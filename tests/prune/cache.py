@@ -21,6 +21,7 @@ YEAR = 365 * DAY
 BASE = Path(os.path.realpath(sys.executable))
 SHARED_WHEEL = "shared"
 OWN_WHEELS = 24
+TELL_PREFIX = "import sys; print(sys.prefix)\n"
 
 
 def make_repository(place: Path) -> Path:
@@ -50,7 +51,7 @@ class Cache(Vpython):
             "PWD": str(self.work),
         }
 
-    def script(self, name: str, *wheels: str, text: str = "import sys; print(sys.prefix)\n") -> Path:
+    def script(self, name: str, *wheels: str, text: str = TELL_PREFIX) -> Path:
         """Write a script whose environment holds `wheels`."""
         path = self.work / name
         path.write_text(text, encoding="utf-8")
@@ -58,10 +59,13 @@ class Cache(Vpython):
         Path(f"{path}.vpython3").write_text(spec_text(*packages), encoding="utf-8")
         return path
 
-    def make(self, name: str, *wheels: str, text: str = "import sys; print(sys.prefix)\n") -> Path:
-        """Write a script and run it once; return its environment."""
+    def make(self, name: str, *wheels: str, text: str = TELL_PREFIX) -> Path:
+        """Write a script, and have its environment made; return that."""
         path = self.script(name, *wheels, text=text)
-        done = self.run("-vpython-tool", "install", path, cwd=self.work)
+        words: list[str | Path] = [path]
+        if text != TELL_PREFIX:
+            words = ["-vpython-spec", f"{path}.vpython3", "-c", TELL_PREFIX]
+        done = self.run(*words, cwd=self.work)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         environment = Path(done.stdout.rstrip("\n"))
         assert environment.parent == self.root / "environments-1"

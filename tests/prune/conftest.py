@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,18 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_repository(tmp_path_factory.mktemp("prune"))
 
 
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A root that holds what every first start makes: our unpacked code, the Python's venv skeleton."""
+    first = Cache(tmp_path_factory.mktemp("unpacked"), repository)
+    first.make("one.py")
+    return first.root
+
+
 @pytest.fixture
-def cache(tmp_path: Path, repository: Path) -> Cache:
-    return Cache(tmp_path, repository)
+def cache(tmp_path: Path, repository: Path, unpacked: Path) -> Cache:
+    made = Cache(tmp_path, repository)
+    made.root.mkdir(mode=0o700)
+    for name in ("app-1", "interpreters-1", "CACHEDIR.TAG"):
+        subprocess.run(["cp", "-a", unpacked / name, made.root], check=True)
+    return made

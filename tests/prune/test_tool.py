@@ -124,6 +124,7 @@ def test_wrong_words(cache: Cache, words: list[str], fact: str) -> None:
 
 def test_nothing_there(cache: Cache) -> None:
     """A root that never held anything is no fault."""
+    shutil.rmtree(cache.root)
     done = cache.run("-vpython-tool", "prune")
     assert (done.returncode, done.stdout) == (0, "0 bytes freed\n")
 
