@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,6 @@ def test_activate_this_brings_an_environment_into_another_python(machine: Vpytho
         "exec(open(path).read(), {'__file__': path})\n"
         "import alpha, os, sys; print(alpha.VERSION, os.environ['VIRTUAL_ENV'] == sys.prefix)\n"
     )
-    import subprocess
 
     pyvenv = Path(prefix, "bin", "python").resolve()
     done = subprocess.run([pyvenv, "-c", code], capture_output=True, text=True, check=False)
