@@ -34,6 +34,7 @@ def sweep(
         found = [
             *unneeded.unlinked(layout, reaper, living),
             *unneeded.packages(layout),
+            *unneeded.pythons(layout, living),
             *unneeded.probes(layout, living, now),
         ]
         found += [*unneeded.apps(layout, build, now), *unneeded.formats(layout, aged)]

@@ -143,6 +143,17 @@ def packages(layout: Layout) -> Iterator[Candidate]:
             yield Candidate("packages", entry.path, stamp, tree=False)
 
 
+def pythons(layout: Layout, living: Living) -> Iterator[Candidate]:
+    """Unpacked Pythons that no environment stands on, and vpythons; both touch their mark when chosen."""
+    for entry in entries(layout.pythons):
+        stamp = modified(entry.path)
+        inside = os.path.join(os.path.realpath(entry.path), "")
+        if stamp is None or len(entry.name) not in (40, 44) or not entry.is_dir(follow_symlinks=False):
+            continue
+        if not any(python.startswith(inside) for python in living.pythons):
+            yield Candidate("pythons", entry.path, stamp)
+
+
 def resolutions(layout: Layout, living: Living, now: float) -> Iterator[Candidate]:
     """What was found out long ago, but for what an environment that stays came of."""
     for entry in entries(layout.resolutions):
