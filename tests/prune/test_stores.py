@@ -194,7 +194,12 @@ def test_leftovers(cache: Cache) -> None:
     """What killed processes left goes after a day; what lies in the trash at once."""
     cache.make("one.py", "own0")
     root = cache.root
-    directories = [root / "staging" / "wheels-x", root / "app-1" / ".new-x"]
+    directories = [
+        root / "staging" / "wheels-x",
+        root / "app-1" / ".new-x",
+        root / "wheels-1" / ("0" * 64) / "cp311-linux_x86_64.dropped-1",
+        root / "interpreters-1" / ("0" * 40),
+    ]
     left = [
         root / ".new-x",
         root / "packages-1" / ".new-x",
@@ -204,7 +209,7 @@ def test_leftovers(cache: Cache) -> None:
         root / "records-1" / "a" / ".new-x",
     ]
     for path in (*directories, root / "trash" / "x"):
-        (path / "deep").mkdir(parents=True)
+        (path / "tree").mkdir(parents=True)
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -36,6 +36,28 @@ def find(layout: Layout, now: float) -> Iterator[str]:
         for entry in entries(room):
             if is_passing(entry.name) and is_older(entry.path, now, DAY):
                 yield entry.path
+    for path in _halves(layout):
+        if is_older(path, now, DAY):
+            yield path
+
+
+def _halves(layout: Layout) -> Iterator[str]:
+    """What lies under a final name, or beside it, without the file that is written last or read first."""
+    for digest in entries(layout.wheels):
+        for entry in entries(digest.path) if is_hex(digest.name) else ():
+            files = {below.name for below in entries(entry.path)}
+            if ".dropped-" in entry.name or ("tree" in files and "manifest" not in files):
+                yield entry.path
+    for entry in entries(layout.interpreters):
+        files = {below.name for below in entries(entry.path)}
+        known = {"probe.json.claim", "tree"} | {name for name in files if is_passing(name)}
+        if is_hex(entry.name) and files <= known and entry.is_dir(follow_symlinks=False):
+            yield entry.path
+
+
+def is_hex(name: str, *lengths: int) -> bool:
+    """Whether it is a digest, of one of these lengths (by default any that we use)."""
+    return len(name) in (lengths or (32, 40, 64)) and not name.strip("0123456789abcdef")
 
 
 def is_passing(name: str) -> bool:

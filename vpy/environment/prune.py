@@ -10,6 +10,7 @@ import os
 import time
 
 from vpy.environment import hold
+from vpy.environment.leftovers import is_hex
 from vpy.environment.reaper import Reaper, disk_use, entries
 from vpy.errors import VpythonError
 from vpy.value import value
@@ -83,10 +84,6 @@ def environments(layout: Layout) -> list[Environment]:
             if one is not None:
                 found.append(one)
     return sorted(found, key=lambda one: (one.used, one.key))
-
-
-def is_hex(name: str, *lengths: int) -> bool:
-    return len(name) in lengths and not name.strip("0123456789abcdef")
 
 
 def _look(key: str, path: str) -> Environment | None:

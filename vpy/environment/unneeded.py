@@ -78,9 +78,7 @@ def _ingredients(environment: str) -> dict[str, Any]:
 
 
 def is_digest(entry: os.DirEntry[str]) -> bool:
-    name = entry.name
-    hexadecimal = len(name) in (32, 40, 64) and not name.strip("0123456789abcdef")
-    return hexadecimal and entry.is_dir(follow_symlinks=False)
+    return leftovers.is_hex(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
 def unlinked(layout: Layout, reaper: Reaper, living: Living) -> list[Candidate]:
