@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
 BASE = Path(os.path.realpath(sys.executable))
 WHEELS = ("one", "two", "three")
-TELL = """
-import sys, {names}
-print(sys.prefix, *[{names}][0].VERSION)
-"""
+OTHERS = ("ash", "elm", "fir", "oak", "yew", "lime")
 DAY = 24 * 3600
 # Under these names things are made before they have their own, in any directory.
 PASSING = (".new-", ".python-")
 
 
-def make_repository(place: Path, names: Sequence[str] = WHEELS) -> Path:
+def make_repository(place: Path, names: Sequence[str] = WHEELS + OTHERS) -> Path:
     """Packages with a module, a package in it, some data and a script each."""
     wheels = [
         make_wheel(

@@ -123,5 +123,8 @@ def _refuse(errors: Sequence[Mapping[str, str]], wheels: Mapping[str, WheelFile]
     if errors:
         told = [(wheels[row["path"]], row["fact"]) for row in errors]
         lines = [_by_package(wheel, f"cannot install `{wheel.filename}`: {fact}") for wheel, fact in told]
-        full = next((fact for _, fact in told if fact == os.strerror(errno.ENOSPC)), None)
-        raise ToolError("\n".join(lines), hint=files.way_out(OSError(errno.ENOSPC, full)) if full else None)
+        full = os.strerror(errno.ENOSPC)
+        for line, (_, fact) in zip(lines, told, strict=True):
+            if fact == full:  # it says the same of all others
+                raise ToolError(line, hint=files.way_out(OSError(errno.ENOSPC, full)))
+        raise ToolError("\n".join(lines))

@@ -1,0 +1,192 @@
+"""Many at once: one build for each environment, waiters that know for whom they wait, takers over."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.vpython import TOP
+from tests.trust.ground import OTHERS, WHEELS, Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    Ended = tuple[int, str, str]
+
+MADE = re.compile(r"environment: `([^`]+)` \(made\)")
+SPECS = [(wheel, other) for wheel in WHEELS for other in OTHERS]
+
+
+def finish(children: Sequence[subprocess.Popen[str]]) -> list[Ended]:
+    """How each child ends: exit code, stdout, stderr."""
+    ended = []
+    for child in children:
+        with child:
+            out, err = child.communicate(timeout=300)
+        ended.append((child.returncode, out, err))
+    return ended
+
+
+def check(ended: Sequence[Ended], environments: int) -> None:
+    """All went well, and each environment was made once."""
+    assert [one for one in ended if one[0]] == []
+    made = [path for _, _, err in ended for path in MADE.findall(err)]
+    assert len(made) == len(set(made)) == environments, made
+
+
+def start_at_once(ground: Ground, number: int, specs: int) -> None:
+    """So many starts at the same time, of so many specs, in a root without anything."""
+    ground.environ["VPYTHON_LOG_TRACE"] = "1"
+    scripts = [ground.put(f"s{spec}.py", *SPECS[spec]) for spec in range(specs)]
+    began = time.monotonic()
+    ended = finish([ground.begin(script) for _ in range(number // specs) for script in scripts])
+    took = time.monotonic() - began
+    check(ended, specs)
+    assert ground.leftovers() == []
+    print(f"{number} starts of {specs} specs at once: {took:.1f} s")
+
+
+def test_16_starts_of_one_spec(ground: Ground) -> None:
+    start_at_once(ground, 16, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("specs", [1, 16])
+def test_64_starts(ground: Ground, specs: int) -> None:
+    start_at_once(ground, 64, specs)
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
+def take_over(ground: Ground, number: int, pattern: str) -> None:
+    """Stop a builder where `pattern` shows that it has come to, let others wait for it, kill it."""
+    with ground.begin() as builder:
+        wait_for(lambda: any(ground.root.glob(pattern)))
+        os.killpg(builder.pid, signal.SIGSTOP)
+        assert builder.poll() is None
+        waiters = [ground.begin() for _ in range(number)]
+        time.sleep(4 + number / 10)  # they say nothing in the first two seconds
+        locks = ground.locks()
+        assert [child.poll() for child in waiters] == [None] * number
+        os.killpg(builder.pid, signal.SIGKILL)
+        builder.communicate()
+    ended = finish(waiters)
+    assert {(code, *out.split()[1:]) for code, out, _ in ended} == {(0, *WHEELS)}
+    told = f"waiting for process {builder.pid}, which makes an environment of the same spec: "
+    assert all(f"vpython: {told}" in err for _, _, err in ended), ended
+    assert locks.items() <= ground.locks().items()
+    ground.good()
+
+
+@pytest.mark.parametrize("pattern", ["staging/wheels-*"])
+def test_a_waiter_takes_over(ground: Ground, pattern: str) -> None:
+    take_over(ground, 12, pattern)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "pattern",
+    ["locks/gate-*", "staging/packages-*", "staging/skeleton-*", "staging/environment-*", "environments-1/*"],
+)
+def test_one_of_63_waiters_takes_over(ground: Ground, pattern: str) -> None:
+    take_over(ground, 63, pattern)
+
+
+def other_build(place: Path) -> Path:
+    """Another vpython: with a start hook of its own, so that its environments are others too."""
+    tree = place / "tree"
+    tree.mkdir()
+    for name in ("vpy", "vendor"):
+        shutil.copytree(TOP / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [*TOP.glob("*.py"), *TOP.glob("*.sh"), *TOP.glob("*.toml"), TOP / "LICENSE"]:
+        shutil.copy2(path, tree)
+    (tree / "build").symlink_to(TOP / "build")
+    with (tree / "vpy" / "environment" / "hook.py").open("a") as file:
+        file.write("\n# Another build.\n")
+    file_made = place / "other.pyz"
+    command = [sys.executable, "build_zipapp.py", "--output", str(file_made)]
+    subprocess.run(command, cwd=tree, check=True, capture_output=True)
+    return file_made
+
+
+def test_two_builds_on_one_root(tmp_path: Path, repository: Path) -> None:
+    ours = Ground(tmp_path, repository)
+    other = Ground(tmp_path, repository, file=other_build(tmp_path))
+    for ground in (ours, other):
+        ground.environ["VPYTHON_LOG_TRACE"] = "1"
+    ended = finish([ground.begin() for _ in range(6) for ground in (ours, other)])
+    check(ended, 2)
+    for ground in (ours, other):
+        del ground.environ["VPYTHON_LOG_TRACE"]
+    assert ours.good() != other.good()
+    ours.age()
+    ours.prune()
+    assert ours.good() != other.good()
+    assert ours.doctor() == other.doctor() == (0, [])
+
+
+def warm_starts(ground: Ground, number: int) -> None:
+    """Start over and over while one loop prunes what is not in use and one builds other environments."""
+    environment = ground.good()
+    scripts = [ground.put(f"other{spec}.py", *SPECS[spec]) for spec in range(4)]
+    over = threading.Event()
+    done = {"prunes": 0, "builds": 0}
+    failed: list[Ended] = []
+
+    def prune() -> None:
+        while not over.is_set():
+            ended = ground.see("-vpython-tool", "prune", "--older-than", "0")
+            failed.extend([ended] if ended[0] else [])
+            done["prunes"] += 1
+
+    def build() -> None:
+        while not over.is_set():
+            for script in scripts:
+                ended = ground.see(script)
+                failed.extend([ended] if ended[0] or ended[2] else [])
+                done["builds"] += 1
+
+    def start(_: int) -> bool:
+        ended = ground.see()
+        if ended != (0, f"{environment} {' '.join(WHEELS)}\n", ""):
+            failed.append(ended)
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        loops = [pool.submit(prune), pool.submit(build)]
+        try:
+            good = sum(pool.map(start, range(number)))
+        finally:
+            over.set()
+        for loop in loops:
+            loop.result()
+    print(f"{good} warm starts during {done['prunes']} prunes and {done['builds']} builds")
+    assert failed == []
+    assert good == number
+    assert min(done.values()) > 0
+
+
+def test_warm_starts_under_prunes_and_builds(ground: Ground) -> None:
+    warm_starts(ground, 300)
+
+
+@pytest.mark.long
+def test_10_000_warm_starts_under_prunes_and_builds(ground: Ground) -> None:
+    warm_starts(ground, 10_000)
