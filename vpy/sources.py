@@ -189,7 +189,12 @@ def host_python(context: Context) -> HostPython:
 
     zipped = os.path.join(context.app, "pip.zip")
     pip = zipped if os.path.exists(zipped) else os.path.join(context.app, "build", "vendor")
-    return host.HostPython(executable=sys.executable, pip=pip, pipchild=os.path.abspath(pipchild.__file__))
+    return host.HostPython(
+        executable=sys.executable,
+        pip=pip,
+        pipchild=os.path.abspath(pipchild.__file__),
+        temporary=context.layout.staging,
+    )
 
 
 def home(context: Context) -> str:

@@ -59,7 +59,9 @@ class Ground(Vpython):
             "PATH": f"{self.commands}:/usr/bin:/bin",
             "VPYTHON_PACKAGE_SOURCE": f"directory:{repository}",
             "PWD": str(place),
+            "TMPDIR": str(place / "temporary"),
         }
+        (place / "temporary").mkdir(exist_ok=True)
         self.script = self.put("s.py", *WHEELS)
 
     def put(self, name: str, *wheels: str, python: str = "") -> Path:
@@ -98,15 +100,17 @@ class Ground(Vpython):
             start_new_session=True,
         )
 
-    def kill_after(self, seconds: float) -> bool:
-        """Start `s.py` and kill its whole group after so long; whether it still ran then."""
+    def kill_after(self, seconds: float) -> float | None:
+        """Start `s.py` and kill its whole group after so long; the seconds it took where it was quicker."""
+        began = time.monotonic()
         with self.begin() as child:
-            time.sleep(seconds)
-            running = child.poll() is None
-            if running:
+            try:
+                child.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
-        return running
+                child.communicate()
+                return None
+        return time.monotonic() - began
 
     def traces(self) -> set[Path]:
         """All that tells how far a cold start came."""
@@ -127,7 +131,8 @@ class Ground(Vpython):
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def leftovers(self) -> list[str]:
-        """What was being made and has no final name, or is on its way out."""
+        """What was being made and has no final name, or is on its way out; nothing is outside the root."""
+        assert list((self.place / "temporary").iterdir()) == []
         return sorted(str(path.relative_to(self.root)) for path in self._leftovers())
 
     def _leftovers(self) -> Iterator[Path]:

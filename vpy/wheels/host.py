@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 @value
 class HostPython:
-    """A Python of 3.11 or newer, the directory or zip that holds pip, and `pipchild.py` as a file."""
+    """A Python of 3.11 or newer, the directory or zip that holds pip, and `pipchild.py` as a file.
+
+    pip's temporary files go to the directory `temporary`, where one is named: if it is killed, they
+    are found there.
+    """
 
     executable: str
     pip: str
     pipchild: str
+    temporary: str = ""
 
     def ask(
         self, job: Mapping[str, Any], *, environ: Mapping[str, str], terminal: Terminal
@@ -33,10 +38,11 @@ class HostPython:
         import json
 
         command = [self.executable, "-I", "-S", self.pipchild, self.pip]
+        surroundings = process.clean_environ(environ)
+        if self.temporary:
+            surroundings |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
         try:
-            finished = process.run(
-                command, environ=process.clean_environ(environ), stdin=json.dumps(job).encode()
-            )
+            finished = process.run(command, environ=surroundings, stdin=json.dumps(job).encode())
         except OSError as error:
             raise ToolError(f"cannot start `{self.executable}`: {error.strerror}") from error
         said = finished.stderr.decode("utf-8", "replace").splitlines()
