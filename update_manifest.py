@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,7 @@ def resolved(file: EnsureFile, manifest: Path, known: Versions) -> dict[tuple[st
     wanted: dict[tuple[str, str], Wanted] = {}
     for platform in file.verified_platforms:
         values = platform_values(platform)
-        for _, one in ensurefile.expand(file, str(manifest), lambda item: template.expand(item, values)):  # noqa: B023
+        for _, one in ensurefile.expand(file, str(manifest), partial(template.expand, values=values)):
             wanted[one.name, one.version] = one
     found = {key: known[key] for key in wanted if key in known}
     asked = [one for key, one in wanted.items() if key not in known]

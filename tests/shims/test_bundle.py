@@ -187,3 +187,15 @@ def test_what_cannot_be_had(offered: Offered) -> None:
     offered.offer(python.TAG)
     offered.package.write_bytes(data)
     assert offered.shown()[0] == str(offered.unpacked())
+
+
+def test_prune_takes_it_when_no_environment_stands_on_it(offered: Offered) -> None:
+    offered.shown()
+    os.utime(offered.unpacked(), (0, 0))
+    assert offered.run("-vpython-tool", "prune").returncode == 0
+    assert offered.unpacked().is_dir()
+    for environment in offered.environments():
+        os.utime(environment / "used", (0, 0))
+    assert offered.run("-vpython-tool", "prune").returncode == 0
+    assert offered.environments() == []
+    assert not offered.unpacked().exists()
