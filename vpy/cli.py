@@ -16,19 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vpython import Ready, Request
 
-TOOLS = (
-    "doctor",
-    "ensure",
-    "explain",
-    "find",
-    "install",
-    "mirror",
-    "pack",
-    "prune",
-    "tags",
-    "verify",
-    "version",
-)
+TOOLS = ("doctor", "ensure", "explain", "install", "pack", "prune", "tags", "version")
 
 
 def run(request: Request, app: str) -> int | str | Ready:
@@ -47,8 +35,11 @@ def run(request: Request, app: str) -> int | str | Ready:
         terminal.error(UserError("the input is nested too deeply"))
         return 2
     except OSError as error:
+        from vpy.system import files
+
         where = f" `{error.filename}`" if error.filename else ""
-        terminal.error(VpythonError(f"the system refused{where}: {error.strerror or error}"))
+        hint = files.way_out(error)
+        terminal.error(VpythonError(f"the system refused{where}: {error.strerror or error}", hint=hint))
         return 1
     except Exception as error:
         if request.environ.get("VPYTHON_DEBUG_TRACEBACK"):
