@@ -84,7 +84,7 @@ UNCOMPILED = re.compile(
     # kinds of locks and displays that are not ours
     | vendor/filelock/( _async | _identity | _lease | _marker | _read_write | _soft | _strict | asyncio )
     | vendor/tqdm/( _main | _tqdm | asyncio | cli | contrib | dask | gui | keras | notebook | rich | tk )
-    | vendor/google/protobuf/( compiler | internal/(json|message|testing)_ | testdata | util )
+    | vendor/google/protobuf/( compiler | internal/(\w+_benchmark|testing_) | testdata | util )
     | vendor/packaging/( dependency_groups | direct_url | metadata )
     # other systems, other programs, tests
     | .*/( emscripten | http2/connection | licenses | contrib/pyopenssl | __main__

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import glob
+import http.server
+import io
 import os
 import shutil
 import subprocess
+import sys
+import threading
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -196,6 +201,32 @@ def test_hostile_pythonpath(place: Vpython, version: str) -> None:
                 assert seen == (0, "from PYTHONPATH a b\n", ""), (given, command)
     empty = {"PYTHONPATH": str(fakes), "VPYTHON_INTERPRETER": python, "VPYTHON_VIRTUALENV_ROOT": ""}
     assert see(place, python, place.file, "s.py", "a b", env=empty) == (0, "from PYTHONPATH a b\n", "")
+
+
+def test_what_a_start_imports_is_compiled(place: Vpython, repository: Path) -> None:
+    """On the Python that built the file nothing is compiled once more, whatever the source and the spec."""
+    python = os.path.realpath(sys.executable)
+    handler = functools.partial(QuietHandler, directory=str(repository))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        web = {"VPYTHON_PACKAGE_SOURCE": f"directory:http://127.0.0.1:{server.server_address[1]}/"}
+        assert see(place, python, place.file, "s.py", "a b", env=web) == GOOD
+        server.shutdown()
+    assert see(place, python, place.file, "s.py", "a b") == GOOD
+    (place.place / "t.py").write_text('# /// script\n# dependencies = ["absent"]\n# ///\n')
+    assert see(place, python, place.file, "t.py", env={"PIP_INDEX_URL": repository.as_uri()})[0] == 2
+    assert see(place, python, place.file, "-vpython-tool", "explain", "s.py")[0] == 0
+    assert see(place, python, place.file, "-vpython-tool", "doctor")[0] == 0
+    assert see(place, python, place.file, "-vpython-tool", "prune")[::2] == (0, "")
+    with zipfile.ZipFile(place.file) as outer, zipfile.ZipFile(io.BytesIO(outer.read("app.zip"))) as inner:
+        shipped = set(inner.namelist())
+    (app,) = (place.root / "app-1").glob("*/")
+    assert {path.relative_to(app).as_posix() for path in app.rglob("*.pyc")} - shipped == set()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_pythonpath_that_is_the_library_itself(place: Vpython) -> None:

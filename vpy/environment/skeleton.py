@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -168,9 +169,7 @@ def _make(interpreter: Interpreter, stage: str, environ: Mapping[str, str]) -> N
     )
     if finished.code:
         said = finished.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise ToolError(
-            f"`{interpreter.executable}` cannot make a venv: {said[-1]}", hint=_missing_venv(said[-1])
-        )
+        raise ToolError(f"`{interpreter.executable}` cannot make a venv: {said[-1]}", hint=_way_out(said[-1]))
     activate = os.path.join(tree, scheme["scripts"], "activate_this.py")
     files.write_bytes(
         activate, ACTIVATE_THIS.replace("@PURELIB@", repr(scheme["purelib"])).encode(), mode=0o644
@@ -178,7 +177,9 @@ def _make(interpreter: Interpreter, stage: str, environ: Mapping[str, str]) -> N
     files.write_bytes(os.path.join(stage, "skeleton.json"), json.dumps(_survey(tree)).encode())
 
 
-def _missing_venv(said: str) -> str | None:
+def _way_out(said: str) -> str | None:
+    if os.strerror(errno.ENOSPC) in said:
+        return files.way_out(OSError(errno.ENOSPC, said))
     return "install its venv module (Debian: python3-venv)" if "venv" in said else None
 
 

@@ -22,6 +22,7 @@ def disk_errors(doing: str, path: str) -> Iterator[None]:
         yield
     except OSError as error:
         place = error.filename if isinstance(error.filename, str) else path
+        place = path if os.path.basename(place).startswith(".new-") else place
         raise ToolError(
             f"cannot {doing} `{place}`: {os.strerror(error.errno or errno.EIO)}", hint=way_out(error)
         ) from error

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from vpython import Request
 
+# Python's own long options; a start has no use for those that only tell something.
+PYTHONS = ("--check-hash-based-pycs",)
+
 
 def of(request: Request, words: Sequence[str] | None = None) -> Request:
     """A request for the same root and options that would run `words` (by default the tool's)."""
@@ -26,6 +29,11 @@ def of(request: Request, words: Sequence[str] | None = None) -> Request:
     except CommandError as error:
         raise UserError(str(error)) from error
     made.legacy = request.legacy
+    for word in given:
+        if not word.startswith("-") or word in ("-", "--"):
+            break
+        if word.startswith("--") and word not in PYTHONS:
+            raise UserError(f"`{options.tool}` does not know `{word}`")
     return made
 
 

@@ -1,0 +1,1 @@
+"""What is wrong gets one clear message, leaves nothing half-made, and does not harm the next start."""
