@@ -36,23 +36,10 @@ def main() -> None:
     full = used(place)
     rows = []
     for number in range(int(levels)):
-        own_code = number % 3 == 0  # it is most of what is needed, so not each time
-        forget(ground, own_code)
+        ground.forget(own_code=number % 3 == 0)  # it is most of what is needed, so not each time
         left = (full - used(place)) * (number + 1) // (int(levels) + 1)
         rows.append(start(ground, place, left))
     print(json.dumps(rows))
-
-
-def forget(ground: Ground, own_code: bool) -> None:
-    """Make the next start a cold one, but for vpython's own code unless that is wanted."""
-    code = ground.root / "app-1"
-    aside = ground.place / "code"
-    if not own_code:
-        code.rename(aside)
-    ground.forget()
-    if not own_code:
-        shutil.rmtree(code, ignore_errors=True)
-        aside.rename(code)
 
 
 def used(place: str) -> int:
