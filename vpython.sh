@@ -134,5 +134,8 @@ for _vpython_word in python3 python3.14 python3.13 python3.12 python3.11 python;
         if command [ -x "$_vpython_python" ]; then exec "$_vpython_python" -I -S "$_vpython_self" "$@"; fi
     fi
 done
+# A shim puts one beside us where the machine has none.
+_vpython_python=${_vpython_self%/*}/python/bin/python3
+if command [ -x "$_vpython_python" ]; then exec "$_vpython_python" -I -S "$_vpython_self" "$@"; fi
 echo 'vpython: no Python 3.11 or newer on PATH: vpython itself needs one to make an environment' >&2
 exit 1

@@ -172,7 +172,7 @@ echo vpython: not fetched, since it is not https: "%url%" 1>&2
 exit /b 1
 
 :offline
-echo vpython: the pinned vpython is not here yet, and fetching it is forbidden: %package% at %version% 1>&2
+echo vpython: not here yet, and the network may not be asked: %package% at %version% 1>&2
 exit /b 1
 
 :fetch

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.shims import python
 from tests.shims.checkout import Checkout
 from tests.shims.depot import Depot
 
@@ -24,3 +27,11 @@ def depot() -> Iterator[Depot]:
 @pytest.fixture
 def checkout(tmp_path: Path, depot: Depot) -> Checkout:
     return Checkout(tmp_path, depot)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
+    """The package of a hermetic Python: (instance id, bytes)."""
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        pytest.skip("the bundle is made for linux-amd64 only")
+    return python.make(tmp_path_factory.mktemp("bundle"))

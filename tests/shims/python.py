@@ -12,25 +12,26 @@ from vpy.packages import packagewriter
 from vpy.packages.manifest import Manifest
 from vpy.packages.packagewriter import Member
 
-TEMPLATE = "infra/3pp/tools/cpython3/${platform}"
-# Enough of the library is left for a venv and a script; it is compiled each time that it is unpacked.
-LEFT_OUT = shutil.ignore_patterns(
-    "*test*", "site-packages", "dist-packages", "config-*", "__pycache__", "*.a", "idlelib", "lib2to3",
-    "tkinter", "ensurepip", "turtledemo", "pydoc_data", "asyncio", "xml", "xmlrpc", "multiprocessing",
-    "email", "http", "html", "curses", "dbm", "sqlite3", "wsgiref", "distutils", "ctypes", "msilib",
-    "concurrent", "zoneinfo", "_py[dr]*.py", "_pylong.py", "turtle.py", "pydoc.py", "tarfile.py",
-    "cp[0-9]*.py", "iso*.py", "mac_*.py",
+NAME = "infra/3pp/tools/cpython3/linux-amd64"
+USELESS = ("*test*", "site-packages", "dist-packages", "config-*", "__pycache__", "*.a")
+# What is left is enough for a venv and a script; it is compiled each time that it is unpacked.
+SPARED = (
+    "idlelib", "lib2to3", "tkinter", "ensurepip", "turtledemo", "pydoc_data", "asyncio", "xml", "xmlrpc",
+    "multiprocessing", "email", "http", "html", "curses", "dbm", "sqlite3", "wsgiref", "distutils",
+    "ctypes", "msilib", "concurrent", "zoneinfo", "_py[dr]*.py", "_pylong.py", "turtle.py", "pydoc.py",
+    "tarfile.py", "cp[0-9]*.py", "iso*.py", "mac_*.py",
 )  # fmt: skip
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 VERSION = ".".join(map(str, sys.version_info[:3]))
 TAG = f"version:3@{VERSION}.chromium.1"
 
 
-def make(place: Path, name: str) -> tuple[str, bytes]:
-    """The package file of such a Python: (instance id, bytes)."""
+def make(place: Path, *, whole: bool = False) -> tuple[str, bytes]:
+    """The package file of such a Python: (instance id, bytes); a `whole` one can run vpython itself."""
     tree = place / "tree"
     library = tree / "lib" / f"python{MINOR}"
-    shutil.copytree(sysconfig.get_path("stdlib"), library, ignore=LEFT_OUT, symlinks=False)
+    left_out = shutil.ignore_patterns(*USELESS, *(() if whole else SPARED))
+    shutil.copytree(sysconfig.get_path("stdlib"), library, ignore=left_out, symlinks=False)
     (library / "site-packages").mkdir()
     (library / "site-packages" / "planted.py").write_text("raise SystemExit('of the bundle')\n")
     (tree / "bin").mkdir()
@@ -44,7 +45,7 @@ def make(place: Path, name: str) -> tuple[str, bytes]:
     for path in library.glob("_sysconfigdata*.py"):
         path.write_text(path.read_text().replace(sys.base_prefix, _gone()))
     target = place / "package"
-    instance_id = packagewriter.write(str(target), Manifest(name), _members(tree))
+    instance_id = packagewriter.write(str(target), Manifest(NAME), _members(tree))
     return instance_id, target.read_bytes()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-NAME = "infra/3pp/tools/cpython3/linux-amd64"
+NAME = python.NAME
 LINE = "infra/3pp/tools/cpython3/${os=linux}-${arch=amd64}"
 SHOW = """
 import os, site, sys
@@ -29,13 +29,6 @@ try:
 except ImportError:
     print("clean")
 """
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
-    if sys.platform != "linux" or os.uname().machine != "x86_64":
-        pytest.skip("the bundle is made for linux-amd64 only")
-    return python.make(tmp_path_factory.mktemp("bundle"), NAME)
 
 
 class Offered(Vpython):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.shims import python
 from tests.shims.checkout import (
     ALL,
     CUT,
@@ -255,3 +257,43 @@ def test_the_manifest_is_read_as_an_ensure_file(checkout: Checkout) -> None:
     )
     assert checkout.run().stdout == "vpython3 1\n"
     assert len([path for path in checkout.depot.asked if found in path]) == 2
+
+
+RUNS_PYTHON = """#!/bin/sh
+exec "${0%/*}/python/bin/python3" -I -S -c 'import json; print(json.dumps(1))'
+"""
+
+
+@pytest.mark.parametrize("how", ["unzip", "bsdtar", "busybox"])
+def test_where_no_python_is_the_pinned_one_comes_too(
+    checkout: Checkout, bundle: tuple[str, bytes], how: str
+) -> None:
+    program = shutil.which(how)
+    if program is None:
+        pytest.skip(f"`{how}` is not installed")
+    body = RUNS_PYTHON.encode()
+    found, data = package({"vpython": body})
+    checkout.depot.put(PACKAGE, found, data)
+    checkout.depot.put(python.NAME, bundle[0], bundle[1])
+    pins = {(PACKAGE, "x"): found, (python.NAME, python.TAG): bundle[0]}
+    checkout.write(f"{PACKAGE} x\n{python.NAME.replace('linux-amd64', '${platform}')} {python.TAG}", pins)
+    checkout.settle()
+    box = checkout.tools((*PLAIN, "curl", *HASH))
+    (box / ("tar" if how == "bsdtar" else "unzip")).symlink_to(program)
+    for _ in range(2):
+        done = checkout.run("x", tools=box)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    assert len(checkout.depot.asked) == 4
+    place = checkout.top / ".vpython_bin" / checkout.manifest.name
+    assert os.readlink(place / found / "python") == f"../{bundle[0]}"
+    assert not [path for path in place.rglob("*") if path.name in ("package", "replaced")]
+
+
+def test_a_python_that_is_there_is_taken(checkout: Checkout, bundle: tuple[str, bytes]) -> None:
+    found = checkout.pin()
+    line = f"{PACKAGE} version:1\n{python.NAME} {python.TAG}"
+    checkout.write(line, {(PACKAGE, "version:1"): found, (python.NAME, python.TAG): bundle[0]})
+    box = checkout.tools(ALL, python3=f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    assert checkout.run("x", tools=box).stdout == "vpython3 1\nx\n"
+    assert not [path for path in checkout.depot.asked if bundle[0] in path]
+    assert not (checkout.top / ".vpython_bin" / checkout.manifest.name / found / "python").exists()

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cipd.server import Handler, Service
 from tests.shims import python
-from tests.shims.checkout import Checkout
+from tests.shims.checkout import ALL, Checkout
 from tests.shims.depot import Depot
 from tests.support.vpython import BUILT, SHARED, TOP, Vpython
 from vpy.packages import cipd, ensurefile, packagefile, versionsfile
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGE = "infra/tools/vpython/all"
-PYTHON = "infra/3pp/tools/cpython3/linux-amd64"
+PYTHON = python.NAME
 
 
 @pytest.fixture
@@ -80,10 +80,11 @@ def renew(manifest: Path, packaged: Path, *words: str) -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=60)
 
 
-def test_from_a_fresh_checkout(tmp_path: Path, service: Service, packaged: Path) -> None:
-    if sys.platform != "linux" or os.uname().machine != "x86_64":
-        pytest.skip("the bundle is made for linux-amd64 only")
-    bundle, data = python.make(tmp_path, PYTHON)
+@pytest.mark.parametrize("bare", [False, True], ids=["with a Python", "without any"])
+def test_from_a_fresh_checkout(
+    tmp_path: Path, service: Service, packaged: Path, bundle: tuple[str, bytes], bare: bool
+) -> None:
+    instance, data = python.make(tmp_path, whole=True) if bare else bundle
     service.put(PYTHON, data, tags=(python.TAG,))
     for platform in ("linux-arm64", "mac-amd64", "mac-arm64", "windows-amd64"):
         service.put(PYTHON.replace("linux-amd64", platform), platform.encode(), tags=(python.TAG,))
@@ -96,16 +97,18 @@ def test_from_a_fresh_checkout(tmp_path: Path, service: Service, packaged: Path)
     assert f"\t{found}\n" in manifest.with_suffix(".versions").read_text()
 
     vpython = Vpython(tmp_path, file=manifest.parent / "shims" / "vpython3")
+    if bare:
+        vpython.environ["PATH"] = str(Checkout.tools_in(tmp_path, ALL))
     script = tmp_path / "s.py"
     script.write_text("import sys; print(sys.base_prefix, *sys.argv[1:])\n")
     (tmp_path / "s.py.vpython3").write_text(f'python_version: "{python.MINOR}"\n')
     service.requests.clear()
     cold = vpython.run(script, "a b")
     assert (cold.returncode, cold.stderr) == (0, "")
-    assert cold.stdout == f"{vpython.root}/pythons-1/{bundle} a b\n"
+    assert cold.stdout == f"{vpython.root}/pythons-1/{instance} a b\n"
     paths = [path for _, path, _, _ in service.requests]
     assert paths[0] == f"/dl/{PACKAGE}/+/{found}"
-    assert len([path for path in paths if bundle in path]) == 1
+    assert len([path for path in paths if instance in path]) == (3 if bare else 1)
     service.requests.clear()
     warm = vpython.run(script, "a b")
     assert (warm.returncode, warm.stdout, warm.stderr) == (0, cold.stdout, "")
@@ -114,9 +117,10 @@ def test_from_a_fresh_checkout(tmp_path: Path, service: Service, packaged: Path)
     assert pinned.read_bytes() == packaged.read_bytes()
 
     manifest.write_text("\n".join(line for line in manifest.read_text().split("\n") if "3pp" not in line))
-    later = vpython.run(script, "a b")
-    assert later.returncode == 0
-    assert bundle not in later.stdout
+    if not bare:
+        later = vpython.run(script, "a b")
+        assert later.returncode == 0, later.stderr
+        assert instance not in later.stdout
 
 
 def test_pins_are_kept_or_asked_for(tmp_path: Path, service: Service, packaged: Path) -> None:
