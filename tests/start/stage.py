@@ -72,8 +72,10 @@ class Stage(Vpython):
     def seed(self) -> None:
         """Fill a root of this stage's own with what takes long: vpython's code, and what Pythons answered."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("app-1", "interpreters-1"):
-            shutil.copytree(self.yard.root / name, self.root / name, copy_function=os.link)
+        (self.root / "app-1").symlink_to(self.yard.root / "app-1")
+        shutil.copytree(
+            self.yard.root / "interpreters-1", self.root / "interpreters-1", copy_function=os.link
+        )
 
     def put(self, name: str | Path, text: str = "", *, mode: int = 0o644) -> Path:
         """Write a file of the working directory."""
