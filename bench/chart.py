@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from chapter import span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Scale = Callable[[float], float]
 
 WIDTH = 760
 OURS = "#0b6bcb"
@@ -97,7 +99,7 @@ def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
     return _picture(title, top + height + 60, parts)
 
 
-def _line(line: Line, colour: str, x_of, y_of) -> list[str]:  # type: ignore[no-untyped-def]
+def _line(line: Line, colour: str, x_of: Scale, y_of: Scale) -> list[str]:
     path = " ".join(f"{x_of(size):.1f},{y_of(value):.1f}" for size, value, _ in line.points)
     parts = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>']
     for size, value, (low, high) in line.points:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ class Vpython:
     def __init__(self, yard: Yard, home: Path, selection: Selection, checkout: str = "checkout") -> None:
         self.file = str(yard.vpython)
         self.python = yard.python
+        self._trash = yard.trash
         self.home = home
         self.root = home / ".cache" / f"vpython-root.{os.getuid()}"
         self.environ = yard.environ | {
@@ -51,8 +51,8 @@ class Vpython:
 
     def forget_one(self, environment: Path) -> None:
         """The script's environment and the record of its start are gone, nothing else is."""
-        shutil.rmtree(environment)
-        shutil.rmtree(self.root / "records-1" / str(self.script).lstrip("/"))
+        self._trash.put(environment)
+        self._trash.put(self.root / "records-1" / str(self.script).lstrip("/"))
 
     def forget_environments(self) -> None:
         """As after a prune: the environments and the records of starts are gone, the wheels are not."""
@@ -63,12 +63,12 @@ class Vpython:
         self._remove(("environments-", "records-", "resolutions-"))
 
     def forget_all(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
+        self._trash.put(self.root)
 
     def _remove(self, rooms: tuple[str, ...]) -> None:
         for room in self.root.iterdir() if self.root.exists() else ():
             if room.name.startswith(rooms):
-                shutil.rmtree(room)
+                self._trash.put(room)
 
 
 class Uv:
@@ -77,6 +77,7 @@ class Uv:
     def __init__(self, yard: Yard, home: Path, selection: Selection, python: str = "") -> None:
         self.cache = home / "uv-cache"
         self._uv = yard.uv
+        self._trash = yard.trash
         self._python = python or yard.python
         self._selection = selection
         self.venv = home / "uv-venv"
@@ -107,16 +108,16 @@ class Uv:
         )
 
     def forget_environments(self) -> None:
-        shutil.rmtree(self.venv, ignore_errors=True)
+        self._trash.put(self.venv)
 
     def forget_scripts(self) -> None:
         """The environments that `uv run --script` keeps; the cache of wheels stays."""
         for room in self.cache.glob("environments-*"):
-            shutil.rmtree(room)
+            self._trash.put(room)
 
     def forget_all(self) -> None:
-        shutil.rmtree(self.venv, ignore_errors=True)
-        shutil.rmtree(self.cache, ignore_errors=True)
+        self._trash.put(self.venv)
+        self._trash.put(self.cache)
 
 
 class VenvPip:
@@ -126,6 +127,7 @@ class VenvPip:
         self.venv = home / "plain-venv"
         self._python = yard.python
         self._pip = yard.pip
+        self._trash = yard.trash
         self._selection = selection
         self.environ = yard.environ | {"HOME": str(home), "PIP_CONFIG_FILE": os.devnull}
 
@@ -150,7 +152,7 @@ class VenvPip:
         return Job(words=(str(self.venv / "bin" / "python"), str(script)), environ=self.environ)
 
     def forget(self) -> None:
-        shutil.rmtree(self.venv, ignore_errors=True)
+        self._trash.put(self.venv)
 
 
 def plant(checkout: Path, spec: str) -> Path:

@@ -63,23 +63,22 @@ def _crowd(yard: Yard, effort: Effort, count: int) -> dict[str, Series]:
     selection = yard.shelf.take(WHEELS)
     warm, unbuilt, empty = (Vpython(yard, home / name, selection) for name in ("warm", "unbuilt", "empty"))
     uv, uv_unbuilt = (Uv(yard, home / name, selection) for name in ("uv", "uv-unbuilt"))
+    plain = Job(words=(yard.python, "-c", "pass"), environ=yard.environ)
 
     def contestant(name: str, job: Job, before: Callable[[], object] = lambda: None) -> Contestant:
         return Contestant(name=name, jobs=(job,), before=before, count=count)
 
     for job in (warm.start(), unbuilt.start(), uv.run_script(), uv_unbuilt.run_script()):
         run(job)
-    return interleave(
-        (
-            contestant(PLAIN, Job(words=(yard.python, "-c", "pass"), environ=yard.environ)),
-            contestant(WARM, warm.start()),
-            contestant(UV_WARM, uv.run_script()),
-            contestant(UNBUILT, unbuilt.start(), unbuilt.forget_specs),
-            contestant(UV_UNBUILT, uv_unbuilt.run_script(), uv_unbuilt.forget_scripts),
-            contestant(EMPTY, empty.start(), empty.forget_all),
-        ),
-        effort.rounds(11, 3),
+    often = (
+        contestant(PLAIN, plain),
+        contestant(WARM, warm.start()),
+        contestant(UV_WARM, uv.run_script()),
+        contestant(UNBUILT, unbuilt.start(), unbuilt.forget_specs),
+        contestant(UV_UNBUILT, uv_unbuilt.run_script(), uv_unbuilt.forget_scripts),
     )
+    seldom = (contestant(EMPTY, empty.start(), empty.forget_all),)
+    return interleave(often, effort.rounds(11, 3)) | interleave(seldom, effort.rounds(3, 1))
 
 
 def _goal(name: str, crowds: dict[int, dict[str, Series]]) -> Goal:

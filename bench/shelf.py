@@ -76,10 +76,8 @@ class Shelf:
 
     def take(self, count: int) -> Selection:
         """The first `count` packages."""
-        return self.select(self.packages[:count], f"first-{count}")
-
-    def select(self, packages: tuple[Package, ...], label: str) -> Selection:
-        folder = self._place / label
+        folder = self._place / f"first-{count}"
+        packages = self.packages[:count]
         if not folder.exists():
             folder.mkdir(parents=True)
             for package in packages:

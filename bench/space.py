@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chapter import Chapter, Goal, Table, size, times
@@ -78,9 +79,9 @@ def measure_memory(yard: Yard, effort: Effort) -> Chapter:
 
 def measure_disk(yard: Yard, effort: Effort) -> Chapter:
     """`effort` changes nothing here: bytes do not vary."""
-    packages = yard.shelf.take(WHEELS).packages
+    whole = yard.shelf.take(WHEELS)
     selections = [
-        yard.shelf.select((*packages[:out], *packages[out + 1 :]), f"without-{out}")
+        replace(whole, packages=(*whole.packages[:out], *whole.packages[out + 1 :]))
         for out in range(TOGETHER)
     ]
     rows = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shelf import Shelf, stock
 from timing import BenchError, Contestant, Job, interleave
+from trash import Trash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +43,7 @@ class Yard:
     pip: str
     vpython: Path
     shelf: Shelf
+    trash: Trash
     environ: dict[str, str]
     outer: dict[str, str]
     specs: Path
@@ -74,6 +76,7 @@ def open_yard(work: Path, vpython: Path, specs: Path) -> Yard:
         pip=str(_copied_pip(place)),
         vpython=copied,
         shelf=shelf,
+        trash=Trash(place / "trash"),
         environ=environ,
         outer=_outer(place),
         specs=specs,
