@@ -151,6 +151,27 @@ def test_a_dead_base_python(tmp_path: Path, repository: Path) -> None:
     assert ground.good() == second
 
 
+def test_a_package_that_went_bad_is_fetched_again(standing: tuple[Ground, Path]) -> None:
+    ground, environment = standing
+    package = stored(ground, "packages-1/*")
+    package.chmod(0o644)
+    same_size(package)
+    package.chmod(0o444)
+    for room in ("environments-1", "wheels-1", "records-1"):
+        shutil.rmtree(ground.root / room)
+    assert ground.good() == environment
+    assert ground.doctor() == (0, [])
+
+
+def test_a_stored_wheel_that_went_bad_is_installed_again(standing: tuple[Ground, Path]) -> None:
+    ground, environment = standing
+    remove(stored(ground, f"wheels-1/*/*/tree/{SITE}/two/__init__.py"))
+    for room in ("environments-1", "records-1"):
+        shutil.rmtree(ground.root / room)
+    assert ground.good() == environment
+    assert ground.doctor() == (0, [])
+
+
 def append(path: Path) -> None:
     """Change bytes in place, as an editor does that writes through a hard link."""
     with path.open("ab") as file:

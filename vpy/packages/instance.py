@@ -41,7 +41,7 @@ def store(
     is not there or not right. Raises ToolError, or whatever `source` raises.
     """
     path = layout.package(pin.instance_id)
-    if _is_sound(path, size):
+    if _is_sound(path, pin.instance_id, size):
         return path
     for each in nearby:
         with contextlib.suppress(_BadFileError, ToolError):
@@ -59,15 +59,17 @@ class _BadFileError(Exception):
     hint = "the source holds a damaged file: put the right one there, or name another with -vpython-source S"
 
 
-def _is_sound(path: str, size: int | None) -> bool:
-    """Whether a file that was verified before is still as it was left: whole and read-only."""
+def _is_sound(path: str, instance_id: str, size: int | None) -> bool:
+    """Whether a file that was verified before is still as it was left: read-only, and the same bytes."""
+    algorithm, digest = reference_from_id(instance_id)
     try:
         found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o222 or size not in (None, found.st_size):
+            return False
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, ALGORITHMS[algorithm]).hexdigest() == digest
     except OSError:
         return False
-    if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o222:
-        return False
-    return found.st_size == size if size is not None else found.st_size > 0
 
 
 def _bring(pin: Pin, source: Source, path: str) -> str:
