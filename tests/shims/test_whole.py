@@ -16,7 +16,7 @@ import pytest
 
 from tests.cipd.server import Handler, Service
 from tests.shims import python
-from tests.shims.checkout import ALL, Checkout
+from tests.shims.checkout import ALL, Checkout, package, stand_in
 from tests.shims.depot import Depot
 from tests.support.vpython import BUILT, SHARED, TOP, Vpython
 from vpy.packages import cipd, ensurefile, packagefile, versionsfile
@@ -121,6 +121,29 @@ def test_from_a_fresh_checkout(
         later = vpython.run(script, "a b")
         assert later.returncode == 0, later.stderr
         assert instance not in later.stdout
+
+
+def test_a_manifest_replaced_by_an_older_file_is_noticed(
+    tmp_path: Path, service: Service, packaged: Path
+) -> None:
+    """The shim compares times alone; the pinned file finds the manifest beside itself, and looks closer."""
+    manifest = copied(tmp_path, service, packaged)
+    assert renew(manifest, packaged).returncode == 0
+    manifest.write_text("\n".join(line for line in manifest.read_text().split("\n") if "3pp" not in line))
+    service.put(PACKAGE, packaged.with_suffix(".cipd").read_bytes())
+    vpython = Vpython(tmp_path, file=manifest.parent / "shims" / "vpython3")
+    (tmp_path / "s.py").write_text("print('pinned first')\n")
+    for _ in range(2):
+        assert vpython.run("s.py").stdout == "pinned first\n"
+    other, data = package({"vpython": stand_in("other"), "vpython3": stand_in("other")}, PACKAGE)
+    service.put(PACKAGE, data)
+    manifest.write_text(re.sub(r"build:\w+", "version:other", manifest.read_text()))
+    manifest.with_suffix(".versions").write_text(f"{PACKAGE}\nversion:other\n{other}\n")
+    for path in (manifest, manifest.with_suffix(".versions")):
+        os.utime(path, (0, 0))
+    for _ in range(2):
+        done = vpython.run("s.py")
+        assert (done.stdout, done.stderr) == ("vpython3 other\ns.py\n", "")
 
 
 def test_pins_are_kept_or_asked_for(tmp_path: Path, service: Service, packaged: Path) -> None:
