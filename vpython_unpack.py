@@ -41,6 +41,9 @@ def unpack(archive: str, app: str) -> str:
         return _unpack_aside(inner, app, error)
     try:
         _fill(staged, inner)
+        if os.path.lexists(app) and not os.path.exists(os.path.join(app, "complete")):
+            # What is left of one that somebody began to remove: a name of its own lets it go later.
+            os.rename(app, f"{staged}.old")
         os.rename(staged, app)
     except OSError as error:
         if not os.path.exists(os.path.join(app, "complete")):
@@ -48,6 +51,7 @@ def unpack(archive: str, app: str) -> str:
             _refuse(app, error)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(f"{staged}.old", ignore_errors=True)
     return app
 
 

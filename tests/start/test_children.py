@@ -240,7 +240,10 @@ def test_the_hook_on_every_python(stage: Stage, python: Path, door: Door) -> Non
     """It checks, hides what it was told, holds, and sends back with every word as given."""
     stage.put(
         "s.py",
-        "import importlib.util, os, sys\n"
+        "import fcntl, importlib.util, mmap, os, sys, threading\n"
+        "os.closerange(3, 64); files = [open('out%d' % number, 'w') for number in range(8)]\n"
+        "for file in files: fcntl.flock(file, fcntl.LOCK_EX); file.write('kept')\n"
+        "assert mmap.mmap(-1, 9)[:1] == b'\\0'\n"
         "print(sys.version_info[:2], importlib.util.find_spec('one') is not None, sys.argv[1:], "
         "sorted(name for name in os.environ if name.startswith('VPYTHON')), "
         "[name for name in sys.modules if 'vpython' in name])",
@@ -256,9 +259,54 @@ def test_the_hook_on_every_python(stage: Stage, python: Path, door: Door) -> Non
             assert (code, err) == (0, "")
             names = "['VPYTHON_INTERPRETER', 'VPYTHON_PACKAGE_SOURCE', 'VPYTHON_VIRTUALENV_ROOT']"
             assert out == f"{version} {has_one} {words[6:]} {names} []\n"
+            # A number that the lock had is the script's own now: nothing closes it before it is flushed.
+            assert [path.read_text() for path in sorted(stage.work.glob("out*"))] == ["kept"] * 8
         with stage.undecided():
             assert stage.see(*words, door=door, env=env)[1] == out
         stage.put("s.py.vpython3", spec("one"))
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", ""])
+def test_sent_back_in_any_locale(stage: Stage, locale: str) -> None:
+    """What goes the long way again keeps each byte of its words and variables."""
+    stage.put(
+        "s.py", "import os, sys; print([os.fsencode(word) for word in (*sys.argv[1:], os.environ['ODD'])])"
+    )
+    env = {"LC_ALL": locale or None, "LANG": None, "LC_CTYPE": None, "ODD": "é\udcff漢"}
+    words = ["é\udcff漢", "\udce9", "plain"]
+    expected = str([os.fsencode(word) for word in (*words, "é\udcff漢")])
+    for flags in ((), ("-X", "utf8=0")):
+        (stage.work / "s.py.vpython3").unlink(missing_ok=True)
+        for _ in ("cold", "warm"):
+            assert stage.see(*flags, "s.py", *words, env=env) == (0, expected + "\n", "")
+        stage.put("s.py.vpython3", spec("one"))
+        assert stage.see(*flags, "s.py", *words, env=env) == (0, expected + "\n", "")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_modules_on_pythonpath(stage: Stage, door: Door) -> None:
+    """What a user's own modules are called is theirs to say: no start hangs on it, none is noisy."""
+    for name in ("fcntl", "mmap", "hashlib", "zipfile", "vpy", "vpython_command", "tempfile", "subprocess"):
+        stage.put(f"lib/{name}.py", "VALUE = 1")
+    stage.put("s.py", f"{WHICH}\nimport mmap; print(mmap.VALUE)")
+    stage.put("s.py.vpython3", spec("one"))
+    stage.forget()
+    for _ in ("cold", "warm"):
+        assert stage.see("s.py", door=door, env={"PYTHONPATH": f"{stage.work}/lib"}) == (0, "one\n1\n", "")
+
+
+def test_vpython_s_own_code_half_removed(stage: Stage, tmp_path: Path) -> None:
+    private = Stage(stage.yard, tmp_path / "private", root=tmp_path / "private" / "root")
+    private.put("s.py", WHICH)
+    for door in DOORS:
+        private.must("s.py", door=door)
+        (app,) = (path.parent for path in (private.root / "app-1").glob("*/complete"))
+        (app / "complete").unlink()
+        (app / "vpy" / "cli.py").unlink()
+        private.forget()
+        assert private.see("s.py", door=door) == (0, "bare\n", "")
+        assert (app / "vpy" / "cli.py").is_file()
+        assert [path.name for path in (private.root / "app-1").iterdir() if path.is_dir()] == [app.name]
 
 
 def test_from_the_source_tree(stage: Stage) -> None:

@@ -37,7 +37,10 @@ def is_fit(prefix):  # type: (str) -> bool
         return False
     if os.name == "nt":
         return True
-    found = os.stat(os.path.dirname(os.path.dirname(prefix)))
+    try:
+        found = os.stat(os.path.dirname(os.path.dirname(prefix)))
+    except OSError:
+        return False
     return found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
@@ -61,17 +64,17 @@ def hold(path):  # type: (str) -> bool
     """
     if os.name == "nt":
         return _hold_on_windows(path)
-    import fcntl
-    import mmap
-
     try:
+        import fcntl
+        import mmap
+
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except (OSError, ImportError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         page = mmap.mmap(descriptor, 1, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # the last: PYTHONPATH has a module of that name
         return False
     finally:
         os.close(descriptor)
@@ -118,15 +121,19 @@ def go_the_long_way(caller, host, options, prefix):  # type: (str, str, list[str
 
 
 def _arguments():  # type: () -> list[str]
-    """This process's own argument list; before 3.10 only the C interface tells it."""
+    """This process's own argument list; before 3.10 only the system or the C interface tells it."""
+    told = getattr(sys, "orig_argv", None)
+    if told is not None:
+        return list(told)
     try:
-        return sys.orig_argv
-    except AttributeError:
+        with open("/proc/self/cmdline", "rb") as file:
+            return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
+    except OSError:
         import ctypes
 
-        count, words = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
-        ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(count), ctypes.byref(words))
-        return [words[number] or "" for number in range(count.value)]
+    count, words = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
+    ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(count), ctypes.byref(words))
+    return [words[number] or "" for number in range(count.value)]
 
 
 def holds(record, path):  # type: (str, str | None) -> bool
