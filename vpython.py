@@ -77,6 +77,7 @@ def main() -> NoReturn:
     try:
         request = Request(_caller(), sys.argv[1:], environ)
         simple = not request.options.help and request.options.tool is None
+        simple = simple and request.options.get("log-level") != "debug"  # which asks how it is decided
         if simple and request.record and not request.forced and not request.options.get("local-venv"):
             start_from_record(request)
         _long_way(request)

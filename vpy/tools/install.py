@@ -23,12 +23,15 @@ def run(request: Request, context: Context) -> int:
 
 
 def compile_all(environment: str, context: Context) -> None:
-    """Compile what is not compiled yet; a module that cannot be compiled is its own affair."""
+    """Compile what is not compiled yet; a module that cannot be compiled is its own affair.
+
+    The start hook is left as it was made: its code is taken unchecked, and `doctor` knows its bytes.
+    """
     from vpython import python_of
 
     code = (
-        "import compileall, sysconfig; "
-        "compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0); "
+        "import compileall, re, sysconfig; hook = re.compile('_vpython_start'); "
+        "compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0, rx=hook)"
     )
     finished = process.run(
         [python_of(environment), "-I", "-c", code], environ=process.clean_environ(context.environ)
