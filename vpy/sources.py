@@ -114,16 +114,18 @@ def cipd(source: str, context: Context, *, named: str = "") -> CipdLoader:
         now=context.now,
         progress=progress_for(context),
         origin=source,
+        contact=context.config.contact,
     )
 
 
 def web_directory(source: str, context: Context) -> DirectoryLoader:
     """The tree of packages at the address of `directory:URL`."""
     from vpy.packages import directory, web
+    from vpy.system import address
 
     url = source.partition(":")[2]
     if "?" in url or "#" in url:
-        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{url}`")
+        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{address.shown(url)}`")
     client = client_for(context)
     return directory.DirectoryLoader(
         web.WebReader(url, None if context.offline else client, progress_for(context)),

@@ -89,6 +89,7 @@ def test_the_last_good_answer_while_the_service_is_away(bench: Bench) -> None:
         f"using the last answers for `{NAME}` at `latest`, `{NAME}` at `stable`: the connection to"
     )
     assert {pin.until for pin in pins} == {int(bench.now) + 15 * 60}
+    assert len(bench.time.pauses) <= 2  # who has an answer does not wait long for another
     with pytest.raises(ToolError, match=f"cannot get `{NAME}` at `new`: .* broke: Connection reset by peer"):
         bench.pin("new")
 

@@ -62,8 +62,8 @@ class Service:
         self.root = root
         self._client = client
 
-    def call(self, method: str, message: Mapping[str, object]) -> dict[str, Any]:
-        """The reply to one call of `cipd.Repository`.
+    def call(self, method: str, message: Mapping[str, object], *, hurried: bool = False) -> dict[str, Any]:
+        """The reply to one call of `cipd.Repository`; `hurried` by who can do without it.
 
         A passing failure is tried again; one that remains is a NetworkError. UserError where the
         service says that what was asked for cannot be had, ToolError for any other outcome.
@@ -71,11 +71,13 @@ class Service:
         body = json.dumps(message, separators=(",", ":")).encode()
         url = f"{self.root}/prpc/cipd.Repository/{method}"
 
+        client = self._client.hurried() if hurried else self._client
+
         def once() -> dict[str, Any]:
-            reply = self._client.ask("POST", url, body=body, headers=HEADERS, most=LARGEST_REPLY)
+            reply = client.ask("POST", url, body=body, headers=HEADERS, most=LARGEST_REPLY)
             return read(reply, self.root)
 
-        return persist(once, self._client.patience, self._client.clockwork)
+        return persist(once, client.patience, client.clockwork)
 
 
 def read(reply: http.Reply, root: str) -> dict[str, Any]:

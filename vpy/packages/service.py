@@ -52,7 +52,7 @@ class Answered:
 class CipdLoader:
     """A `PackageLoader` over the package service; `origin` is the source as a user spells it.
 
-    Without a `client` nobody is asked (offline).
+    `contact` is the hint where the service does not have something. Without a `client` nobody is asked.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class CipdLoader:
         now: Callable[[], float],
         progress: Progress,
         origin: str,
+        contact: str = "",
     ) -> None:
         self._service = service
         self._client = client
@@ -77,6 +78,7 @@ class CipdLoader:
         self._now = now
         self._progress = progress
         self._origin = origin
+        self._contact = contact
         self._away: NetworkError | None = None
         self._old: list[tuple[str, str]] = []
 
@@ -116,7 +118,9 @@ class CipdLoader:
             if self._client is None or 0 <= age < DAY:
                 return known.instance_id, int(known.asked) + DAY
         try:
-            found = self._asked(name, version.text)
+            found = self._asked(name, version.text, hurried=known is not None)
+        except UserError as error:
+            raise UserError(error.message, hint=error.hint or self._contact or None) from error
         except NetworkError as error:
             if known is None:
                 raise
@@ -134,8 +138,8 @@ class CipdLoader:
         except (KeyError, TypeError, ValueError, UserError):
             return None
 
-    def _asked(self, name: str, version: str) -> str:
-        reply = self._call("ResolveVersion", {"package": name, "version": version})
+    def _asked(self, name: str, version: str, *, hurried: bool) -> str:
+        reply = self._call("ResolveVersion", {"package": name, "version": version}, hurried=hurried)
         found = _instance_of(reply, address.shown(self._service.root))
         if looks_like_instance_id(version) and found != version:
             raise NetworkError(
@@ -144,7 +148,7 @@ class CipdLoader:
         self._memory.keep(self._question(name, version), {"instance": found, "asked": self._now()})
         return found
 
-    def _call(self, method: str, message: dict[str, object]) -> dict[str, Any]:
+    def _call(self, method: str, message: dict[str, object], *, hurried: bool = False) -> dict[str, Any]:
         """Ask the service, unless it has just been found to be away."""
         if self._client is None:
             raise ToolError(
@@ -153,7 +157,7 @@ class CipdLoader:
         if self._away is not None:
             raise self._away
         try:
-            return self._service.call(method, message)
+            return self._service.call(method, message, hurried=hurried)
         except NetworkError as error:
             if error.passing:
                 self._away = error

@@ -7,12 +7,13 @@ followed to another host. An address is never shown whole in a message, since it
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 import urllib.parse
 
 from vpy.system import address, trust
 from vpy.system.patience import Clockwork, NetworkError, Patience
-from vpy.value import value
+from vpy.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,13 +105,19 @@ class Client:
         self._environ = environ
         self._agent = agent
         self._lock = threading.Lock()
-        self._pools: dict[str | None, Any] = {}
-        self._trust: Any = None
-        self._stopped = False
+        self._pools: dict[str, Any] = {}
+        self._stopped = threading.Event()
 
     def stop(self) -> None:
         """Let every thread that still reads find out that nobody waits for it."""
-        self._stopped = True
+        self._stopped.set()
+
+    def hurried(self) -> Client:
+        """The same client with less patience, for who can do without an answer."""
+        made = copy.copy(self)
+        mine = self.patience
+        made.patience = replace(mine, connect=mine.connect / 3, silence=mine.silence / 3, attempts=2)
+        return made
 
     def ask(
         self, method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str], most: int
@@ -141,12 +148,16 @@ class Client:
     def _opened(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Iterator[Answer]:
+        import urllib3
+
         pool = self._pool(address.check(url))
+        timeout = urllib3.Timeout(connect=self.patience.connect, read=self.patience.silence)
         sent = {"User-Agent": self._agent, "Accept-Encoding": "identity", **headers}
         with self.faults(url):
             response = pool.request(
-                method, url, body=body, headers=sent, retries=False, redirect=False, preload_content=False
-            )
+                method, url, body=body, headers=sent, timeout=timeout,
+                retries=False, redirect=False, preload_content=False,
+            )  # fmt: skip
         try:
             yield Answer(response, url, self)
             response.drain_conn() if response.length_remaining == 0 else None
@@ -158,15 +169,13 @@ class Client:
         import urllib3
 
         proxy = address.proxy_for(url, self._environ)
+        secure = url.startswith("https:") or str(proxy).startswith("https:")
+        key = f"{proxy} {secure}"
         with self._lock:
-            if url.startswith("https:") and self._trust is None:
-                self._trust = trust.context(self._environ)
-            key = f"{proxy} {url.startswith('https:')}"
             if key not in self._pools:
                 told: dict[str, Any] = {
                     "maxsize": CONNECTIONS,
-                    "timeout": urllib3.Timeout(connect=self.patience.connect, read=self.patience.silence),
-                    "ssl_context": self._trust,
+                    "ssl_context": trust.context(self._environ) if secure else None,
                 }
                 self._pools[key] = urllib3.PoolManager(**told) if proxy is None else _proxied(proxy, told)
             return self._pools[key]
@@ -176,14 +185,14 @@ class Client:
         """Turn what urllib3 raises into a NetworkError that names the host, and never the whole address."""
         import urllib3
 
-        if self._stopped:
+        if self._stopped.is_set():
             raise NetworkError("stopped")
         try:
             yield
         except (urllib3.exceptions.HTTPError, OSError) as error:
             from vpy.system import httpfault
 
-            raise httpfault.explain(error, url, self.patience) from error
+            raise httpfault.explain(error, url, self.patience, urllib3.exceptions) from error
 
 
 def _proxied(proxy: str, told: dict[str, Any]) -> Any:

@@ -10,14 +10,16 @@ from vpy.system.patience import NetworkError, Patience
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 CERTIFICATE_HINT = "where an authority of your own signs it, name its certificate with SSL_CERT_FILE"
 
 
-def explain(error: Exception, url: str, patience: Patience) -> NetworkError:
-    """A NetworkError for an error of urllib3 or of the system; broken lines and silence are passing ones."""
-    import urllib3.exceptions as known
+def explain(error: Exception, url: str, patience: Patience, known: Any) -> NetworkError:
+    """A NetworkError for an error of urllib3 or of the system; broken lines and silence are passing ones.
 
+    `known` is the module that names urllib3's errors, which `http` alone imports.
+    """
     place = f"`{address.shown(url)}`"
     chain = list(_chain(error))
     for each in chain:

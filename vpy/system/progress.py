@@ -56,7 +56,6 @@ class Progress:
                 if self._bar is None:
                     self._bar = _make_bar(self._lock)
                 self._bar.total += size
-                self._bar.refresh()
 
     def advance(self, size: int) -> None:
         """So many bytes have come (negative: they were for nothing)."""
