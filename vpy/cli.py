@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 
 from vpy import config as configuration
 from vpy.context import Context
-from vpy.errors import UserError, VpythonError
+from vpy.errors import ToolError, UserError, VpythonError
 from vpy.system.layout import Layout
 from vpy.system.terminal import Terminal
 
@@ -16,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vpython import Ready, Request
 
+ATTEMPTS = 3
 TOOLS = ("doctor", "ensure", "explain", "install", "pack", "prune", "tags", "version")
 
 
@@ -98,13 +98,18 @@ def _pinned_vpython(request: Request, context: Context) -> str | None:
 def start(request: Request, context: Context) -> Ready:
     """The main job: an environment for what the request runs."""
     from vpy import story
-    from vpy.environment import sweep
+    from vpy.environment import hold, sweep
     from vpy.system import locks
     from vpython import BUILD, Ready
 
     open_root(context)
-    with locks.shared(context.layout.store_lock):
-        made = story.ensure(request, context)
+    for _ in range(ATTEMPTS):
+        with locks.shared(context.layout.store_lock):
+            made = story.ensure(request, context)
+        if hold.keep(context.layout, made.environment):
+            break
+    else:
+        raise ToolError(f"the environment `{made.environment}` is taken away again and again")
     if request.options.get("local-venv"):
         from vpy.environment import pointer
 

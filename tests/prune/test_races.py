@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.prune.cache import BASE, Cache, age
+from tests.prune.cache import BASE, Cache, age, complaints
 from tests.support.vpython import TOP
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def looping_prune(cache: Cache, environment: Path) -> Iterator[list[int]]:
 
 
 def start(cache: Cache, door: str) -> tuple[int, str, str]:
-    """How one start ends: exit code, stdout, stderr."""
+    """How one start ends: exit code, stdout, what it complains of."""
     words = [str(cache.file), str(cache.work / "one.py")]
     ended = subprocess.run(
         [str(BASE), *words] if door == "python" else words,
@@ -55,7 +55,7 @@ def start(cache: Cache, door: str) -> tuple[int, str, str]:
         text=True,
         check=False,
     )
-    return ended.returncode, ended.stdout, ended.stderr
+    return ended.returncode, ended.stdout, complaints(ended.stderr)
 
 
 def race(cache: Cache, number: int) -> int:

@@ -32,6 +32,18 @@ def _aside(environment: str) -> str:
     return os.path.join(environment, "complete.aside")
 
 
+def keep(layout: Layout, environment: str) -> bool:
+    """Hold an environment until this process has become its Python, or ended; False where it is being
+    taken away. So a start that goes the long way has no moment in which nobody sees it.
+    """
+    held = locks.keep_shared(layout.lock("environment", os.path.basename(environment)))
+    if os.path.exists(_complete(environment)):
+        return True
+    if held is not None:
+        os.close(held)
+    return False
+
+
 def take_away(layout: Layout, key: str, unused: Callable[[], bool]) -> str | None:
     """Move the environment into the trash and return its name there; None where it stays.
 

@@ -13,6 +13,7 @@ from vpy.environment import hold
 from vpy.environment.leftovers import is_hex
 from vpy.environment.reaper import Reaper, disk_use, entries
 from vpy.errors import VpythonError
+from vpy.system import running
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600.0
 SETTLE = 1.0  # seconds that a start may need from writing `used` to sharing the lock
+STARTING = 60.0  # seconds after which no start is on its way any more
 MARK = b"# Made by vpython."
 
 
@@ -173,9 +175,19 @@ class Pruning:
         try:
             if self._policy.dry_run:
                 return one.path if hold.is_free(self._layout, one.key) else None
-            return hold.take_away(self._layout, one.key, lambda: _look(one.key, one.path) == one)
+            return hold.take_away(self._layout, one.key, lambda: self._is_unused(one))
         except (VpythonError, OSError):
             return None
+
+    def _is_unused(self, one: Environment) -> bool:
+        """Whether no start has come since we looked, and none is still on its way.
+
+        The system's list of processes is asked only where a start may be: on a machine that is much
+        too busy, it may need more than `SETTLE` to share the lock.
+        """
+        if _look(one.key, one.path) != one:
+            return False
+        return abs(self._now() - one.changed / 1e9) > STARTING or not running.is_any_of(one.path)
 
     def shrink(self, size: int) -> int:
         """Remove more until the root takes at most `size` bytes of disk; return what it takes then."""

@@ -100,6 +100,26 @@ def shared(path: str) -> Iterator[None]:
         yield
 
 
+def keep_shared(path: str) -> int | None:
+    """Share the lock until the descriptor that is returned closes, at the latest when this process ends
+    or becomes another program. None where nothing can be held: on Windows, without the lock's file.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 @contextlib.contextmanager
 def flocked(
     path: str, *, alone: bool, wait: bool = True, during: AbstractContextManager[None] | None = None
