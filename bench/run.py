@@ -87,6 +87,7 @@ def measure(names: list[str], effort: Effort, arguments: argparse.Namespace, out
         chapters.append(MEASUREMENTS[name](yard, effort))
     page = render(chapters, machine, quick=effort.quick)
     print(page)
+    output.mkdir(parents=True, exist_ok=True)
     (output / "benchmarks.md").write_text(page)
     for chapter in chapters:
         for chart, _, svg in chapter.charts:

@@ -22,7 +22,9 @@ def make_wheel(
     """Write NAME-VERSION-TAG.whl; by default a module NAME with `VERSION`. `scripts`: entry points."""
     stem = f"{name.replace('-', '_')}-{version}"
     info = f"{stem}.dist-info"
-    members = dict(files if files is not None else {f"{name.replace('-', '_')}.py": f"VERSION = {version!r}\n"})
+    members = dict(
+        files if files is not None else {f"{name.replace('-', '_')}.py": f"VERSION = {version!r}\n"}
+    )
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
         f"Requires-Dist: {each}\n" for each in requires
     )
@@ -50,4 +52,6 @@ def _digest(data: bytes) -> str:
 def spec_text(*wheels: tuple[str, str], python: str = "") -> str:
     """A text spec that names (package, version) pairs."""
     head = f'python_version: "{python}"\n' if python else ""
-    return head + "".join(f'wheel: <\n  name: "{name}"\n  version: "{version}"\n>\n' for name, version in wheels)
+    return head + "".join(
+        f'wheel: <\n  name: "{name}"\n  version: "{version}"\n>\n' for name, version in wheels
+    )
