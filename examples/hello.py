@@ -18,8 +18,8 @@ from rich.table import Table
 
 
 def size_of(distribution: importlib.metadata.Distribution) -> int:
-    files = distribution.files or []
-    return sum(path.stat().st_size for path in map(Path, map(distribution.locate_file, files)) if path.is_file())
+    paths = [Path(distribution.locate_file(file)) for file in distribution.files or []]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def main() -> None:

@@ -122,9 +122,7 @@ def find_interpreter(request: Request, context: Context, spec: Spec) -> Found:
     pinned = manifest.read(request, context)
     bundle = None
     if not explicit:
-        bundle = manifest.hermetic_python(
-            pinned, spec.python_version, spec.requires_python, request, context
-        )
+        bundle = manifest.hermetic_python(pinned, spec.python_version, spec.requires_python, request, context)
     found = interpreter.find(
         spec.python_version,
         spec.requires_python,

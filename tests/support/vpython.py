@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 TOP = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("VPYTHON_TEST_FILE") or TOP / "dist" / "vpython.pyz").absolute()
