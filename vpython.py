@@ -10,17 +10,7 @@ import os
 import sys
 
 from vpython_command import VALUED, CommandError, Options, parse_options, parse_python
-from vpython_root import (
-    EndedBySignal,
-    end_by,
-    fail,
-    listen,
-    locate,
-    make_temporary,
-    remove_temporary,
-    straight,
-    working_directory,
-)
+from vpython_root import fail, locate, remove_temporary, straight, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,11 +70,11 @@ def main() -> NoReturn:
         simple = simple and request.options.get("log-level") != "debug"  # which asks how it is decided
         if simple and request.record and not request.forced and not request.options.get("local-venv"):
             start_from_record(request)
-        _long_way(request)
+        import vpython_long
+
+        vpython_long.go(request)
     except CommandError as error:
         fail(str(error), 2)
-    except EndedBySignal as error:
-        end_by(error.number)
     except KeyboardInterrupt:
         remove_temporary()
         os._exit(130)
@@ -158,7 +148,9 @@ def start_from_record(request: Request) -> None:
     if not (all(map(os.path.exists, needed)) and os.access(python, os.X_OK)):
         return
     if request.command.skips_site():
-        _load_app(request)
+        import vpython_long
+
+        vpython_long.load_app(request)
         from vpy.environment import hook
 
         if not hook.is_fit(environment) or not hook.holds(request.record, request.environ.get("PATH")):
@@ -179,22 +171,6 @@ def python_of(environment: str) -> str:
     return environment + ("\\Scripts\\python.exe" if os.name == "nt" else "/bin/python")
 
 
-def _hold_for(request: Request, environment: str) -> None:
-    """Under `-S` no hook runs: the script inherits the lock as an open descriptor instead."""
-    if os.name == "posix":
-        import fcntl
-
-        _load_app(request)
-        from vpy.environment import hook
-
-        try:
-            descriptor = os.open(hook.lock_path(environment), os.O_RDONLY)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            os.set_inheritable(descriptor, True)
-        except OSError as error:
-            fail(f"cannot lock the environment `{environment}`: {error.strerror}", 1)
-
-
 def start(request: Request, environment: str, mark: str) -> NoReturn:
     """Become the environment's Python: `mark` is `+` (to be checked), `=` (checked), "" (no record)."""
     environ = dict(request.environ)
@@ -205,14 +181,18 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
     for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
         environ.pop(name, None)
     if request.command.skips_site():
-        _hold_for(request, environment)
+        import vpython_long
+
+        vpython_long.hold_for(request, environment)
     elif mark:
         lines = [mark + request.caller, _host(), request.record, *request.options.words]
         environ["VPYTHON_RECORD"] = "\n".join(lines)
     python = python_of(environment)
     words = [python, "-s", *request.options.python_words]
     if request.temporary or os.name == "nt":
-        _load_app(request)
+        import vpython_long
+
+        vpython_long.load_app(request)
         from vpy.system import child
 
         child.run_and_exit(words, environ, remove=request.root if request.temporary else None)
@@ -226,57 +206,6 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
 def _host() -> str:
     """What runs this file: this Python, where it knows where it lies."""
     return sys.executable if os.access(sys.executable or "", os.X_OK) else "/bin/sh"
-
-
-def _long_way(request: Request) -> NoReturn:
-    listen()
-    if request.temporary:
-        request.root = make_temporary()
-    given = os.umask(0o022)
-    # What is made in the root is for its owner to write; what these tools make elsewhere is the caller's.
-    os.umask(given if request.options.tool in ("mirror", "pack") else given | 0o022)
-    app = _load_app(request)
-    from vpy import cli
-
-    outcome = cli.run(request, app)
-    if isinstance(outcome, int):
-        _end(outcome)
-    os.umask(given)
-    if isinstance(outcome, str):
-        import vpython_manifest
-
-        vpython_manifest.hand_over(request, outcome)
-    start(request, outcome.environment, "=" if outcome.recorded else "")
-
-
-def _end(code: int) -> NoReturn:
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        code = code or 141
-    except (OSError, ValueError) as error:
-        if not code:
-            fail(f"cannot write to stdout: {getattr(error, 'strerror', None) or error}", 1)
-    remove_temporary()
-    os._exit(code)
-
-
-def _load_app(request: Request) -> str:
-    """Put `vpy` and the vendored code on the path; return the directory that holds them."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    if BUILD == "source":
-        app, vendor = here, os.path.join(here, "build", "vendor")
-    else:
-        import vpython_unpack
-
-        archive = here if os.path.isfile(here) else request.caller
-        app = vpython_unpack.app_of(archive, request.root, f"{APP}/{BUILD}-{sys.implementation.cache_tag}")
-        vendor = os.path.join(app, "vendor")
-    for entry in (vendor, app):
-        if entry not in sys.path:
-            sys.path.insert(0, entry)
-    return app
 
 
 def _leave_foreign_path(given: str) -> None:

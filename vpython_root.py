@@ -45,36 +45,6 @@ def working_directory(environ: dict[str, str]) -> str | None:
             return None
 
 
-class EndedBySignal(BaseException):
-    """A signal that ends processes has come: children are to be ended, what is half-made removed."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def listen() -> None:
-    """Raise EndedBySignal for what would end us without a word, until this process becomes another."""
-    import signal
-
-    def end(number: int, _: object) -> None:
-        raise EndedBySignal(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, end)
-
-
-def end_by(number: int) -> NoReturn:
-    """End as the signal would have ended us."""
-    import signal
-
-    remove_temporary()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    os._exit(128 + number)
-
-
 def make_temporary(prefix: str = "vpython-root.") -> str:
     """Make a directory for this start alone; `remove_temporary` or a failure removes it."""
     import tempfile

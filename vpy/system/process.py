@@ -8,7 +8,8 @@ from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from subprocess import Popen
 
 
 @value
@@ -37,16 +38,33 @@ def run(
     """
     import subprocess
 
-    with subprocess.Popen(
-        command,
-        env=dict(environ),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if quiet else None,
-        cwd=cwd,
-        start_new_session=timeout is not None,
-    ) as child:
+    let_go = _hold_signals()
+    try:
+        made = subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            cwd=cwd,
+            start_new_session=timeout is not None,
+        )
+    except BaseException:
+        let_go()
+        raise
+    code, stdout, stderr = _finish(made, stdin, timeout, let_go)
+    return Finished(code, stdout, stderr)
+
+
+def _finish(
+    made: Popen[bytes], stdin: bytes, timeout: float | None, let_go: Callable[[], None]
+) -> tuple[int, bytes, bytes]:
+    """Wait for the child's end; whatever ends the waiting ends the child."""
+    import subprocess
+
+    with made as child:
         try:
+            let_go()
             stdout, stderr = child.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:
             _kill_group(child.pid)
@@ -57,7 +75,33 @@ def run(
             else:
                 _kill_group(child.pid)
             raise
-    return Finished(child.returncode, stdout, stderr or b"")
+    return child.returncode, stdout, stderr or b""
+
+
+def _hold_signals() -> Callable[[], None]:
+    """Keep signals waiting that would raise here; what is returned lets them go again.
+
+    One that comes while a child is being started would leave it behind: its number is not known yet.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    came: list[int] = []
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names]
+    before = {number: signal.getsignal(number) for number in numbers if callable(signal.getsignal(number))}
+    for number in before:
+        signal.signal(number, lambda received, _: came.append(received))
+
+    def let_go() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
+
+    return let_go
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
