@@ -46,7 +46,7 @@ def fill(place: Path, repository: Path, levels: int) -> list[list[object]]:
             assert str(out).split()[1:] == list(WHEELS)
             continue
         assert (code, out) == (1, ""), err
-        assert re.fullmatch(r"vpython: (?:[^\n]+: No space left on device\n)+\nhint: [^\n]+\n", str(err)), err
+        assert re.fullmatch(r"vpython: (?:[^\n]+ No space left on device\n)+\nhint: [^\n]+\n", str(err)), err
     print(f"{levels} levels: {dict(seen)}")
     return rows
 
