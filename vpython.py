@@ -189,15 +189,15 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
         environ["VPYTHON_RECORD"] = "\n".join(lines)
     python = python_of(environment)
     words = [python, "-s", *request.options.python_words]
-    if request.temporary or os.name == "nt":
-        import vpython_long
-
-        vpython_long.load_app(request)
-        from vpy.system import child
-
-        child.run_and_exit(words, environ, remove=request.root if request.temporary else None)
-    remove_temporary()
     try:
+        if request.temporary or os.name == "nt":
+            import vpython_long
+
+            vpython_long.load_app(request)
+            from vpy.system import child
+
+            child.run_and_exit(words, environ, remove=request.root if request.temporary else None)
+        remove_temporary()
         os.execve(python, words, environ)
     except OSError as error:
         fail(f"cannot start `{python}`: {error.strerror}", 1)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 
 from vpy.system.files import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
 FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT")
@@ -23,34 +22,47 @@ def run_and_exit(words: Sequence[str], environ: Mapping[str, str], *, remove: st
     Signals from the terminal reach the child by themselves; those sent to us are passed on. What we
     were told to ignore, the child ignores too; its descriptors are ours.
     """
-    running: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def forward(number: int, _: object) -> None:
-        if running:
-            running[0].send_signal(number)
-        else:
-            early.append(number)
-
-    _handle("SIGINT", lambda *_: None)
-    for name in FORWARDED:
-        _handle(name, forward)
-    running.append(subprocess.Popen(list(words), env=dict(environ), close_fds=os.name == "nt"))
-    for number in early:
-        running[0].send_signal(number)
-    code = running[0].wait()
+    mask = None
+    if os.name == "posix":
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        code = _run(words, environ, mask)
+    else:
+        code = _run_on_windows(words, environ)
     if remove is not None:
         with contextlib.suppress(OSError):
             remove_tree(remove)
-    if code < 0:
+    if code < 0 and mask is not None:
         with contextlib.suppress(OSError):
             signal.signal(-code, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.kill(os.getpid(), -code)
         code = 128 - code
     os._exit(code)
 
 
-def _handle(name: str, handler: Callable[[int, object], None]) -> None:
-    number = getattr(signal, name, None)
-    if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-        signal.signal(number, handler)
+def _run(words: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int]) -> int:
+    """Return how the child ended, as `subprocess` tells it.
+
+    Signals are blocked and then waited for, the child's end among them: a handler could come just
+    before a wait, and be called only after it.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGINT", *FORWARDED)]
+    waited = {signal.SIGCHLD, *(number for number in numbers if signal.getsignal(number) != signal.SIG_IGN)}
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    child = os.posix_spawn(words[0], list(words), dict(environ), setsigmask=mask)
+    while True:
+        number = signal.sigwait(waited)
+        if number == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+        elif number != signal.SIGINT:
+            os.kill(child, number)
+
+
+def _run_on_windows(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    import subprocess
+
+    signal.signal(signal.SIGINT, lambda *_: None)
+    return subprocess.Popen(list(words), env=dict(environ)).wait()
