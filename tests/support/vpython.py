@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("VPYTHON_TEST_FILE") or TOP / "dist" / "vpython.pyz").absolute()
-SHARED = TOP.parent / "shared"
+SHARED = (TOP.parent / "shared").resolve()
 DROPPED = ("VPYTHON_", "CIPD_", "PYTHON", "VIRTUAL_ENV", "XDG_")
 
 Door = Literal["head", "python"]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def start():  # type: () -> None
     """Hold this environment; when a door sent us, check its record or go the long way."""
     before = set(sys.modules)
-    told = os.environ.pop("VPYTHON_RECORD", "").split("\n")
+    told = os.environ.get("VPYTHON_RECORD", "").split("\n")
+    if told[0] != "!":  # that one is for a vpython which this environment's Python is about to run
+        os.environ.pop("VPYTHON_RECORD", None)
     prefix = _prefix()
     # The second name is for a link to the environment, such as an editor's `.venv`.
     held = hold(lock_path(prefix)) or hold(lock_path(os.path.realpath(prefix)))
