@@ -70,7 +70,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
     """Lines over sizes, both axes logarithmic; the legend stands to the right."""
-    left, top, width, height = 76, 56, WIDTH - 76 - 230, 260
+    left, top, width, height = 76, 56, WIDTH - 76 - 250, 260
     sizes = sorted({point[0] for line in drawn for point in line.points})
     seconds = [point[1] for line in drawn for point in line.points]
     low, high = 10 ** math.floor(math.log10(min(seconds))), 10 ** math.ceil(math.log10(max(seconds)))

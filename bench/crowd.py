@@ -21,7 +21,7 @@ WARM = "vpython, warm"
 UNBUILT = "vpython, spec never seen"
 EMPTY = "vpython, empty root"
 UV_WARM = "`uv run --script`, warm"
-UV_UNBUILT = "`uv run --script`, environment missing"
+UV_UNBUILT = "`uv run --script`, first start"
 PLAIN_FACTOR = 2
 
 TEXT = f"""\
