@@ -102,7 +102,13 @@ def test_a_waiter_takes_over(ground: Ground, pattern: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     "pattern",
-    ["locks/gate-*", "staging/packages-*", "staging/skeleton-*", "staging/environment-*", "environments-1/*"],
+    [
+        "locks/probe-*",
+        "staging/packages-*",
+        "staging/skeleton-*",
+        "staging/environment-*",
+        "environments-1/*",
+    ],
 )
 def test_one_of_63_waiters_takes_over(ground: Ground, pattern: str) -> None:
     take_over(ground, 63, pattern)

@@ -77,7 +77,7 @@ def _noted(path: str, terminal: Terminal) -> Iterator[None]:
         with contextlib.suppress(OSError):
             os.pwrite(descriptor, line + b"\n", 0)
 
-    note("")
+    note("it has just begun")
     terminal.listeners.append(note)
     try:
         yield
