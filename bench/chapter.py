@@ -57,8 +57,8 @@ def span(seconds: float) -> str:
 
 
 def added(series: Series) -> str:
-    low, high = series.quartiles
-    return f"+{span(series.median)} ({span(low)} to {span(high)})"
+    sign = "+" if series.median >= 0 else ""
+    return f"{sign}{timed(series)}"
 
 
 def spread(series: Series) -> str:
