@@ -16,6 +16,8 @@ class VpythonError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        # Where many things were asked for at once: the error of each that failed.
+        self.failed: dict[object, VpythonError] = {}
 
 
 class UserError(VpythonError):

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from vpy.wheels.host import HostPython
 
 WORKERS = 8
+WAY_OUT = (
+    "-vpython-source index takes the packages from an index, directory:PLACE from a mirror; "
+    "what was resolved before starts with -vpython-offline"
+)
 
 
 @value
@@ -86,7 +90,7 @@ def loader_of(source: str, context: Context) -> PackageLoader:
             source,
             contact=context.config.contact,
         )
-    return cipd(source, context)
+    return cipd(source, context, way_out=WAY_OUT)
 
 
 def service_address(source: str, context: Context, *, named: str = "") -> str:
@@ -95,8 +99,11 @@ def service_address(source: str, context: Context, *, named: str = "") -> str:
     return place or context.environ.get("CIPD_SERVICE_URL") or named or context.config.service
 
 
-def cipd(source: str, context: Context, *, named: str = "") -> CipdLoader:
-    """The package service that `cipd` or `cipd:URL` means; UserError for an address that may not be asked."""
+def cipd(source: str, context: Context, *, named: str = "", way_out: str = "") -> CipdLoader:
+    """The package service that `cipd` or `cipd:URL` means; UserError for an address that may not be asked.
+
+    `way_out` is the hint where the service cannot be reached.
+    """
     from vpy.packages import admission, caches, prpc, service
     from vpy.system import address
 
@@ -115,6 +122,7 @@ def cipd(source: str, context: Context, *, named: str = "") -> CipdLoader:
         progress=progress_for(context),
         origin=source,
         contact=context.config.contact,
+        way_out=way_out,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import socket
 import subprocess
 import termios
 import time
@@ -276,3 +277,15 @@ def _all_of(terminal: int) -> str:
             break
         shown += piece
     return shown.decode(errors="replace")
+
+
+def test_nobody_there_and_the_way_out(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    said = project.bad(CIPD_SERVICE_URL=url).splitlines()
+    assert said[0] == (
+        f"vpython: cannot get `{project.one}` at `version:1.0`: cannot connect to `{url}`: "
+        "Connection refused (tried 3 times)"
+    )
+    assert said[-1].startswith("hint: -vpython-source index takes the packages from an index, ")
+    project.good()

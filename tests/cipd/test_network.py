@@ -199,6 +199,7 @@ def test_nobody_there(bench: Bench) -> None:
     bench.service.rpc_url = f"http://127.0.0.1:{port}"
     with pytest.raises(ToolError, match=f"cannot connect to `http://127.0.0.1:{port}`: Connection refused"):
         bench.pin()
+    assert bench.time.pauses == [0.375, 0.75]  # where nobody is, nobody is waited for
 
 
 def test_no_such_name(bench: Bench) -> None:

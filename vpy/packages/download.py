@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vpy.system import address
-from vpy.system.patience import NetworkError, pause
+from vpy.system.patience import NetworkError, enough, pause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Download:
         stale = error.status in STALE and self._got > 0
         if not (error.passing or stale):
             raise error
-        if failures >= patience.attempts or resumes > patience.resumes:
+        if failures >= enough(error, patience) or resumes > patience.resumes:
             error.message = f"{error.message} (tried {resumes} times)"
             raise error
         pause(error, failures, patience, self._client.clockwork)

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
             """Pin each package, in the given order.
 
             All failures come as one error, a line for each package with its name and version:
-            a UserError where all of them can be mended in the spec, else a ToolError.
+            a UserError where all of them can be mended in the spec, else a ToolError. Its
+            `failed` has the error of each package.
             """
 
         def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
@@ -69,16 +70,23 @@ def collect(
     else:
         outcomes = [partial(answer, item) for item in items]
     answers: list[Answer] = []
-    failures: list[VpythonError] = []
+    failed: dict[object, VpythonError] = {}
     lines: list[str] = []
     for item, outcome in zip(items, outcomes, strict=True):
         try:
             answers.append(outcome())
         except VpythonError as error:
-            failures.append(error)
+            failed[item] = error
             lines.append(f"cannot get `{item.name}` at `{item.version}`: {error.message}")
-    if failures:
-        family = UserError if all(isinstance(error, UserError) for error in failures) else ToolError
-        hints = dict.fromkeys(error.hint for error in failures if error.hint)
-        raise family("\n".join(dict.fromkeys(lines)), hint=next(iter(hints), None)) from failures[0]
+    if failed:
+        raise _together(failed, lines)
     return tuple(answers)
+
+
+def _together(failed: dict[object, VpythonError], lines: Sequence[str]) -> VpythonError:
+    errors = list(failed.values())
+    family = UserError if all(isinstance(error, UserError) for error in errors) else ToolError
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    made = family("\n".join(dict.fromkeys(lines)), hint=next(iter(hints), None))
+    made.failed, made.__cause__ = failed, errors[0]
+    return made

@@ -52,7 +52,8 @@ class Answered:
 class CipdLoader:
     """A `PackageLoader` over the package service; `origin` is the source as a user spells it.
 
-    `contact` is the hint where the service does not have something. Without a `client` nobody is asked.
+    `contact` is the hint where the service does not have something, `way_out` the one where it is away.
+    Without a `client` nobody is asked.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class CipdLoader:
         progress: Progress,
         origin: str,
         contact: str = "",
+        way_out: str = "",
     ) -> None:
         self._service = service
         self._client = client
@@ -79,6 +81,7 @@ class CipdLoader:
         self._progress = progress
         self._origin = origin
         self._contact = contact
+        self._way_out = way_out
         self._away: NetworkError | None = None
         self._old: list[tuple[str, str]] = []
 
@@ -160,6 +163,7 @@ class CipdLoader:
             return self._service.call(method, message, hurried=hurried)
         except NetworkError as error:
             if error.passing:
+                error.hint = error.hint or self._way_out or None
                 self._away = error
             raise
 

@@ -27,13 +27,17 @@ def explain(error: Exception, url: str, patience: Patience, known: Any) -> Netwo
             reason = each.verify_message or "it is not valid"
             return NetworkError(f"the certificate of {place} is not trusted: {reason}", hint=CERTIFICATE_HINT)
     if isinstance(error, known.ProxyError):
-        return NetworkError(f"cannot reach {place} through the proxy: {_reason(chain)}", passing=True)
+        nobody = (known.NewConnectionError, known.NameResolutionError, known.ConnectTimeoutError)
+        absent = any(isinstance(each, nobody) for each in chain)
+        fact = f"cannot reach {place} through the proxy: {_reason(chain)}"
+        return NetworkError(fact, passing=True, absent=absent)
     if isinstance(error, known.NameResolutionError):
-        return NetworkError(f"cannot find {place}: its name is not known", passing=True)
+        return NetworkError(f"cannot find {place}: its name is not known", passing=True, absent=True)
     if isinstance(error, known.NewConnectionError):
-        return NetworkError(f"cannot connect to {place}: {_reason(chain)}", passing=True)
+        return NetworkError(f"cannot connect to {place}: {_reason(chain)}", passing=True, absent=True)
     if isinstance(error, known.ConnectTimeoutError):
-        return NetworkError(f"{place} did not answer within {patience.connect:g} s", passing=True)
+        within = f"within {patience.connect:g} s"
+        return NetworkError(f"{place} did not answer {within}", passing=True, absent=True)
     if isinstance(error, (known.ReadTimeoutError, TimeoutError)):
         return NetworkError(f"{place} sent nothing for {patience.silence:g} s", passing=True)
     for each in chain:

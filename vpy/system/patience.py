@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class NetworkError(ToolError):
     """Nobody gave the answer that was asked for.
 
-    `passing`: it may be well in a moment. `wait`: the seconds the other side asked for. `status`
-    is the HTTP status where there was one.
+    `passing`: it may be well in a moment. `absent`: nobody was reached at all, so it is tried less
+    often. `wait`: the seconds the other side asked for. `status` is the HTTP status where there was one.
     """
 
     def __init__(
@@ -25,12 +25,14 @@ class NetworkError(ToolError):
         message: str,
         *,
         passing: bool = False,
+        absent: bool = False,
         wait: float | None = None,
         status: int = 0,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.passing = passing
+        self.absent = absent
         self.wait = wait
         self.status = status
 
@@ -40,15 +42,16 @@ class Patience:
     """Seconds and counts.
 
     `connect` for a connection; `silence` between two pieces of an answer; `whole` for a small
-    answer; `attempts` in all, with pauses that double from `first` up to `longest`; a pause that
-    the other side asks for is taken up to `most_asked`. `resumes` bounds how often one download
-    is taken up again.
+    answer; `attempts` in all (`absent` where nobody is reached), with pauses that double from `first`
+    up to `longest`; a pause that the other side asks for is taken up to `most_asked`. `resumes`
+    bounds how often one download is taken up again.
     """
 
     connect: float = 15.0
     silence: float = 30.0
     whole: float = 60.0
     attempts: int = 5
+    absent: int = 3
     first: float = 0.5
     longest: float = 8.0
     most_asked: float = 30.0
@@ -74,10 +77,15 @@ def persist(work: Callable[[], T], patience: Patience, clockwork: Clockwork) -> 
         except NetworkError as fault:
             if not fault.passing:
                 raise
-            if attempt >= patience.attempts:
+            if attempt >= enough(fault, patience):
                 fault.message = f"{fault.message} (tried {attempt} times)"
                 raise
             pause(fault, attempt, patience, clockwork)
+
+
+def enough(fault: NetworkError, patience: Patience) -> int:
+    """How often to try where this is what went wrong."""
+    return min(patience.attempts, patience.absent) if fault.absent else patience.attempts
 
 
 def pause(fault: NetworkError, attempt: int, patience: Patience, clockwork: Clockwork) -> None:
