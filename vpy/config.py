@@ -28,6 +28,8 @@ class Config:
     bundle_package: str
     system_pythons: tuple[str, ...]
     verify_tags: tuple[tuple[str, str, str], ...]
+    verify_glibc: tuple[int, int]
+    verify_macos: tuple[int, int]
     prune_older_than_days: float
     prune_most_per_run: int
     prune_interval_hours: float
@@ -50,6 +52,8 @@ def from_tables(tables: Mapping[str, Any], version: str) -> Config:
         bundle_package=tables["bundle"]["package"],
         system_pythons=tuple(tables["bundle"]["system"]),
         verify_tags=tuple((row["python"], row["abi"], row["platform"]) for row in tables["verify"]["tags"]),
+        verify_glibc=tuple(tables["verify"]["glibc"]),
+        verify_macos=tuple(tables["verify"]["macos"]),
         prune_older_than_days=tables["prune"]["older_than_days"],
         prune_most_per_run=tables["prune"]["most_per_run"],
         prune_interval_hours=tables["prune"]["interval_hours"],

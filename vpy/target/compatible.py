@@ -64,10 +64,10 @@ def _linux(architecture: str, facts: dict[str, Any]) -> Iterator[str]:
         yield from _musllinux(architectures, facts["executable"])
     elif _abi_fits(architectures, facts["executable"]):
         for name in architectures:
-            yield from _manylinux(name, architectures, version)
+            yield from manylinux(name, architectures, version)
 
 
-def _manylinux(architecture: str, architectures: list[str], version: tuple[int, int]) -> Iterator[str]:
+def manylinux(architecture: str, architectures: list[str], version: tuple[int, int]) -> Iterator[str]:
     """PEP 600: every C library version from the Python's own down to the oldest there was."""
     oldest = 5 if {"x86_64", "i686"} & set(architectures) else 17
     for minor in range(version[1], oldest - 1, -1):
