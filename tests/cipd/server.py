@@ -11,6 +11,7 @@ import threading
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from tests.cipd import listing
 from vpy.packages.cipd import id_from_reference, reference_from_id
 from vpy.packages.names import parse_package_name, parse_version
 
@@ -176,6 +177,10 @@ class Service:
                 "ResolveVersion": self._resolve,
                 "GetInstanceURL": self._locate,
                 "DescribeInstance": self._describe,
+                "ListPrefix": lambda asked: listing.prefix(self, asked),
+                "ListInstances": lambda asked: listing.instances(self, self._package(asked), asked),
+                "SearchInstances": lambda asked: listing.search(self, self._package(asked), asked),
+                "ListRefs": lambda asked: listing.filled(refs=listing.refs(self, self._package(asked))),
             }
             reply = answers[method](message)
         except KeyError:
@@ -183,6 +188,9 @@ class Service:
             return
         except LookupFailed as failed:
             handler.refuse(failed.code, str(failed))
+            return
+        except listing.BadRequest as bad:
+            handler.refuse(3, str(bad))
             return
         except ValueError:
             handler.refuse(3, "could not decode body")
@@ -248,9 +256,15 @@ class Service:
         return {"signedUrl": f"{self.storage_url}/store/{path}?Signature=s3cr3t-{len(self.asked)}"}
 
     def _describe(self, message: dict[str, Any]) -> dict[str, Any]:
-        """What the original client asks when it writes a `.versions` file."""
+        """All about an instance, as far as it was asked for."""
         self._locate(message)
-        return {"instance": {"package": message["package"], "instance": message["instance"]}}
+        name, reference = message["package"], message["instance"]
+        found = id_from_reference(HASHES[reference["hashAlgo"]], reference["hexDigest"])
+        return listing.filled(
+            instance=listing.instance(name, found),
+            refs=listing.refs(self, name, found) if message.get("describeRefs") else [],
+            tags=listing.tags(self, name, found) if message.get("describeTags") else [],
+        )
 
     def download(self, handler: Handler) -> None:
         """A signed address: the bytes, or the rest of them."""
