@@ -47,15 +47,19 @@ import vpython
 
 vpython.main()
 """
-# Runs the unpacked code without the import machinery of an archive; its first word is vpython's name.
-START = b"""\
+# Runs the unpacked code without the import machinery of an archive; its words are where that lies, vpython's
+# name, and those that vpython was called with. It stands in the head: a file of its own could be damaged too.
+START = """\
 import sys
-
-sys.path.insert(0, __file__.rpartition("/")[0])
-del sys.argv[0]
-import vpython
-
-vpython.main()
+sys.path.insert(0, sys.argv[1])
+del sys.argv[:2]
+try:
+    import vpython
+    vpython.main()
+except Exception:
+    import os
+    os.environ["VPYTHON_RECORD"] = "!own"
+    os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv])
 """
 COMPILE = """
 import marshal, sys
@@ -227,12 +231,18 @@ def build(config: Path, output: Path) -> int:
     mark = f'BUILD = "{identity}"'.encode()
     doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
     front = {name: data for name, data in doors.items() if name != "__main__.py"}
-    inner = with_code({**own, **shelf, **front}, cached) | with_code({"start.py": START}, beside)
+    inner = with_code({**own, **shelf, **front}, cached)
     inner["pip.zip"] = archive(with_code(pip, beside))
     outer = with_code(doors, beside)
     outer["app.zip"] = archive({**inner, **licences(vendored)})
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
-    words = {"BUILD": identity, "ROOT": "vpython-root", "RECORDS": "records-1", "APP": "app-1"}
+    words = {
+        "BUILD": identity,
+        "ROOT": "vpython-root",
+        "RECORDS": "records-1",
+        "APP": "app-1",
+        "START": START,
+    }
     for word, text in words.items():
         head = head.replace(f"@{word}@".encode(), text.encode())
     data = archive(outer, head=head, deflated=("app.zip", "LICENSE"))

@@ -23,6 +23,8 @@ BUILD = "source"
 RECORDS = "records-1"
 APP = "app-1"
 BYPASS = "manually managed python not supported by chrome operations"
+# In VPYTHON_RECORD: vpython's own code failed, so look whether the unpacked copy is whole.
+DOUBTED = "!own"
 
 
 class Request:
@@ -30,13 +32,15 @@ class Request:
 
     `caller` is the absolute path of vpython as it was called, `words` go to Python, `record` is
     where the record of this start lies ("" where there can be none), `forced` says that a hook
-    sent us to decide anew. `root` is "" while a temporary one is not made yet.
+    sent us to decide anew, `doubted` that the copy of our own code did. `root` is "" while a
+    temporary one is not made yet.
     """
 
     def __init__(self, caller: str, words: Sequence[str], environ: dict[str, str]) -> None:
         self.caller = caller
         self.environ = environ
-        self.forced = environ.pop("VPYTHON_RECORD", "") != ""
+        told = environ.pop("VPYTHON_RECORD", "")
+        self.forced, self.doubted = told != "", told == DOUBTED
         self.legacy = os.path.basename(caller).lower() in ("vpython", "vpython.exe", "vpython.bat")
         self.options: Options = parse_options(words, environ)
         self.command: PythonCommand = parse_python(self.options.python_words)
@@ -62,8 +66,9 @@ def main() -> NoReturn:
     if environ.get("VPYTHON_BYPASS") == BYPASS:
         import vpython_bypass
 
+        environ.pop("VPYTHON_RECORD", None)
         vpython_bypass.run(_caller(), sys.argv[1:], environ)
-    os.environ.pop("VPYTHON_RECORD", None)
+    doubted = os.environ.pop("VPYTHON_RECORD", "") == DOUBTED
     try:
         request = Request(_caller(), sys.argv[1:], environ)
         simple = not request.options.help and request.options.tool is None
@@ -78,6 +83,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         remove_temporary()
         os._exit(130)
+    except Exception as error:
+        import vpython_unpack
+
+        vpython_unpack.begin_again(error, environ, doubted=doubted)
 
 
 def _caller() -> str:

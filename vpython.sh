@@ -117,12 +117,10 @@ if command [ -O "$_vpython_root" ] && command [ -O "$_vpython_root/@APP@/python"
     { IFS= read -r _vpython_python && IFS= read -r _vpython_landmark && IFS= read -r _vpython_start; } \
         2>/dev/null <"$_vpython_root/@APP@/python" &&
     command [ -x "$_vpython_python" ] && command [ -f "$_vpython_landmark" ]; then
-    # The unpacked code of this very build starts sooner than the archive.
+    # The unpacked code of this very build starts sooner than the archive; which is told where that code fails.
     case $_vpython_start in
-        */@BUILD@-*/start.py*)
-            if command [ -f "$_vpython_start" ]; then
-                exec "$_vpython_python" -I -S "$_vpython_start" "$_vpython_self" "$@"
-            fi
+        */@BUILD@-*)
+            exec "$_vpython_python" -I -S -c '@START@' "$_vpython_start" "$_vpython_self" "$@"
             ;;
     esac
     exec "$_vpython_python" -I -S "$_vpython_self" "$@"

@@ -60,10 +60,14 @@ def _go(request: Request) -> NoReturn:
     given = os.umask(0o022)
     # What is made in the root is for its owner to write; what these tools make elsewhere is the caller's.
     os.umask(given if request.options.tool in ("mirror", "pack") else given | 0o022)
-    app = load_app(request)
-    from vpy import cli
+    try:
+        app = load_app(request)
+        from vpy import cli
 
-    outcome = cli.run(request, app)
+        outcome = cli.run(request, app)
+    except Exception:
+        os.umask(given)
+        raise
     if isinstance(outcome, int):
         end(outcome)
     os.umask(given)
@@ -113,7 +117,8 @@ def load_app(request: Request) -> str:
         import vpython_unpack
 
         archive = here if os.path.isfile(here) else request.caller
-        app = vpython_unpack.app_of(archive, request.root, f"{APP}/{BUILD}-{sys.implementation.cache_tag}")
+        name = f"{APP}/{BUILD}-{sys.implementation.cache_tag}"
+        app = vpython_unpack.app_of(archive, request.root, name, doubted=request.doubted)
         vendor = os.path.join(app, "vendor")
     for entry in (vendor, app):
         if entry not in sys.path:

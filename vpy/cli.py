@@ -19,12 +19,18 @@ ATTEMPTS = 3
 TOOLS = ("doctor", "ensure", "explain", "install", "pack", "prune", "tags", "version")
 
 
+class DamagedError(Exception):
+    """The unpacked copy of our own code is not as it was made: the door begins again with another."""
+
+
 def run(request: Request, app: str) -> int | str | Ready:
     """Do what was asked: an exit code where that is all, another vpython's file, the environment to start."""
     terminal = Terminal(request.options.get("log-level") or "warning")
     try:
         return _run(request, app, terminal)
     except VpythonError as error:
+        if error.exit_code == 1:
+            _doubt_own_code(request, app)
         terminal.error(error)
         return error.exit_code
     except KeyboardInterrupt:
@@ -37,6 +43,7 @@ def run(request: Request, app: str) -> int | str | Ready:
     except OSError as error:
         from vpy.system import files
 
+        _doubt_own_code(request, app)
         where = f" `{error.filename}`" if error.filename else ""
         hint = files.way_out(error)
         terminal.error(VpythonError(f"the system refused{where}: {error.strerror or error}", hint=hint))
@@ -44,9 +51,21 @@ def run(request: Request, app: str) -> int | str | Ready:
     except Exception as error:
         if request.environ.get("VPYTHON_DEBUG_TRACEBACK"):
             raise
+        if isinstance(error, ImportError):  # one that replaces the copy may be at it
+            raise DamagedError from error
+        _doubt_own_code(request, app)
         place = _place_of(error)
         terminal.error(VpythonError(f"an unforeseen {type(error).__name__} at {place}: {error}"))
         return 1
+
+
+def _doubt_own_code(request: Request, app: str) -> None:
+    """Raise DamagedError where what failed may have failed because our own code is damaged."""
+    import vpython_unpack
+
+    is_copy = os.path.exists(os.path.join(app, "complete"))
+    if is_copy and not request.doubted and not vpython_unpack.is_whole(request.caller, app):
+        raise DamagedError
 
 
 def _place_of(error: BaseException) -> str:

@@ -114,8 +114,8 @@ def test_one_of_63_waiters_takes_over(ground: Ground, pattern: str) -> None:
     take_over(ground, 63, pattern)
 
 
-def other_build(place: Path) -> Path:
-    """Another vpython: with a start hook of its own, so that its environments are others too."""
+def other_build(place: Path, module: str, more: str) -> Path:
+    """Another vpython: with `more` at the end of one of its modules."""
     tree = place / "tree"
     tree.mkdir()
     for name in ("vpy", "vendor"):
@@ -123,8 +123,8 @@ def other_build(place: Path) -> Path:
     for path in [*TOP.glob("*.py"), *TOP.glob("*.sh"), *TOP.glob("*.toml"), TOP / "LICENSE"]:
         shutil.copy2(path, tree)
     (tree / "build").symlink_to(TOP / "build")
-    with (tree / "vpy" / "environment" / "hook.py").open("a") as file:
-        file.write("\n# Another build.\n")
+    with (tree / module).open("a") as file:
+        file.write(more)
     file_made = place / "other.pyz"
     command = [sys.executable, "build_zipapp.py", "--output", str(file_made)]
     subprocess.run(command, cwd=tree, check=True, capture_output=True)
@@ -133,7 +133,9 @@ def other_build(place: Path) -> Path:
 
 def test_two_builds_on_one_root(tmp_path: Path, repository: Path) -> None:
     ours = Ground(tmp_path, repository)
-    other = Ground(tmp_path, repository, file=other_build(tmp_path))
+    # It has a start hook of its own, so that its environments are others too.
+    built = other_build(tmp_path, "vpy/environment/hook.py", "\n# Another build.\n")
+    other = Ground(tmp_path, repository, file=built)
     for ground in (ours, other):
         ground.environ["VPYTHON_LOG_TRACE"] = "1"
     ended = finish([ground.begin() for _ in range(6) for ground in (ours, other)])
