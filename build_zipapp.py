@@ -85,8 +85,7 @@ UNCOMPILED = re.compile(
     | pip/_vendor/rich/( _inspect | _unicode_data/unicode | bar | diagnose | json | layout | prompt | rule
       | status | tree )
     | pip/_vendor/pygments/( console | formatters?\b | lexers/python | scanner | sphinxext | unistring )
-    # kinds of locks and displays that are not ours
-    | vendor/filelock/( _async | _identity | _lease | _marker | _read_write | _soft | _strict | asyncio )
+    # displays that are not ours
     | vendor/tqdm/( _main | _tqdm | asyncio | cli | contrib | dask | gui | keras | notebook | rich | tk )
     | vendor/google/protobuf/( compiler | internal/(\w+_benchmark|testing_) | testdata | util )
     | vendor/packaging/( dependency_groups | direct_url | metadata )

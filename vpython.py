@@ -156,13 +156,10 @@ def start_from_record(request: Request) -> None:
     needed = (environment + "/complete", environment + "/pyvenv.cfg", landmark)
     if not (all(map(os.path.exists, needed)) and os.access(python, os.X_OK)):
         return
-    if request.command.skips_site():
+    if request.command.skips_site() or os.name == "nt":
         import vpython_long
 
-        vpython_long.load_app(request)
-        from vpy.environment import hook
-
-        if not hook.is_fit(environment) or not hook.holds(request.record, request.environ.get("PATH")):
+        if not vpython_long.is_sound(request, environment):
             return
     start(request, environment, "+")
 
@@ -193,7 +190,7 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
         import vpython_long
 
         vpython_long.hold_for(request, environment)
-    elif mark:
+    elif mark and os.name != "nt":
         lines = [mark + request.caller, _host(), request.record, *request.options.words]
         environ["VPYTHON_RECORD"] = "\n".join(lines)
     python = python_of(environment)

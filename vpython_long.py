@@ -92,6 +92,18 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
+def is_sound(request: Request, environment: str) -> bool:
+    """Whether the record holds, asked here: under `-S` no hook runs, and on Windows we stay beside the child.
+
+    There the environment is held from now on, since who waits for the child lives as long as that.
+    """
+    load_app(request)
+    from vpy.environment import hook
+
+    held = os.name != "nt" or hook.hold(hook.lock_path(environment))
+    return held and hook.is_fit(environment) and hook.holds(request.record, request.environ.get("PATH"))
+
+
 def hold_for(request: Request, environment: str) -> None:
     """Under `-S` no hook runs: the script inherits the lock as an open descriptor instead."""
     if os.name == "posix":

@@ -31,6 +31,8 @@ def fail(message: str, code: int, hint: str = "") -> NoReturn:
 def working_directory(environ: dict[str, str]) -> str | None:
     """The cwd as the shell names it, where that is true; None where it is gone."""
     try:
+        if os.name == "nt":
+            return os.getcwd()
         here = os.stat(".")
         named = environ.get("PWD", "")
         if named.startswith("/") and os.path.normpath(named) == named:

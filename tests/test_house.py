@@ -18,10 +18,9 @@ DOORS = sorted(TOP.glob("vpython*.py"))
 ROOMS = {"spec", "target", "packages", "wheels", "environment"}
 COMMON = {"vpy", "vpy.errors", "vpy.model", "vpy.value", "vpy.config", "vpy._baked"}
 
-HEAVY = {"dataclasses", "filelock", "google", "logging", "packaging", "pip", "typing", "urllib3", "venv"}
+HEAVY = {"dataclasses", "google", "logging", "packaging", "pip", "typing", "urllib3", "venv"}
 HEAVY |= {"argparse", "pathlib", "platformdirs", "tqdm", "truststore"}
 ONLY_IN = {
-    "filelock": {"system/locks.py"},
     "google": {"spec/textproto.py"},
     "subprocess": {"system/process.py", "system/child.py", "environment/hook.py"},
     "truststore": {"system/trust.py"},

@@ -108,7 +108,10 @@ def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context:
 
 
 def python_in(environment: str, interpreter: Interpreter) -> str:
-    return os.path.join(environment, dict(interpreter.scheme)["scripts"], "python")
+    """The file that starts the environment's Python; its scheme says which system that is for."""
+    scripts = dict(interpreter.scheme)["scripts"]
+    name = "python.exe" if interpreter.platform.startswith("win") else "python"
+    return os.path.join(environment, *scripts.split("/"), name)
 
 
 def lost(choice: Choice, got: Supply, base: str, final: str, context: Context) -> str:

@@ -95,7 +95,6 @@ def test_what_is_in_it(
     for package in (
         "google/protobuf",
         "packaging",
-        "filelock",
         "urllib3",
         "truststore",
         "platformdirs",

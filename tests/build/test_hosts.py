@@ -32,7 +32,7 @@ FAKES = (
     "os", "pathlib", "pkgutil", "platform", "random", "re", "selectors", "shutil", "socket", "ssl",
     "string", "struct", "subprocess", "tempfile", "textwrap", "threading", "tomllib", "typing",
     "urllib", "weakref", "zipfile", "zlib", "vpython", "vpython_command", "vpython_root",
-    "vpython_unpack", "vpy", "filelock", "google", "packaging", "pip", "platformdirs", "tqdm",
+    "vpython_unpack", "vpy", "google", "packaging", "pip", "platformdirs", "tqdm",
     "truststore", "urllib3",
 )  # fmt: skip
 

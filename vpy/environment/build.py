@@ -88,7 +88,7 @@ def ensure(plan: Plan, why: Mapping[str, object], *, layout: Layout, terminal: T
             files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
             mark_complete(stage, plan.line)
             os.makedirs(layout.environments, mode=0o700, exist_ok=True)
-            os.rename(stage, final)
+            files.rename(stage, final)
     return final, True
 
 

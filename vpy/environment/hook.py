@@ -7,6 +7,7 @@ checks (`-S`) or before one is started.
 
 `VPYTHON_RECORD`, set by a door, is lines: a mark (`+` check, `=` already checked) and the file of
 vpython as it was called; what runs that file; the record's path; each of vpython's own option words.
+On Windows the door, which waits for its child, checks by itself and sets nothing.
 """
 
 import os
@@ -15,6 +16,8 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+RANGE_FIRST, RANGE_SLOTS, RANGE_TRIES = 4096, 1 << 30, 4
 
 
 def start():  # type: () -> None
@@ -85,17 +88,26 @@ def hold(path):  # type: (str) -> bool
 
 
 def _hold_on_windows(path):  # type: (str) -> bool
-    """Keep a handle open that forbids renaming; the file's directory cannot be moved then."""
+    """The same by a lock on one byte of many (see `system/ranges.py`), which lasts as long as the handle."""
+    system = __import__("msvcrt")
     try:
-        os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
-    return True
+    for _ in range(RANGE_TRIES):
+        os.lseek(descriptor, RANGE_FIRST + int.from_bytes(os.urandom(4), "little") % RANGE_SLOTS, 0)
+        try:
+            system.locking(descriptor, system.LK_NBLCK, 1)
+        except OSError:
+            continue
+        return True
+    os.close(descriptor)
+    return False
 
 
 def _path_given(prefix):  # type: (str) -> str | None
     """PATH as it was before a door put the environment's bin in front; None where it was unset."""
-    scripts = prefix + ("\\Scripts" if os.name == "nt" else "/bin")
+    scripts = prefix + "/bin"
     path = os.environ.get("PATH", "")
     if path == scripts:
         return None
@@ -111,10 +123,6 @@ def go_the_long_way(caller, host, options, prefix):  # type: (str, str, list[str
     else:
         os.environ["PATH"] = path
     os.environ["VPYTHON_RECORD"] = "!"
-    if os.name == "nt":
-        import subprocess
-
-        os._exit(subprocess.call([host, caller, *arguments]))
     try:
         os.execv(host, [host, caller, *arguments])
     except OSError as error:

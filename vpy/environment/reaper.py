@@ -64,7 +64,7 @@ class Reaper:
         trash = self._layout.discarded(os.path.basename(path))
         try:
             os.makedirs(self._layout.trash, mode=0o700, exist_ok=True)
-            os.rename(path, trash)
+            files.rename(path, trash)
         except OSError:
             return
         self._queue.append((kind, path, trash))
@@ -76,7 +76,7 @@ class Reaper:
         try:
             size = self._size_of(os.lstat(path))
             if not self.dry_run:
-                os.unlink(path)
+                files.unlink(path)
         except OSError:
             return
         self._note(kind, path, size)

@@ -115,7 +115,7 @@ def ensure(interpreter: Interpreter, digest: str, layout: Layout, environ: Mappi
         _make(interpreter, made, environ)
         if _sound(place) is None:
             with contextlib.suppress(FileNotFoundError):
-                os.rename(place, os.path.join(stage, "damaged"))
+                files.rename(place, os.path.join(stage, "damaged"))
         files.move_into_place(made, place)
     known = _sound(place)
     if known is None:
@@ -200,7 +200,7 @@ def _survey(tree: str) -> dict[str, object]:
             else:
                 data = files.read_bytes(path)
                 (placed if written in data else plain).append(relative)
-                os.chmod(path, 0o555 if os.stat(path).st_mode & 0o100 else 0o444)
+                files.protect(path, 0o555 if os.stat(path).st_mode & 0o100 else 0o444)
                 size, mtime, _ = files.signature(path)
                 stamps[relative] = (size, mtime, hashlib.sha256(data).hexdigest())
     return {

@@ -62,7 +62,19 @@ def _run(words: Sequence[str], environ: Mapping[str, str], mask: set[signal.Sign
 
 
 def _run_on_windows(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Return how the child ended, as a number that `os._exit` takes.
+
+    Ctrl-C and Ctrl-Break reach all that share the console, the child among them: only it decides what
+    they mean. Whatever ends us, even without a word, ends the child.
+    """
     import subprocess
 
-    signal.signal(signal.SIGINT, lambda *_: None)
-    return subprocess.Popen(list(words), env=dict(environ)).wait()
+    from vpy.system import windows
+
+    for name in ("SIGINT", "SIGBREAK"):
+        signal.signal(getattr(signal, name), lambda *_: None)
+    job = windows.job_of_children()
+    child = subprocess.Popen(list(words), env=dict(environ), close_fds=False)
+    windows.assign(job, child)
+    code = child.wait()
+    return code - (1 << 32) if code >= 1 << 31 else code

@@ -12,7 +12,9 @@ from vpy.errors import ToolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+SCANNED = 2.0  # seconds that a virus scanner may keep a new file open
 
 
 @contextlib.contextmanager
@@ -44,19 +46,65 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
 
 
 def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
-    """Write `data` beside `path` under a passing name and rename it into place."""
+    """Write `data` beside `path` under a passing name and rename it into place.
+
+    `mode` is for POSIX: see `protect`.
+    """
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     passing = passing_name(directory, ".new-")
     try:
         with open(passing, "xb") as file:
             file.write(data)
-        os.chmod(passing, mode)
-        os.replace(passing, path)
+        protect(passing, mode)
+        replace(passing, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(passing)
         raise
+
+
+def protect(path: str, mode: int) -> None:
+    """Set the file's mode. Not on Windows: a read-only file cannot be removed there, nor replaced.
+
+    The attribute would also be that of all the file's links, whichever of them it is taken off.
+    """
+    if os.name == "posix":
+        os.chmod(path, mode)
+
+
+def rename(source: str, target: str) -> None:
+    """`os.rename`, tried again for a moment on Windows, where a scanner opens what is new."""
+    _patiently(os.rename, source, target)
+
+
+def replace(source: str, target: str) -> None:
+    """`os.replace`, tried again as `rename` is; a read-only target goes, too."""
+    _patiently(os.replace, source, target)
+
+
+def unlink(path: str) -> None:
+    """Remove a file, on Windows a read-only one too."""
+    try:
+        os.unlink(path)
+    except PermissionError:
+        if os.name == "posix":
+            raise
+        os.chmod(path, 0o600)
+        os.unlink(path)
+
+
+def _patiently(work: Callable[[str, str], None], source: str, target: str) -> None:
+    end = time.monotonic() + SCANNED
+    while True:
+        try:
+            return work(source, target)
+        except PermissionError:
+            if os.name == "posix" or os.path.isdir(target) or time.monotonic() > end:
+                raise
+            if os.path.isfile(target):
+                os.chmod(target, 0o600)
+            time.sleep(0.02)
 
 
 def passing_name(directory: str, prefix: str) -> str:
@@ -97,7 +145,7 @@ def move_into_place(made: str, final: str) -> bool:
     """Rename directory `made` to `final`; False where somebody else was first with it."""
     os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
     try:
-        os.rename(made, final)
+        rename(made, final)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and os.path.isdir(final):
             return False

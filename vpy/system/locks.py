@@ -1,7 +1,6 @@
 """Locks, alone or shared, by `flock`: a lock lasts until its descriptor closes, however that comes.
 
-Where the system has no `flock` (Windows), `filelock` does it; nothing else imports it. On POSIX the
-same call is made here, because importing that library costs a new environment a quarter of its time.
+Where the system has no `flock` (Windows), ranges of bytes do the same: see `ranges`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 ELSEWHERE = "name a root on a local disk with -vpython-root DIR"
+_OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextlib.contextmanager
@@ -37,11 +37,7 @@ def exclusive(
             return
     if waiting is not None:
         waiting()
-    if os.name == "posix":
-        with flocked(path, alone=True, during=during):
-            yield
-        return
-    with _filelocked(path, wait=True, during=during):
+    with flocked(path, alone=True, during=during):
         yield
 
 
@@ -73,11 +69,7 @@ def try_exclusive(path: str) -> Iterator[bool]:
     descriptor for writing may be another file.
     """
     ensure_lock_file(path)
-    if os.name == "posix":
-        with flocked(path, wait=False, alone=True) as alone:
-            yield alone
-        return
-    with _filelocked(path, wait=False) as alone:
+    with flocked(path, wait=False, alone=True) as alone:
         yield alone
 
 
@@ -85,12 +77,8 @@ def try_exclusive(path: str) -> Iterator[bool]:
 def shared(path: str) -> Iterator[None]:
     """Share the lock file with others who do; wait for one who holds it alone, who is done in a moment.
 
-    Windows has no such lock in its standard library, and a root that cannot be written needs none:
-    then nothing is held.
+    A root that cannot be written needs none: then nothing is held.
     """
-    if os.name != "posix":
-        yield
-        return
     try:
         ensure_lock_file(path)
     except OSError:
@@ -102,18 +90,14 @@ def shared(path: str) -> Iterator[None]:
 
 def keep_shared(path: str) -> int | None:
     """Share the lock until the descriptor that is returned closes, at the latest when this process ends
-    or becomes another program. None where nothing can be held: on Windows, without the lock's file.
+    or becomes another program. None where nothing can be held: without the lock's file.
     """
-    if os.name != "posix":
-        return None
-    import fcntl
-
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, _OPEN)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        _take(descriptor, alone=False, wait=True)
     except OSError:
         os.close(descriptor)
         return None
@@ -124,21 +108,15 @@ def keep_shared(path: str) -> int | None:
 def flocked(
     path: str, *, alone: bool, wait: bool = True, during: AbstractContextManager[None] | None = None
 ) -> Iterator[bool]:
-    """Hold or share the lock file of a system that has `flock`; yield whether we do.
+    """Hold or share the lock file, which must be there; yield whether we do.
 
     `during` is entered for as long as it has to wait.
     """
-    import fcntl
-
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = os.open(path, _OPEN)
     try:
-        how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         try:
             with during or contextlib.nullcontext():
-                fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
-            held = True
-        except BlockingIOError:
-            held = False
+                held = _take(descriptor, alone=alone, wait=wait)
         except OSError as error:
             raise ToolError(f"cannot lock `{path}`: {error.strerror}", hint=ELSEWHERE) from error
         yield held
@@ -146,22 +124,17 @@ def flocked(
         os.close(descriptor)
 
 
-@contextlib.contextmanager
-def _filelocked(
-    path: str, *, wait: bool, during: AbstractContextManager[None] | None = None
-) -> Iterator[bool]:
-    import filelock
+def _take(descriptor: int, *, alone: bool, wait: bool) -> bool:
+    """Lock the open file; False where somebody else's lock stands against it and we are not to wait."""
+    if os.name != "posix":
+        from vpy.system import ranges
 
-    lock = filelock.FileLock(path)
+        return ranges.take(descriptor, alone=alone, wait=wait)
+    import fcntl
+
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     try:
-        with during or contextlib.nullcontext():
-            lock.acquire(timeout=-1 if wait else 0, poll_interval=0.02)
-    except filelock.Timeout:
-        yield False
-        return
-    except (OSError, NotImplementedError) as error:
-        raise ToolError(f"cannot lock `{path}`: {error}", hint=ELSEWHERE) from error
-    try:
-        yield True
-    finally:
-        lock.release()
+        fcntl.flock(descriptor, how if wait else how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

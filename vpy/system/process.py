@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from subprocess import Popen
 
+KILLED = -9
+
 
 @value
 class Finished:
@@ -69,6 +71,7 @@ def _finish(
         except subprocess.TimeoutExpired:
             _kill_group(child.pid)
             stdout, stderr = child.communicate()
+            return KILLED, stdout, stderr or b""
         except BaseException:
             if timeout is None:
                 child.kill()

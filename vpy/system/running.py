@@ -10,6 +10,8 @@ def is_any_of(directory: str) -> bool:
 
     Linux: the first word of `/proc/PID/cmdline` (proc(5)). Processes of other PID namespaces are not seen.
     """
+    if os.name != "posix":
+        return False
     prefix = os.fsencode(os.path.join(directory, ""))
     try:
         numbers = [name for name in os.listdir("/proc") if name.isdecimal()]

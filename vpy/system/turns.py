@@ -29,16 +29,15 @@ def turn(path: str, done: Callable[[], bool], work: str, terminal: Terminal) -> 
     it is done; where it is not, its doer having died, one of them takes over.
     """
     locks.ensure_lock_file(path)
-    if os.name == "posix":
-        with locks.flocked(path, wait=False, alone=True) as free:
-            if free:
-                with _noted(path, terminal):
-                    yield not done()
-                return
-        with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
-            if done():
-                yield False
-                return
+    with locks.flocked(path, wait=False, alone=True) as free:
+        if free:
+            with _noted(path, terminal):
+                yield not done()
+            return
+    with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
+        if done():
+            yield False
+            return
     with locks.exclusive(path, during=_patience(path, work, terminal)), _noted(path, terminal):
         yield not done()
 
@@ -50,9 +49,6 @@ def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
     It only keeps many processes from doing the same at the same time: what must be done at most
     once has a turn of its own.
     """
-    if os.name != "posix":
-        yield False
-        return
     locks.ensure_lock_file(path)
     with locks.flocked(path, wait=False, alone=True) as free:
         if free:
@@ -67,7 +63,7 @@ def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
 def _noted(path: str, terminal: Terminal) -> Iterator[None]:
     """Note in the lock file, while we hold it, who we are and what the terminal is told."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         yield
         return
@@ -75,7 +71,8 @@ def _noted(path: str, terminal: Terminal) -> Iterator[None]:
     def note(text: str) -> None:
         line = f"{os.getpid()} {text}".encode("utf-8", "replace").replace(b"\n", b" ")[:LONGEST]
         with contextlib.suppress(OSError):
-            os.pwrite(descriptor, line + b"\n", 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, line + b"\n")
 
     note("it has just begun")
     terminal.listeners.append(note)
@@ -106,12 +103,12 @@ def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
         who = f"process {number}" if number else "another process"
         terminal.warning(f"waiting for {who}, which {work}" + (f": {text}" if text else ""))
 
-    if not hasattr(os, "fork"):
-        say()
-        yield
-        return
     import signal
 
+    if not hasattr(signal, "SIGALRM"):
+        with _reminders(say):
+            yield
+        return
     try:
         before = signal.signal(signal.SIGALRM, say)
     except ValueError:  # not the main thread
@@ -123,3 +120,23 @@ def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _reminders(say: Callable[[], None]) -> Iterator[None]:
+    """The same by a thread, where no signal comes when time is up."""
+    import threading
+
+    over = threading.Event()
+
+    def remind() -> None:
+        pause = SILENCE
+        while not over.wait(pause):
+            say()
+            pause = AGAIN
+
+    threading.Thread(target=remind, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()

@@ -6,7 +6,6 @@ Nothing hangs on it: who waits in vain probes too, and so does who cannot write.
 from __future__ import annotations
 
 import contextlib
-import os
 
 from vpy.system import locks
 
@@ -29,9 +28,6 @@ def first_or_told(lock: str, look: Callable[[], Answer]) -> Iterator[Answer]:
         locks.ensure_lock_file(lock)
     except OSError:
         yield None
-        return
-    if os.name != "posix":
-        yield look()
         return
     with locks.flocked(lock, alone=True, wait=False) as first:
         if first:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 
+from vpy import story
 from vpy.environment import doctor, skeleton
 from vpy.errors import UserError, VpythonError
 from vpy.model import StoredWheel
@@ -156,7 +157,7 @@ class _Examination:
             if tree is None or tree.manifest is None:
                 told = False
                 continue
-            python = os.path.join(case.path, dict(interpreter.scheme)["scripts"], "python")
+            python = story.python_in(case.path, interpreter)
             facts |= audit.differences(tree, case.path, python, self.limits)
             known |= {file[4] for file in tree.manifest.files}
         frame = skeleton.recall(self.layout.interpreter(case.skeleton))

@@ -11,7 +11,7 @@ import os
 from vpy.errors import ToolError
 from vpy.value import value
 from vpy.wheels import store
-from vpy.wheels.link import Placing
+from vpy.wheels.link import Placing, mode_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _fact(path: str, stamp: tuple[int, int, int], told: str) -> str:
             return OTHER_BYTES
     except OSError as error:
         return _reason(error)
-    if (found.st_size, found.st_mtime_ns, found.st_mode & 0o777) != stamp:
+    if (found.st_size, found.st_mtime_ns, mode_of(found, stamp[2])) != stamp:
         return "was touched since it was stored"
     return ""
 
@@ -143,7 +143,7 @@ def _difference(placing: Placing, audited: Audited, kind: str, mode: int, path: 
             return OTHER_BYTES
     except OSError as error:
         return _reason(error)
-    return "" if there.st_mode & 0o777 == mode else "has other permissions than its wheel"
+    return "" if mode_of(there, mode) == mode else "has other permissions than its wheel"
 
 
 def _without_the_store(placing: Placing, audited: Audited, kind: str, path: str) -> str:

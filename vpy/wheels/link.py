@@ -72,13 +72,18 @@ def _check(stored: Sequence[StoredWheel], manifests: Sequence[Manifest]) -> None
             except OSError:
                 stale[one] = tree + path
                 break
-            if found.st_mtime_ns != mtime or found.st_size != size or found.st_mode & 0o777 != mode:
+            if found.st_mtime_ns != mtime or found.st_size != size or mode_of(found, mode) != mode:
                 stale[one] = tree + path
                 break
     for one in stale:
         store.drop(one)
     if stale:
         raise StaleWheel(tuple(stale), next(iter(stale.values())))
+
+
+def mode_of(found: os.stat_result, mode: int) -> int:
+    """The file's mode; the one that it should have, `mode`, where none is set (see `files.protect`)."""
+    return found.st_mode & 0o777 if os.name == "posix" else mode
 
 
 def _check_lengths(prefix: str, manifest: Manifest, limits: Limits) -> None:
@@ -137,7 +142,7 @@ class Placing:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.chmod(target, mode)
+        files.protect(target, mode)
 
     def _script(self, path: str) -> bytes:
         return script.rewrite(files.read_bytes(self.tree + path), self.python, self.limits)

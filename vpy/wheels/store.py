@@ -120,7 +120,7 @@ def seal(directory: str, scripts: str) -> None:
     for name in names:
         path = os.path.join(tree, name)
         mode = 0o555 if os.stat(path).st_mode & 0o100 else 0o444
-        os.chmod(path, mode)
+        files.protect(path, mode)
         found = os.stat(path)
         kind = "s" if name in rewritten else "r" if rewritten and is_record(name) else "f"
         recorded = f"{rewritten[name]} " if kind == "s" else ""
@@ -181,7 +181,7 @@ def drop(stored: StoredWheel) -> None:
     """Take a stored wheel out of the store, so that the next one to need it makes it again."""
     aside = f"{stored.path}.dropped-{os.getpid()}"
     try:
-        os.rename(stored.path, aside)
+        files.rename(stored.path, aside)
     except FileNotFoundError:
         return
     files.remove_tree(aside)
