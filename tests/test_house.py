@@ -31,7 +31,7 @@ ONLY_IN = {
 # It runs as a program of its own, in a Python that has nothing but pip beside it.
 PROGRAMS = {"wheels/pipchild.py"}
 LONGEST_MODULE = 300
-LONGEST_PROGRAM = 350  # it cannot be split: it is handed to Python as one file
+LONGEST_PROGRAM = 380  # it cannot be split: it is handed to Python as one file
 LONGEST_FUNCTION = 40
 DRAWERS = {"utils.py", "util.py", "helpers.py", "common.py", "misc.py"}
 

@@ -106,9 +106,7 @@ def refs(service: Service, name: str, only: str = "") -> list[dict[str, Any]]:
 
 def tags(service: Service, name: str, only: str) -> list[dict[str, str]]:
     """The tags of an instance, by key and then the newest first."""
-    found = [
-        tag for (package, tag), ids in reversed(service.tags.items()) if package == name and only in ids
-    ]
+    found = [tag for (package, tag), ids in reversed(service.tags.items()) if package == name and only in ids]
     rows = [tag.split(":", 1) for tag in found]
     return [
         {"key": key, "value": text, "attachedBy": WHO, "attachedTs": WHEN}

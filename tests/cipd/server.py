@@ -173,7 +173,7 @@ class Service:
         binary = handler.headers.get("Content-Type") == BINARY
         try:
             message = _decoded(method, body) if binary else json.loads(body)
-            answers = {
+            answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
                 "ResolveVersion": self._resolve,
                 "GetInstanceURL": self._locate,
                 "DescribeInstance": self._describe,

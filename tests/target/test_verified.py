@@ -60,7 +60,8 @@ def test_which_wheels_fit(verified: str, wheel: str, fits: bool) -> None:
 def test_what_pip_prefers_comes_first() -> None:
     known = interpreter_for(tag("cp311-cp311-linux_arm64"), SYSTEMS).tags[1:]
     order = ["cp311-cp311-manylinux_2_35_aarch64", "cp311-cp311-manylinux2014_aarch64",
-             "cp311-cp311-linux_aarch64", "cp37-abi3-manylinux2014_aarch64", "py3-none-manylinux2014_aarch64", "py3-none-any"]  # fmt: skip
+             "cp311-cp311-linux_aarch64", "cp37-abi3-manylinux2014_aarch64",
+             "py3-none-manylinux2014_aarch64", "py3-none-any"]  # fmt: skip
     places = [known.index(tag(each)) for each in order]
     assert places == sorted(places)
 

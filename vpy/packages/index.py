@@ -185,15 +185,14 @@ class Index:
             files.disk_errors("write", self.layout.staging),
             files.staging_directory(self.layout.staging, "index-") as aside,
         ):
-            answer = self.ask(self._job(rows, aside, dependencies=dependencies))
+            answer = self.ask(self.job(rows, aside, dependencies=dependencies))
             if answer["errors"]:
                 tag = str(self.interpreter.tags[0])
                 raise shortfall.failure(answer["errors"], tag, contact=self.config.contact)
             return [self._keep(os.path.join(aside, row["filename"]), row) for row in answer["wheels"]], answer
 
-    def _job(
-        self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool
-    ) -> dict[str, Any]:
+    def job(self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool) -> dict[str, Any]:
+        """What pip is asked to download for the target (`vpy.wheels.pipchild`)."""
         target = self.interpreter
         return {
             "operation": "download",

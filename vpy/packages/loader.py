@@ -83,6 +83,24 @@ def collect(
     return tuple(answers)
 
 
+def answered(
+    items: Sequence[Item], ask: Callable[[Sequence[Item]], Sequence[Answer]]
+) -> tuple[dict[Item, Answer], dict[Item, VpythonError]]:
+    """What a loader's `resolve` or `fetch` answers to each item, and why there is no answer to the others."""
+    failed: dict[Item, VpythonError] = {}
+    left = list(items)
+    while left:
+        try:
+            return dict(zip(left, ask(left), strict=True)), failed
+        except VpythonError as error:
+            known = {item: error.failed[item] for item in left if item in error.failed}
+            if not known:
+                raise
+            failed.update(known)
+            left = [item for item in left if item not in known]
+    return {}, failed
+
+
 def _together(failed: dict[object, VpythonError], lines: Sequence[str]) -> VpythonError:
     errors = list(failed.values())
     family = UserError if all(isinstance(error, UserError) for error in errors) else ToolError

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from vpy.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vpy.config import Config
     from vpython import Request
 
 # Python's own long options; a start has no use for those that only tell something.
@@ -35,6 +38,25 @@ def of(request: Request, words: Sequence[str] | None = None) -> Request:
         if word.startswith("--") and word not in PYTHONS:
             raise UserError(f"`{options.tool}` does not know `{word}`")
     return made
+
+
+def each(request: Request, words: Sequence[str], config: Config) -> list[Request]:
+    """The start of each script or spec among `words`, or the one start that they are as a command line.
+
+    A file whose name ends as a spec's does is a spec. UserError for one that is not there.
+    """
+    if not words or words[0].startswith("-"):
+        return [of(request, words)]
+    endings = (config.suffix, config.legacy_suffix, ".toml")
+    asked = []
+    for word in words:
+        if not os.path.exists(os.path.join(request.cwd or "/", word)):
+            raise UserError(f"there is no `{word}`")
+        made = of(request, [] if word.endswith(endings) else [word])
+        if word.endswith(endings):
+            made.options.values["spec"] = word
+        asked.append(made)
+    return asked
 
 
 def own_words(words: Sequence[str]) -> list[str]:

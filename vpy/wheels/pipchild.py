@@ -13,6 +13,10 @@ five scheme keys to absolute directories; scripts name `placeholder` as their in
 `index` None leaves the choice to the user's own pip configuration, of which only what says where and
 how to reach an index counts.
 
+With `look` nothing is kept: the wheels are those that a download would bring, without `dependencies` as
+{row, filename} by the requirement's place in the list, and a requirement without a version is answered
+with {row, files}, all the wheels of that project that nobody withdrew. An error has its `row` then.
+
 An error is {kind, …facts}; whoever asked makes the sentence.
 """
 
@@ -94,6 +98,7 @@ class Looked:
     def __init__(self) -> None:
         self.passed: dict[str, list[tuple[str, str]]] = {}
         self.failed: list[dict[str, Any]] = []
+        self.withdrawn: set[str] = set()
 
     def watch(self) -> None:
         """Have pip's finder tell what it passes over; pip itself only logs it."""
@@ -103,6 +108,8 @@ class Looked:
 
         def evaluate_link(evaluator: Any, link: Any) -> Any:
             result, detail = evaluate(evaluator, link)
+            if link.is_yanked:
+                self.withdrawn.add(link.filename)
             if result is not package_finder.LinkType.candidate:
                 row = (link.filename, result.name)
                 rows = self.passed.setdefault(evaluator._canonical_name, [])
@@ -115,6 +122,10 @@ class Looked:
 
         package_finder.LinkEvaluator.evaluate_link = evaluate_link
         collector._handle_get_simple_fail = fail
+
+    def of(self, project: str) -> list[tuple[str, str]]:
+        """The files of a project that were passed over, each with the reason."""
+        return self.passed.get(of_pip("_vendor.packaging.utils").canonicalize_name(project), [])
 
     def unreachable(self) -> list[dict[str, Any]]:
         """The pages that are not there for a passing reason: an answer without them is no answer."""
@@ -182,6 +193,9 @@ def fetch(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any
     restrain(options, job)
     session = command.get_default_session(options)
     finder = command._build_package_finder(options, session, target_python=target_python(job))
+    if job.get("look") and not job["dependencies"]:
+        look(job["requirements"], finder, looked, answer)
+        return 0
     preparer = command.make_requirement_preparer(
         temp_build_dir=of_pip("_internal.utils.temp_dir").TempDirectory(
             kind="download", globally_managed=True
@@ -202,14 +216,31 @@ def fetch(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any
     try:
         wanted += [requirement(row, finder, answer["notes"]) for row in job["requirements"]]
         found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
-        preparer.prepare_linked_requirements_more(found)
+        if not job.get("look"):
+            preparer.prepare_linked_requirements_more(found)
     except Exception as error:
         answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
         answer["errors"] = looked.unreachable() or explain(error, wanted, finder, looked)
         return 1
     answer["errors"] = looked.unreachable()
-    answer["wheels"] = [keep(preparer, item) for item in found]
+    answer["wheels"] = [told(item) if job.get("look") else keep(preparer, item) for item in found]
     return 0
+
+
+def look(rows: list[dict[str, Any]], finder: Any, looked: Looked, answer: dict[str, Any]) -> None:
+    """Which wheel each requirement comes to, and all the files of a bare name."""
+    for number, row in enumerate(rows):
+        item = requirement(row, finder, answer["notes"])
+        best = finder.find_best_candidate(item.req.name, item.req.specifier).best_candidate
+        if best is None and (item.req.specifier or not looked.of(item.req.name)):
+            answer["errors"].append({**(shortfall(item.req, "", finder, looked) or {}), "row": number})
+        elif item.req.specifier:
+            answer["wheels"].append({"row": number, "filename": best.link.filename})
+        else:
+            fitting = {one.link.filename for one in finder.find_all_candidates(item.req.name)}
+            passed = {name for name, _ in looked.of(item.req.name) if name.endswith(".whl")}
+            answer["wheels"].append({"row": number, "files": sorted((fitting | passed) - looked.withdrawn)})
+    answer["errors"] = looked.unreachable() or answer["errors"]
 
 
 def refuse_sources(item: Any, _: bool) -> None:
@@ -221,6 +252,10 @@ def refuse_sources(item: Any, _: bool) -> None:
 def keep(preparer: Any, item: Any) -> dict[str, str]:
     """Leave one wheel in the download directory and say which it is."""
     preparer.save_linked_requirement(item)
+    return told(item)
+
+
+def told(item: Any) -> dict[str, str]:
     url = item.link.url if item.is_direct else ""
     filename = item.link.filename
     return {"name": item.name, "version": version_of(filename), "url": url, "filename": filename}
@@ -280,8 +315,7 @@ def shortfall(wanted: Any, parent: str, finder: Any, looked: Looked) -> dict[str
     """What stands against one requirement: no project, version or wheel; None where a wheel fits it."""
     if finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate is not None:
         return None
-    canonical = of_pip("_vendor.packaging.utils").canonicalize_name(wanted.name)
-    passed = [row for row in looked.passed.get(canonical, []) if version_of(row[0])]
+    passed = [row for row in looked.of(wanted.name) if version_of(row[0])]
     fits = sorted({one.version for one in finder.find_all_candidates(wanted.name)})
     row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
     near = {name: why for name, why in passed if allows(wanted, name)}
