@@ -101,7 +101,8 @@ def is_sound(request: Request, environment: str) -> bool:
     from vpy.environment import hook
 
     held = os.name != "nt" or hook.hold(hook.lock_path(environment))
-    return held and hook.is_fit(environment) and hook.holds(request.record, request.environ.get("PATH"))
+    path = request.environ.get("PATH")
+    return held and hook.is_fit(environment) and hook.holds(request.record, path, environment)
 
 
 def hold_for(request: Request, environment: str) -> None:

@@ -199,7 +199,7 @@ def recorded(request: Request, context: Context) -> Start | None:
     from vpy.environment import record
 
     told = record.read(request.record) if request.record else None
-    if told is None or not record.still_holds(request.record, context.environ.get("PATH")):
+    if told is None or not record.still_holds(request.record, context.environ.get("PATH"), told[0]):
         return None
     environment, landmark = told
     _touch(environment)
@@ -224,7 +224,7 @@ def _settle(request: Request, choice: Choice, context: Context, earlier: list[ob
     landmark = choice.interpreter.landmark
     context.terminal.debug("starting it")
     written = record.write(request.record, made.path, landmark, rows, context.layout)
-    if written and not record.still_holds(request.record, context.environ.get("PATH")):
+    if written and not record.still_holds(request.record, context.environ.get("PATH"), made.path):
         if (made.path, rows) not in earlier:
             earlier.append((made.path, rows))
             return None

@@ -30,7 +30,7 @@ def start():  # type: () -> None
     # The second name is for a link to the environment, such as an editor's `.venv`.
     held = hold(lock_path(prefix)) or hold(lock_path(os.path.realpath(prefix)))
     asked = told[0][:1] == "+" and len(told) > 2
-    if asked and not (held and is_fit(prefix) and holds(told[2], _path_given(prefix))):
+    if asked and not (held and is_fit(prefix) and holds(told[2], _path_given(prefix), prefix)):
         go_the_long_way(told[0][1:], told[1], told[3:], prefix)
     for name in set(sys.modules) - before:
         del sys.modules[name]
@@ -146,12 +146,15 @@ def _arguments():  # type: () -> list[str]
     return [words[number] or "" for number in range(count.value)]
 
 
-def holds(record, path):  # type: (str, str | None) -> bool
-    """Whether every row of the record is still so; `path` is the PATH that commands are found on."""
+def holds(record, path, environment):  # type: (str, str | None, str) -> bool
+    """Whether the record is for `environment`, and every row still so; `path` is the PATH for commands.
+
+    A door read which environment it names before: another start may have written it anew meanwhile.
+    """
     try:
         with open(record, "rb", 0) as file:
             rows = file.read().split(b"\n")
-        if rows[-2:] != [b"end", b""]:
+        if rows[0] != os.fsencode(environment) or rows[-2:] != [b"end", b""]:
             return False
         for row in rows[2:-2]:
             fields = row.split(b"\0")

@@ -78,9 +78,9 @@ def forget(path: str) -> None:
         pass
 
 
-def still_holds(path: str, search_path: str | None) -> bool:
-    """Whether the record at `path` is true now; `search_path` is the caller's PATH."""
-    return hook.holds(path, search_path)
+def still_holds(path: str, search_path: str | None, environment: str) -> bool:
+    """Whether the record at `path` is for `environment` and true now; `search_path` is the caller's PATH."""
+    return hook.holds(path, search_path, environment)
 
 
 def read(path: str) -> tuple[str, str] | None:
