@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from vpython import Ready, Request
 
 ATTEMPTS = 3
-TOOLS = ("doctor", "ensure", "explain", "install", "pack", "prune", "tags", "version")
+TOOLS = (
+    "doctor", "ensure", "explain", "find", "install", "mirror", "pack", "prune", "tags", "verify", "version"
+)  # fmt: skip
 
 
 class DamagedError(Exception):

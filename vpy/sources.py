@@ -6,7 +6,7 @@ import os
 import sys
 
 from vpy import memory
-from vpy.errors import UserError
+from vpy.errors import ToolError, UserError
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from vpy.context import Context
     from vpy.model import Interpreter
+    from vpy.packages.catalogue import Catalogue
     from vpy.packages.directory import DirectoryLoader
     from vpy.packages.index import Index
     from vpy.packages.loader import PackageLoader
@@ -81,16 +82,47 @@ def loader_of(source: str, context: Context) -> PackageLoader:
     if kind == "directory":
         from vpy.packages import directory
 
-        path = os.path.abspath(place)
-        if not os.path.isdir(path):
-            raise UserError(f"the directory of packages `{path}` is not there")
         return directory.DirectoryLoader(
-            directory.FolderReader(path),
+            directory.FolderReader(_folder(place)),
             context.layout,
             source,
             contact=context.config.contact,
         )
     return cipd(source, context, way_out=WAY_OUT)
+
+
+def catalogue_of(source: str, context: Context) -> Catalogue:
+    """What tells which packages the source, no index, has."""
+    from vpy.packages import catalogue, directory, prpc, repository, web
+    from vpy.system import address
+
+    kind, _, place = source.partition(":")
+    if kind == "directory" and "://" not in place:
+        path = _folder(place)
+        return catalogue.TreeCatalogue(directory.FolderReader(path), lambda: repository.package_names(path))
+    if context.offline:
+        raise ToolError(f"`{source}` may not be asked", hint="run it without -vpython-offline")
+    client = client_for(context)
+    if kind == "directory":
+        reader = web.WebReader(_tree_address(source), client, progress_for(context))
+        return catalogue.TreeCatalogue(reader, lambda: catalogue.listed(reader, source))
+    return catalogue.ServiceCatalogue(prpc.Service(client, address.root(service_address(source, context))))
+
+
+def _folder(place: str) -> str:
+    path = os.path.abspath(place)
+    if not os.path.isdir(path):
+        raise UserError(f"the directory of packages `{path}` is not there")
+    return path
+
+
+def _tree_address(source: str) -> str:
+    from vpy.system import address
+
+    url = source.partition(":")[2]
+    if "?" in url or "#" in url:
+        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{address.shown(url)}`")
+    return url
 
 
 def service_address(source: str, context: Context, *, named: str = "") -> str:
@@ -129,14 +161,10 @@ def cipd(source: str, context: Context, *, named: str = "", way_out: str = "") -
 def web_directory(source: str, context: Context) -> DirectoryLoader:
     """The tree of packages at the address of `directory:URL`."""
     from vpy.packages import directory, web
-    from vpy.system import address
 
-    url = source.partition(":")[2]
-    if "?" in url or "#" in url:
-        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{address.shown(url)}`")
     client = client_for(context)
     return directory.DirectoryLoader(
-        web.WebReader(url, None if context.offline else client, progress_for(context)),
+        web.WebReader(_tree_address(source), None if context.offline else client, progress_for(context)),
         context.layout,
         source,
         contact=context.config.contact,

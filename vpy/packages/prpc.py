@@ -62,8 +62,15 @@ class Service:
         self.root = root
         self._client = client
 
-    def call(self, method: str, message: Mapping[str, object], *, hurried: bool = False) -> dict[str, Any]:
-        """The reply to one call of `cipd.Repository`; `hurried` by who can do without it.
+    def call(
+        self,
+        method: str,
+        message: Mapping[str, object],
+        *,
+        hurried: bool = False,
+        most: int = LARGEST_REPLY,
+    ) -> dict[str, Any]:
+        """The reply of at most `most` bytes to a call of `cipd.Repository`; `hurried` by who can do without.
 
         A passing failure is tried again; one that remains is a NetworkError. UserError where the
         service says that what was asked for cannot be had, ToolError for any other outcome.
@@ -74,7 +81,7 @@ class Service:
         client = self._client.hurried() if hurried else self._client
 
         def once() -> dict[str, Any]:
-            reply = client.ask("POST", url, body=body, headers=HEADERS, most=LARGEST_REPLY)
+            reply = client.ask("POST", url, body=body, headers=HEADERS, most=most)
             return read(reply, self.root)
 
         return persist(once, client.patience, client.clockwork)

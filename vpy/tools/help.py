@@ -30,8 +30,11 @@ block or [VPYTHON:BEGIN] … [VPYTHON:END] in it; {toml} or {suffix} in its dire
   -vpython-local-venv         also point .venv beside the spec at the environment
   -vpython-tool NAME …        run a tool instead of Python:
       install   make the environment, do not run        explain   say what would be used, and why
-      prune     remove what nobody uses                 pack      make package files of wheels
-      version   what this file is and carries           tags      a Python's tags, best first
+      verify    has every platform every package?       find      the versions of a package, by platform
+      mirror    copy what specs need to a directory     pack      make package files of wheels
+      ensure    deploy what an ensure file pins         tags      a Python's tags, best first
+      doctor    check the cache, and mend it            prune     remove what nobody uses
+      version   what this file is and carries
 
 python's options:
 """

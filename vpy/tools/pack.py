@@ -83,6 +83,7 @@ def run(arguments: Sequence[str], context: PackContext) -> int:
             f"packed {len(package.wheels)} wheels as `{package.name}`: {', '.join(package.tags)}"
         )
         print(f"{package.name}:{instance_id}")
+    repository.write_list(order.repository)
     return 0
 
 
