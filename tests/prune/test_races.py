@@ -74,7 +74,7 @@ def race(cache: Cache, number: int) -> int:
             doors = [chance.choice(["head"] * 9 + ["python"]) for _ in range(10)]
             seen += pool.map(start, [cache] * 10, doors)
     wrong = [one for one in seen if one != (0, f"{environment} True\n", "")]
-    assert wrong == []
+    assert wrong == [], f"seed {number}"
     assert len(seen) == number
     return removed[0]
 

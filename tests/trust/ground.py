@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tests.support.vpython import BUILT, Vpython
 from tests.support.wheelmaker import make_wheel, spec_text
@@ -87,7 +87,9 @@ class Ground(Vpython):
         assert names == list(WHEELS)
         return Path(environment)
 
-    def begin(self, *words: str | Path, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def begin(
+        self, *words: str | Path, before: Sequence[str] = (), stderr: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start in a process group of its own."""
         return subprocess.Popen(
             [*before, str(self.file), *map(str, words or (self.script,))],
@@ -95,7 +97,7 @@ class Ground(Vpython):
             env=self.surroundings(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.notes import noting
 from tests.wheels.zipmaker import Member, archive, plain
 from vpy.errors import VpythonError
 from vpy.system.archive import Archive
@@ -70,7 +71,11 @@ def agree(place: Path, data: bytes) -> bool:
 
 def fuzz(place: Path, rounds: int, seed: int) -> None:
     source = random.Random(seed)
-    accepted = sum(agree(place, mutated(source.choice(SEEDS), source)) for _ in range(rounds))
+    accepted = 0
+    for number in range(rounds):
+        data = mutated(source.choice(SEEDS), source)
+        with noting(f"seed {seed}, round {number}: {data!r}"):
+            accepted += agree(place, data)
     assert 0 < accepted < rounds / 2
 
 
