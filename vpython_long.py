@@ -24,7 +24,8 @@ class EndedBySignal(BaseException):
 
 def listen() -> None:
     """Raise EndedBySignal for what would end us without a word, until this process becomes another."""
-    import signal
+    # The module behind `signal`, which itself loads `enum` and more to give the numbers names.
+    import _signal as signal  # type: ignore[import-not-found]
 
     def end(number: int, _: object) -> None:
         raise EndedBySignal(number)

@@ -252,7 +252,7 @@ def test_the_surroundings_come_in_as_arguments(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_command_line_ends_the_process(path: Path) -> None:
     """A process of ours that was forked, or stands for its child, ends itself."""
-    own = {"cli.py", "environment/hook.py", "system/background.py", "system/child.py"}
+    own = {"cli.py", "environment/hook.py", "system/background.py", "system/child.py", "system/twin.py"}
     if name_of(path) in PROGRAMS | own:
         return
     ends = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from vpy import config as configuration
@@ -156,10 +155,10 @@ def _tool(request: Request, context: Context) -> int:
     name = request.options.tool or ""
     if name not in TOOLS:
         raise UserError(f"unknown tool `{name}`: there are {', '.join(TOOLS)}")
-    from vpy.system import locks
+    from vpy.system import locks, scope
 
     shares = name not in ("doctor", "prune") and os.path.exists(context.layout.cachedir_tag)
-    with locks.shared(context.layout.store_lock) if shares else contextlib.nullcontext():
+    with locks.shared(context.layout.store_lock) if shares else scope.nullcontext():
         if name == "pack":
             return _pack(request, context)
         import importlib

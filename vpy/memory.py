@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from vpy.model import Spec, Tag, Wheel
-from vpy.system import files
+from vpy.system import digest, files, jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,13 +16,13 @@ if TYPE_CHECKING:
 
 def digest_of(question: object) -> str:
     """64 hex digits for any JSON value."""
-    return hashlib.sha256(json.dumps(question, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    return digest.sha256(jsontext.dumps(question, sort_keys=True).encode()).hexdigest()
 
 
 def recall(path: str) -> Any:
     """What is kept at `path`, or None."""
     try:
-        return json.loads(files.read_bytes(path))
+        return jsontext.loads(files.read_bytes(path))
     except (OSError, ValueError):
         return None
 
@@ -33,7 +30,7 @@ def recall(path: str) -> Any:
 def keep(path: str, answer: object) -> None:
     """Keep an answer where the root allows it; a root that does not is no reason to stop."""
     try:
-        files.write_bytes(path, json.dumps(answer).encode("utf-8", "surrogatepass"))
+        files.write_bytes(path, jsontext.dumps(answer).encode())
     except OSError:
         pass
 

@@ -6,7 +6,10 @@ from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Literal, overload
+
+    TagSequence = Sequence["Tag"]
 
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
     SpecFormat = Literal["text", "toml", "script", "empty"]
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
         "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
         "listing", "signature", "until",
     ]  # fmt: skip
+else:
+    TagSequence = object
 
 
 @value
@@ -26,6 +31,73 @@ class Tag:
 
     def __str__(self) -> str:
         return f"{self.python}-{self.abi}-{self.platform}"
+
+
+class Tags(TagSequence):
+    """A Python's tags in its order of preference, read-only: a sequence of `Tag`.
+
+    A Python has a thousand, and a start seldom needs more than one: they are kept as rows of
+    (python, abi, platforms) and become `Tag`s when somebody asks for them.
+    """
+
+    __slots__ = ("_made", "_rows")
+
+    def __init__(self, rows: Iterable[tuple[str, str, Sequence[str]]]) -> None:
+        self._rows = tuple((python, abi, tuple(platforms)) for python, abi, platforms in rows)
+        self._made: tuple[Tag, ...] = ()
+
+    @classmethod
+    def of(cls, tags: Iterable[Tag]) -> Tags:
+        """Tags that follow one another and differ in the platform alone make one row."""
+        rows: list[tuple[str, str, list[str]]] = []
+        for tag in tags:
+            if not rows or rows[-1][:2] != (tag.python, tag.abi):
+                rows.append((tag.python, tag.abi, []))
+            rows[-1][2].append(tag.platform)
+        return cls(rows)
+
+    @property
+    def rows(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        return self._rows
+
+    def texts(self) -> Iterator[str]:
+        """Each as a file name has it: `cp311-cp311-linux_x86_64`."""
+        for python, abi, platforms in self._rows:
+            for platform in platforms:
+                yield f"{python}-{abi}-{platform}"
+
+    def _all(self) -> tuple[Tag, ...]:
+        if not self._made:
+            self._made = tuple(
+                Tag(python, abi, platform) for python, abi, platforms in self._rows for platform in platforms
+            )
+        return self._made
+
+    def __iter__(self) -> Iterator[Tag]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return sum(len(platforms) for _, _, platforms in self._rows)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, position: int) -> Tag: ...
+
+        @overload
+        def __getitem__(self, position: slice) -> tuple[Tag, ...]: ...
+
+    def __getitem__(self, position: int | slice) -> Tag | tuple[Tag, ...]:
+        return self._all()[position]
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == other._all() if isinstance(other, Tags) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return f"Tags({' '.join(self.texts())})"
 
 
 @value
@@ -121,7 +193,7 @@ class Interpreter:
     base_prefix: str
     landmark: str
     signature: tuple[int, int, int]
-    tags: tuple[Tag, ...]
+    tags: Tags
     markers: tuple[tuple[str, str], ...]
     scheme: tuple[tuple[str, str], ...]
 

@@ -223,14 +223,14 @@ def index_for(source: str, interpreter: Interpreter, context: Context) -> Index:
 
 def host_python(context: Context) -> HostPython:
     """This Python runs pip: from the shipped archive, or from the source tree's vendored code."""
-    from vpy.wheels import host, pipchild
+    from vpy.wheels import host
 
     zipped = os.path.join(context.app, "pip.zip")
     pip = zipped if os.path.exists(zipped) else os.path.join(context.app, "build", "vendor")
     return host.HostPython(
         executable=sys.executable,
         pip=pip,
-        pipchild=os.path.abspath(pipchild.__file__),
+        pipchild=os.path.join(os.path.dirname(os.path.abspath(host.__file__)), "pipchild.py"),
         temporary=context.layout.staging,
     )
 

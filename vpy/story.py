@@ -189,9 +189,9 @@ def _tell_of_a_dead_python(request: Request, context: Context) -> None:
 
 
 def hash_of(text: str) -> str:
-    import hashlib
+    from vpy.system import digest
 
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def recorded(request: Request, context: Context) -> Start | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from vpy import memory, sources
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
-from vpy.system import files, turns
+from vpy.system import digest, files, turns
 from vpy.value import replace
 
 TYPE_CHECKING = False
@@ -69,7 +68,7 @@ def ask(choice: Choice, context: Context) -> tuple[dict[str, object], tuple[Obse
     return {
         "packages": [[wanted.name, wanted.version] for wanted in choice.wanted],
         "dependencies": list(choice.spec.dependencies),
-        "tags": hashlib.sha256(" ".join(map(str, interpreter.tags)).encode()).hexdigest(),
+        "tags": digest.sha256(" ".join(interpreter.tags.texts()).encode()).hexdigest(),
         "python": [interpreter.version_text, interpreter.platform, _lasting(interpreter.markers)],
         "source": source,
     }, rows

@@ -23,7 +23,13 @@ def _build(cls: type[Any]) -> type[Any]:
         if key not in defaults and key not in ("__dict__", "__weakref__")
     }
 
+    setters: list[Any] = []
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        if len(args) == len(setters) and not kwargs:
+            for put, item in zip(setters, args):
+                put(self, item)
+            return
         if len(args) > len(fields):
             raise TypeError(f"{cls.__name__} takes {len(fields)} values, got {len(args)}")
         given = dict(zip(fields, args, strict=False))
@@ -75,6 +81,7 @@ def _build(cls: type[Any]) -> type[Any]:
         __match_args__=fields,
     )
     made: type[Any] = type(cls.__name__, cls.__bases__, body)
+    setters += [made.__dict__[name].__set__ for name in fields]
     return made
 
 

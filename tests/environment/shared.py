@@ -6,7 +6,7 @@ import glob
 import os
 import shutil
 
-from vpy.model import Interpreter, Tag
+from vpy.model import Interpreter, Tag, Tags
 
 
 def interpreter() -> Interpreter:
@@ -19,7 +19,7 @@ def interpreter() -> Interpreter:
         base_prefix="/usr",
         landmark="/usr/lib/python3.11/os.py",
         signature=(1, 2, 3),
-        tags=(Tag("py3", "none", "any"),),
+        tags=Tags.of([Tag("py3", "none", "any")]),
         markers=(),
         scheme=(("purelib", "lib/python3.11/site-packages"),),
     )

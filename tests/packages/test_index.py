@@ -11,7 +11,7 @@ import pytest
 from tests.packages.conftest import SimpleIndex
 from vpy.config import load
 from vpy.errors import ToolError, UserError, VpythonError
-from vpy.model import Wanted
+from vpy.model import Tags, Wanted
 from vpy.packages import cipd
 from vpy.packages.index import Index
 from vpy.value import replace
@@ -177,7 +177,7 @@ def test_resolved_once(index: Index, served: SimpleIndex, calls: list[Any], make
 
 def test_the_target_is_part_of_the_question(index: Index, calls: list[Any]) -> None:
     index.dependencies(["plain"])
-    fewer = replace(index.interpreter, tags=index.interpreter.tags[1:])
+    fewer = replace(index.interpreter, tags=Tags.of(index.interpreter.tags[1:]))
     replace(index, interpreter=fewer).dependencies(["plain"])
     assert len(calls) == 2
 

@@ -332,8 +332,8 @@ def test_remembering_imports_little(layout: Layout) -> None:
     code = f"""
 import os, sys
 sys.path.insert(0, {TOP!r})
-import hashlib, json
-from vpy.system import files
+import _json
+from vpy.system import digest, files
 from vpy.system.layout import Layout
 before = set(sys.modules)
 from vpy.target.choice import choose

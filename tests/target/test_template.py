@@ -8,7 +8,7 @@ import pytest
 
 from tests.target.shared import vectors
 from vpy.errors import UserError
-from vpy.model import Interpreter, Tag
+from vpy.model import Interpreter, Tag, Tags
 from vpy.target.choice import choose
 from vpy.target.template import expand, parse_platform, validate, values_for
 
@@ -169,7 +169,7 @@ def test_a_target() -> None:
         base_prefix="/",
         landmark="/os.py",
         signature=(0, 0, 0),
-        tags=tags,
+        tags=Tags.of(tags),
         markers=(),
         scheme=(),
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from packaging import tags
 
-from vpy.model import Interpreter, Tag, WheelFile
+from vpy.model import Interpreter, Tag, Tags, WheelFile
 from vpy.system.layout import Layout
 from vpy.system.terminal import Terminal
 from vpy.wheels.host import HostPython
@@ -77,7 +77,7 @@ def probe(executable: str) -> Interpreter:
         base_prefix=facts["base_prefix"],
         landmark=facts["landmark"],
         signature=(0, 0, 0),
-        tags=tuple(Tag(one.interpreter, one.abi, one.platform) for one in supported),
+        tags=Tags.of(Tag(one.interpreter, one.abi, one.platform) for one in supported),
         markers=tuple(sorted(facts["markers"].items())),
         scheme=tuple(sorted(facts["scheme"].items())),
     )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
 
 from vpy.environment import hold
-from vpy.system import files, locks, turns
+from vpy.system import digest, files, jsontext, locks, scope, turns
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -52,7 +49,7 @@ def ingredients(interpreter: Interpreter, base: str, wheels: Sequence[tuple[str,
 
 def key_of(told: Mapping[str, object]) -> str:
     """The environment's name: 40 hex digits of a hash over its ingredients."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    return digest.sha256(jsontext.dumps(told, sort_keys=True).encode()).hexdigest()[:40]
 
 
 def is_complete(layout: Layout, key: str) -> bool:
@@ -84,7 +81,7 @@ def ensure(plan: Plan, why: Mapping[str, object], *, layout: Layout, terminal: T
             return final, False
         with files.staging_directory(layout.staging, "environment-") as stage:
             plan.make(stage, final)
-            files.write_bytes(os.path.join(stage, "why.json"), json.dumps(why, indent=1).encode(), mode=0o644)
+            files.write_bytes(os.path.join(stage, "why.json"), _page(why), mode=0o644)
             files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
             mark_complete(stage, plan.line)
             os.makedirs(layout.environments, mode=0o700, exist_ok=True)
@@ -105,16 +102,23 @@ def _ensure_hold(layout: Layout, key: str, terminal: Terminal) -> None:
     lock = layout.lock("environment", key)
     if not os.path.exists(lock):
         terminal.warning(f"the lock file `{lock}` had gone: making it again")
-        with contextlib.suppress(OSError):
+        with scope.suppress(OSError):
             locks.ensure_lock_file(lock)
 
 
 def mark_complete(environment: str, line: str) -> None:
     """Make the mark that doors look for: a link to the line that holds a start, so that it fails with it."""
     mark = os.path.join(environment, "complete")
-    with contextlib.suppress(FileNotFoundError):
+    with scope.suppress(FileNotFoundError):
         os.unlink(mark)
     if os.name == "posix":
         os.symlink(line, mark)
     else:
         files.write_bytes(mark, b"", mode=0o644)
+
+
+def _page(told: Mapping[str, object]) -> bytes:
+    """JSON with a line for each of its names."""
+    return (
+        "{\n" + ",\n".join(f'"{name}": {jsontext.dumps(item)}' for name, item in told.items()) + "\n}\n"
+    ).encode()

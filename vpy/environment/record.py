@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from vpy.environment import hook
-from vpy.system import files
+from vpy.system import digest, files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _row(observation: Observation, layout: Layout) -> bytes:
 
 
 def _keep(data: bytes, layout: Layout) -> str:
-    copy = layout.copy(hashlib.sha256(data).hexdigest())
+    copy = layout.copy(digest.sha256(data).hexdigest())
     try:
         if files.read_bytes(copy) == data:
             os.utime(copy)

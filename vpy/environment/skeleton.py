@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
-import json
 import os
 
 from vpy.errors import ToolError
-from vpy.system import files, process
+from vpy.system import digest, files, jsontext, process, scope
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -93,9 +90,9 @@ def identity(interpreter: Interpreter) -> str:
         ACTIVATE_THIS,
         START_LINE,
     )
-    digest = hashlib.sha256(repr(told).encode("utf-8", "surrogateescape"))
-    digest.update(files.read_bytes(hook_source()))
-    return digest.hexdigest()[:32]
+    made = digest.sha256(repr(told).encode("utf-8", "surrogateescape"))
+    made.update(files.read_bytes(hook_source()))
+    return made.hexdigest()[:32]
 
 
 def hook_source() -> str:
@@ -103,9 +100,9 @@ def hook_source() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "hook.py")
 
 
-def ensure(interpreter: Interpreter, digest: str, layout: Layout, environ: Mapping[str, str]) -> Skeleton:
+def ensure(interpreter: Interpreter, name: str, layout: Layout, environ: Mapping[str, str]) -> Skeleton:
     """Return the base Python's skeleton, made where it is missing or bad; ToolError where it cannot be."""
-    place = layout.interpreter(digest)
+    place = layout.interpreter(name)
     known = _sound(place)
     if known is not None:
         return known
@@ -114,7 +111,7 @@ def ensure(interpreter: Interpreter, digest: str, layout: Layout, environ: Mappi
         os.mkdir(made)
         _make(interpreter, made, environ)
         if _sound(place) is None:
-            with contextlib.suppress(FileNotFoundError):
+            with scope.suppress(FileNotFoundError):
                 files.rename(place, os.path.join(stage, "damaged"))
         files.move_into_place(made, place)
     known = _sound(place)
@@ -131,7 +128,7 @@ def _sound(place: str) -> Skeleton | None:
 def recall(place: str) -> Skeleton | None:
     """The skeleton at `place`; None where there is none, or none that can be read."""
     try:
-        told = json.loads(files.read_bytes(os.path.join(place, "skeleton.json")))
+        told = jsontext.loads(files.read_bytes(os.path.join(place, "skeleton.json")))
         return Skeleton(
             path=os.path.join(place, "tree"),
             written=told["written"],
@@ -174,7 +171,7 @@ def _make(interpreter: Interpreter, stage: str, environ: Mapping[str, str]) -> N
     files.write_bytes(
         activate, ACTIVATE_THIS.replace("@PURELIB@", repr(scheme["purelib"])).encode(), mode=0o644
     )
-    files.write_bytes(os.path.join(stage, "skeleton.json"), json.dumps(_survey(tree)).encode())
+    files.write_bytes(os.path.join(stage, "skeleton.json"), jsontext.dumps(_survey(tree)).encode())
 
 
 def _way_out(said: str) -> str | None:
@@ -202,7 +199,7 @@ def _survey(tree: str) -> dict[str, object]:
                 (placed if written in data else plain).append(relative)
                 files.protect(path, 0o555 if os.stat(path).st_mode & 0o100 else 0o444)
                 size, mtime, _ = files.signature(path)
-                stamps[relative] = (size, mtime, hashlib.sha256(data).hexdigest())
+                stamps[relative] = (size, mtime, digest.sha256(data).hexdigest())
     return {
         "written": tree, "directories": directories, "links": links,
         "plain": plain, "placed": placed, "stamps": stamps,

@@ -66,11 +66,17 @@ def _is_due(layout: Layout, now: float, interval: float) -> bool:
 
 
 def _has_aged(context: Context) -> bool:
-    from vpy.environment import prune
-
     limit = context.now() - context.config.prune_older_than_days * DAY
-    aged = prune.environments(context.layout)
-    return any(one.used / 1e9 <= limit for one in aged)
+    with os.scandir(context.layout.environments) as found:
+        return any(_used(entry.path) <= limit for entry in found)
+
+
+def _used(environment: str) -> float:
+    """When it was used last, in seconds since the epoch; what does not say so is for the daily prune."""
+    try:
+        return os.stat(os.path.join(environment, "used")).st_mtime
+    except OSError:
+        return float("inf")
 
 
 def _prune(context: Context, build: str, most: int) -> None:

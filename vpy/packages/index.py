@@ -132,7 +132,7 @@ class Index:
 
     def _digest(self, requirements: Sequence[str], dependencies: bool, identity: str) -> str:
         target = self.interpreter
-        told = [requirements, dependencies, identity, target.version, target.markers, *map(str, target.tags)]
+        told = [requirements, dependencies, identity, target.version, target.markers, *target.tags.texts()]
         return hashlib.sha256(b"index-1\n" + json.dumps(told).encode()).hexdigest()
 
     def _pin(self, locked: Locked, wanted: Wanted | None) -> Pin:

@@ -6,7 +6,6 @@ The order: the option, the partner file, the inline block, the common file, the 
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 from vpy.errors import UserError
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from vpy.model import SpecFormat
 
 DEFAULT_VARIABLE = "VPYTHON_DEFAULT_SPEC"
-_PYTHON_VERSION = re.compile(r"^[ \t]*python_version\b", re.MULTILINE)
 
 
 @value
@@ -204,7 +202,15 @@ def _default(invocation: Invocation, environ: Mapping[str, str], look: Look) -> 
 def _lacks_version(source: SpecSource) -> bool:
     """Whether a text spec that was found may have no `python_version` of its own."""
     searched = source.kind in ("partner", "inline", "common")
-    return searched and source.format == "text" and not _PYTHON_VERSION.search(source.text)
+    return searched and source.format == "text" and not _names_version(source.text)
+
+
+def _names_version(text: str) -> bool:
+    """Whether a line of a text spec begins with `python_version`."""
+    field = "python_version"
+    starts = (line.lstrip(" \t") for line in text.split("\n")) if field in text else ()
+    behind = (line[len(field) : len(field) + 1] for line in starts if line.startswith(field))
+    return any(not (one.isalnum() or one == "_") for one in behind)
 
 
 def _script_mode(path: str) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from vpy.errors import UserError
 from vpy.model import SpecSource
 from vpy.spec.text import at, quoted, refuse_oversize
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 BEGIN, END = "[VPYTHON:BEGIN]", "[VPYTHON:END]"
 COMMAND_PATH = "<string>"
-_OPENING = re.compile(r"# /// ([a-zA-Z0-9-]+)")
+_OPENING = "# /// "
 _CLOSING = "# ///"
 
 
@@ -85,14 +83,20 @@ def script_blocks(lines: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     at_line = 0
     run_end = closing = 0  # of the run of comment lines that `at_line` is in
     while at_line < len(lines) - 1:
-        opening = _OPENING.fullmatch(lines[at_line])
+        opening = _opened(lines[at_line])
         if opening and run_end <= at_line + 1:
             run_end, closing = _run(lines, at_line + 1)
         # At least one line of content stands between the guards; the last closing one counts.
         if opening and closing > at_line + 1:
-            yield opening[1], at_line + 1, closing + 1
+            yield opening, at_line + 1, closing + 1
             at_line = closing
         at_line += 1
+
+
+def _opened(line: str) -> str:
+    """The type of the block that `line` opens; "" where it opens none."""
+    kind = line.removeprefix(_OPENING) if line.startswith(_OPENING) else ""
+    return kind if kind.isascii() and kind.replace("-", "0").isalnum() else ""
 
 
 def _run(lines: Sequence[str], start: int) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from vpy.errors import UserError
 from vpy.model import Wheel
 from vpy.spec.text import printable, quoted
@@ -17,15 +15,15 @@ if TYPE_CHECKING:
     from vpy.spec.textproto import Field
 
 # PEP 440, appendix B, canonical form; a local part may be anything, as `sys.version` has `3.11.2+`.
-_VERSION = re.compile(
+_VERSION = (
     r"(?:[1-9][0-9]*!)?((?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*)"
     r"(?:(?:a|b|rc)(?:0|[1-9][0-9]*))?(?:\.post(?:0|[1-9][0-9]*))?(?:\.dev(?:0|[1-9][0-9]*))?"
     r"(?:\+[^\n]*)?"
 )
 # Versions of Python have few digits; longer numbers are not read (`int` refuses very long ones).
 _MOST_VERSION = 64
-_TEMPLATE = re.compile(r"\$\{[^${}]*\}")
-_COMPONENT = re.compile(r"[a-z0-9_.\-]+")
+_TEMPLATE = r"\$\{[^${}]*\}"
+_COMPONENT = r"[a-z0-9_.\-]+"
 
 
 @value
@@ -40,7 +38,9 @@ def parse_version(text: str) -> tuple[int, ...]:
     """The numbers of a `python_version`: `3.8.18` -> (3, 8, 18), "" -> (); UserError for anything else."""
     if not text:
         return ()
-    match = _VERSION.fullmatch(text) if len(text) <= _MOST_VERSION else None
+    import re
+
+    match = re.fullmatch(_VERSION, text) if len(text) <= _MOST_VERSION else None
     numbers = tuple(int(number) for number in match[1].split(".")) if match else (0,)
     if numbers[0] == 0:
         hint = "write it as in `3.11`: the first numbers that must fit"
@@ -130,11 +130,13 @@ def _tag_mistakes(place: Field, tags: Sequence[Tag]) -> Iterator[Mistake]:
 
 def _name_fact(name: str) -> str:
     """Why `name` cannot be a package (CIPD's grammar of names, with templates); "" where it can."""
-    bare = _TEMPLATE.sub("x", name)
+    import re
+
+    bare = re.sub(_TEMPLATE, "x", name)
     if name.startswith("-"):
         return f"a package name cannot begin with `-`: {quoted(name)}"
     for component in bare.split("/"):
-        if not _COMPONENT.fullmatch(component) or not component.strip("."):
+        if not re.fullmatch(_COMPONENT, component) or not component.strip("."):
             return f"not a package name: {quoted(name)}"
     return ""
 

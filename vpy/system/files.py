@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
 import time
 
 from vpy.errors import ToolError
+from vpy.system import scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCANNED = 2.0  # seconds that a virus scanner may keep a new file open
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def disk_errors(doing: str, path: str) -> Iterator[None]:
     """Turn an OSError into one line that names what was done to which path."""
     try:
@@ -59,7 +59,7 @@ def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
         protect(passing, mode)
         replace(passing, path)
     except BaseException:
-        with contextlib.suppress(OSError):
+        with scope.suppress(OSError):
             os.unlink(passing)
         raise
 
@@ -129,7 +129,7 @@ def is_file(path: str) -> bool:
         return False
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def staging_directory(parent: str, prefix: str = "") -> Iterator[str]:
     """A new directory under `parent` that is gone afterwards unless it was renamed away."""
     os.makedirs(parent, mode=0o700, exist_ok=True)
@@ -160,7 +160,7 @@ def remove_tree(path: str) -> None:
     an environment's files are the store's too.
     """
     if os.path.islink(path) or not os.path.isdir(path):
-        with contextlib.suppress(FileNotFoundError):
+        with scope.suppress(FileNotFoundError):
             os.unlink(path)
         return
     loosened: set[str] = set()
@@ -168,7 +168,7 @@ def remove_tree(path: str) -> None:
     def loosen(_: object, name: str, __: object) -> None:
         for one in (name,) if name == path else (os.path.dirname(name), name):
             if os.name == "nt" or (os.path.isdir(one) and not os.path.islink(one)):
-                with contextlib.suppress(OSError):
+                with scope.suppress(OSError):
                     os.chmod(one, 0o700)
                     loosened.add(one)
 

@@ -5,10 +5,10 @@ Where the system has no `flock` (Windows), ranges of bytes do the same: see `ran
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from vpy.errors import ToolError
+from vpy.system import scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ ELSEWHERE = "name a root on a local disk with -vpython-root DIR"
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def exclusive(
     path: str,
     *,
@@ -61,7 +61,7 @@ def ensure_lock_file(path: str) -> None:
         os.close(descriptor)
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def try_exclusive(path: str) -> Iterator[bool]:
     """Hold the lock file alone if nobody holds or shares it; yield whether that is so.
 
@@ -73,7 +73,7 @@ def try_exclusive(path: str) -> Iterator[bool]:
         yield alone
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def shared(path: str) -> Iterator[None]:
     """Share the lock file with others who do; wait for one who holds it alone, who is done in a moment.
 
@@ -104,7 +104,7 @@ def keep_shared(path: str) -> int | None:
     return descriptor
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def flocked(
     path: str, *, alone: bool, wait: bool = True, during: AbstractContextManager[None] | None = None
 ) -> Iterator[bool]:
@@ -115,7 +115,7 @@ def flocked(
     descriptor = os.open(path, _OPEN)
     try:
         try:
-            with during or contextlib.nullcontext():
+            with during or scope.nullcontext():
                 held = _take(descriptor, alone=alone, wait=wait)
         except OSError as error:
             raise ToolError(f"cannot lock `{path}`: {error.strerror}", hint=ELSEWHERE) from error

@@ -5,10 +5,9 @@ Who does the work notes in the lock file who it is, and what its terminal was to
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from vpy.system import locks
+from vpy.system import locks, scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ AGAIN = 10.0  # seconds from one word to the next
 LONGEST = 300
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def turn(path: str, done: Callable[[], bool], work: str, terminal: Terminal) -> Iterator[bool]:
     """Do a piece of work at most once: yield True where it is ours to do, False where it is `done`.
 
@@ -42,7 +41,7 @@ def turn(path: str, done: Callable[[], bool], work: str, terminal: Terminal) -> 
         yield not done()
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
     """Let one through at once, and all others when that one has left; yield whether we had to wait.
 
@@ -59,7 +58,7 @@ def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
         yield True
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def _noted(path: str, terminal: Terminal) -> Iterator[None]:
     """Note in the lock file, while we hold it, who we are and what the terminal is told."""
     try:
@@ -70,7 +69,7 @@ def _noted(path: str, terminal: Terminal) -> Iterator[None]:
 
     def note(text: str) -> None:
         line = f"{os.getpid()} {text}".encode("utf-8", "replace").replace(b"\n", b" ")[:LONGEST]
-        with contextlib.suppress(OSError):
+        with scope.suppress(OSError):
             os.lseek(descriptor, 0, os.SEEK_SET)
             os.write(descriptor, line + b"\n")
 
@@ -94,7 +93,7 @@ def told(path: str) -> tuple[str, str]:
     return (number, text) if number.isdecimal() else ("", "")
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
     """Say what is waited for, once it takes long, and again from time to time."""
 
@@ -122,7 +121,7 @@ def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def _reminders(say: Callable[[], None]) -> Iterator[None]:
     """The same by a thread, where no signal comes when time is up."""
     import threading

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from vpy.errors import ToolError
 from vpy.system import files, process
@@ -27,7 +26,7 @@ compileall.compile_dir(library, ddir=final + library[len(made):], force=True, qu
                        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
 # `version:3@3.11.9.chromium.36`, `version:3.11.9`
-_VERSION = re.compile(r"version:(?:\d+@)?(\d+)\.(\d+)(?:\.(\d+))?(?![\d])")
+_VERSION = r"version:(?:\d+@)?(\d+)\.(\d+)(?:\.(\d+))?(?![\d])"
 _NAMES = ("bin/python3", "bin/python", "python3", "python")
 
 
@@ -57,7 +56,9 @@ def choose(
 
 def version_in(text: str) -> tuple[int, ...]:
     """(3, 11, 9) from the `version:` tag of a bundle, () where it does not say."""
-    found = _VERSION.match(text)
+    import re
+
+    found = re.match(_VERSION, text)
     return tuple(int(part) for part in found.groups() if part) if found else ()
 
 

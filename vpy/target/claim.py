@@ -5,9 +5,7 @@ Nothing hangs on it: who waits in vain probes too, and so does who cannot write.
 
 from __future__ import annotations
 
-import contextlib
-
-from vpy.system import locks
+from vpy.system import locks, scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     Answer = Interpreter | str | None
 
 
-@contextlib.contextmanager
+@scope.contextmanager
 def first_or_told(lock: str, look: Callable[[], Answer]) -> Iterator[Answer]:
     """Yield None to the first who comes with this lock file, and what `look` finds to the others.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from vpy.errors import UserError
 from vpy.target.probe import OLDEST
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter
 
 # PEP 440 with whatever stands behind the release: that part was never looked at.
-_VERSION = re.compile(
+_VERSION = (
     r"(?:[1-9][0-9]{0,8}!)?((?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8}))*)"
     r"(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?(?:\+.*)?"
 )
@@ -27,10 +25,20 @@ def parse_version(text: str) -> tuple[int, ...]:
     """
     if not text:
         return ()
-    found = _VERSION.fullmatch(text)
+    parts = text.split(".")
+    if len(parts) < 4 and all(map(_is_plain, parts)):
+        return tuple(map(int, parts))
+    import re
+
+    found = re.fullmatch(_VERSION, text)
     if found is None:
         raise UserError(f"`python_version` is no version: `{text}`", hint='write it as "3.11" or "3.11.7"')
     return tuple(map(int, found[1].split(".")[:3]))
+
+
+def _is_plain(part: str) -> bool:
+    """Whether these are a few digits; so most versions are read without a regular expression."""
+    return part.isascii() and part.isdigit() and len(part) < 10 and (part == "0" or part[0] != "0")
 
 
 class Demand:
@@ -66,6 +74,8 @@ class Demand:
 
     def _patches(self) -> list[int]:
         """Patch numbers that stand for all: the ends, and what the specifier names with its neighbours."""
+        import re
+
         named = {int(patch) for patch in re.findall(r"\.\d+\.(\d{1,9})", self.requires)}
         return sorted({0, 99} | {max(patch + step, 0) for patch in named for step in (-1, 0, 1)})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from vpy.model import Observation
 from vpy.target import observe
@@ -40,7 +39,7 @@ _MAC_COMMANDS = ("/usr/local/bin",)  # /usr/bin/python3 may be a stub that opens
 _NEWEST_MINOR = 19  # python3.8 to python3.19 are looked for by name
 
 # `3.11.7`, `v3.11`, `python@3.11`, `cpython-3.13.0+freethreaded-…`, `3.13.0t`, `3.14-dev`, `cp311-cp311`.
-_NAME = re.compile(
+_NAME = (
     r"(?:v|python@|cpython-)?(?P<major>\d)\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?"
     r"(?P<early>(?:a|b|rc)\d+|-dev)?(?P<threaded>t|\+freethreaded)?(?![\w.])"
     r"|cp(?P<tag_major>\d)(?P<tag_minor>\d+)-cp\d+(?P<tag_threaded>t?)$"
@@ -132,7 +131,9 @@ def _versions_in(
 
 def _told(name: str) -> Installation | None:
     """What an entry's name tells; None for what is named after something else than CPython."""
-    found = _NAME.match(name)
+    import re
+
+    found = re.match(_NAME, name)
     if found is None:
         other = name.startswith((".", "pypy", "graal", "jython", "ironpython", "stackless", "micropython"))
         return None if other or "@" in name else Installation(path="")
@@ -171,6 +172,8 @@ def minors(demand: Demand) -> tuple[tuple[int, ...], ...]:
 
 def parse_launcher(output: str) -> tuple[Installation, ...]:
     """Read what `py -0p` of Windows prints: ` -V:3.11 *   C:\\…\\python.exe`, one line each."""
+    import re
+
     found = []
     for line in output.splitlines():
         row = re.match(r"\s*-(?:V:)?(\d)\.(\d+)(t?)(?:-\S+)?\s+(?:\*\s+)?(\S.*?)\s*$", line)

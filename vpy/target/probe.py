@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from vpy.model import Interpreter, Tag
-from vpy.system import files
+from vpy.model import Interpreter, Tags
+from vpy.system import files, jsontext
+from vpy.system.digest import sha256
 from vpy.target.claim import first_or_told
 from vpy.target.questions import ProbeError, ask
 
@@ -76,10 +77,8 @@ def is_indirect(real: str) -> bool:
 
 def digest(executable: str, signature: tuple[int, int, int]) -> str:
     """Name what one probe is good for: a file as it is now, on this kernel and C library."""
-    import hashlib
-
     parts = [str(FORMAT), executable, *map(str, signature), *_machine()]
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
 def _machine() -> tuple[str, ...]:
@@ -139,7 +138,7 @@ def _made(facts: dict[str, Any]) -> Interpreter:
         base_prefix=facts["base_prefix"],
         landmark=facts["landmark"],
         signature=files.signature(facts["executable"]),
-        tags=tags_for(facts),
+        tags=Tags.of(tags_for(facts)),
         markers=tuple(sorted(facts["markers"].items())),
         scheme=_scheme(facts["scheme"], (major, minor)),
     )
@@ -163,10 +162,8 @@ def _scheme(told: dict[str, str], version: tuple[int, int]) -> tuple[tuple[str, 
 
 def _recall(kept: str) -> Interpreter | str | None:
     """What was kept: an interpreter, or why it is none; None where nothing of use is there."""
-    import json
-
     try:
-        facts = json.loads(files.read_bytes(kept))
+        facts = jsontext.loads(files.read_bytes(kept))
         if facts["format"] != FORMAT:
             return None
         if "unsuitable" in facts:
@@ -180,23 +177,16 @@ def _recall(kept: str) -> Interpreter | str | None:
 
 def _remember(kept: str, facts: dict[str, Any]) -> None:
     """Keep it for the next time; a root that cannot be written is none the worse for it."""
-    import json
-
     try:
-        files.write_bytes(kept, json.dumps(facts).encode())
+        files.write_bytes(kept, jsontext.dumps(facts).encode())
     except OSError:
         pass
 
 
 def _to_json(item: Interpreter) -> dict[str, Any]:
     """Tags as rows of (python, abi, which list of platforms): a thousand tags are forty such rows."""
-    platforms: list[list[str]] = []
-    rows: list[tuple[str, str, list[str]]] = []
-    for tag in item.tags:
-        if not rows or rows[-1][:2] != (tag.python, tag.abi) or tag.platform == "any":
-            rows.append((tag.python, tag.abi, []))
-        rows[-1][2].append(tag.platform)
-    for _, _, names in rows:
+    platforms: list[tuple[str, ...]] = []
+    for _, _, names in item.tags.rows:
         if names not in platforms:
             platforms.append(names)
     return {
@@ -206,7 +196,7 @@ def _to_json(item: Interpreter) -> dict[str, Any]:
         "markers": item.markers,
         "scheme": item.scheme,
         "platforms": platforms,
-        "tags": [(python, abi, platforms.index(names)) for python, abi, names in rows],
+        "tags": [(python, abi, platforms.index(names)) for python, abi, names in item.tags.rows],
     }
 
 
@@ -220,11 +210,7 @@ def _from_json(facts: dict[str, Any]) -> Interpreter:
         **texts,
         version=(int(major), int(minor), int(patch)),
         signature=(int(size), int(mtime), int(inode)),
-        tags=tuple(
-            Tag(str(python), str(abi), platform)
-            for python, abi, which in facts["tags"]
-            for platform in facts["platforms"][which]
-        ),
+        tags=Tags((str(python), str(abi), facts["platforms"][which]) for python, abi, which in facts["tags"]),
         markers=tuple((str(name), str(text)) for name, text in facts["markers"]),
         scheme=tuple((str(name), str(text)) for name, text in facts["scheme"]),
     )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 
 from vpy.system import files
 
 # A script that hands over to a version manager, or to us. The name alone in a path does not
 # count: `exec ~/.pyenv/versions/3.11.7/bin/python3 "$@"` is an honest wrapper.
-_MANAGER = re.compile(
+_MANAGER = (
     rb"""(?:^|[\s/\\"'(])(pyenv|asdf|mise|rtx)(?:\.exe|\.bat)?["']?\s+(?:exec|x|init|which|shell|where)\b"""
     rb"""|^\#\ (asdf)-plugin:"""
-    rb"""|(?:^|[\s/\\"'])(vpython)3?(?:\.pyz|\.py|\.bat)?["']?(?=\s|$)""",
-    re.MULTILINE,
+    rb"""|(?:^|[\s/\\"'])(vpython)3?(?:\.pyz|\.py|\.bat)?["']?(?=\s|$)"""
 )
 _HEAD = 8192  # bytes of a script that are looked at
 
@@ -38,7 +36,9 @@ def why_passed_over(path: str, platform: str) -> str:
     except OSError:
         return "cannot be read"
     if head.startswith(b"#!") or real.lower().endswith((".bat", ".cmd")):
-        found = _MANAGER.search(head)
+        import re
+
+        found = re.search(_MANAGER, head, re.MULTILINE)
         name = next(filter(None, found.groups())).decode() if found else ""
         return f"is a shim of {name}" if name else ""
     if not os.path.basename(real).lower().startswith("python"):
@@ -48,5 +48,8 @@ def why_passed_over(path: str, platform: str) -> str:
 
 def version_in_name(path: str) -> tuple[int, ...]:
     """(3, 11) for what is, links followed, a binary called `python3.11`; else ()."""
-    found = re.match(r"python(\d)\.(\d+)", os.path.basename(os.path.realpath(path)))
-    return (int(found[1]), int(found[2])) if found else ()
+    name = os.path.basename(os.path.realpath(path))
+    major, _, rest = name.removeprefix("python").partition(".")
+    minor = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    named = name.startswith("python") and len(major) == 1 and major.isdecimal() and minor
+    return (int(major), int(minor)) if named else ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from vpy.model import Tag, Tags
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vpy.model import Tag
+    from collections.abc import Iterable, Mapping
 
 # CIPD architectures by the architecture in a tag; `arm…` not named here is `armv6l`.
 _LINUX = {
@@ -41,7 +41,7 @@ _MAC = {
 _WINDOWS = {"win32": "386", "win_amd64": "amd64", "win_arm64": "arm64"}
 
 
-def preferred(tags: Sequence[Tag]) -> Tag:
+def preferred(tags: Iterable[Tag]) -> Tag:
     """Return the tag that stands for a Python in package names; ValueError where there is none.
 
     The rules are those of the original's selector, which reads the tags in order and keeps the
@@ -49,42 +49,49 @@ def preferred(tags: Sequence[Tag]) -> Tag:
     platform over `any`, an ABI over `none`, the Python's own ABI over `abi3`, the better platform
     unless it costs the implementation, a specific implementation (`cp`) over `py`.
     """
-    if not tags:
+    rows = (tags if isinstance(tags, Tags) else Tags.of(tags)).rows
+    platforms = dict.fromkeys(platform for row in rows for platform in row[2])
+    order = _platform_order(platforms)
+    ranks = {platform: _platform_rank(platform, order) for platform in platforms}
+    best: tuple[str, str, str] | None = None
+    for python, abi, names in rows:
+        for platform in names:
+            if best is None or _is_better(python, abi, platform, best, ranks):
+                best = (python, abi, platform)
+    if best is None:
         raise ValueError("no tags to choose from")
-    order = _platform_order(tags)
-    best = tags[0]
-    for tag in tags[1:]:
-        if _is_better(tag, best, order):
-            best = tag
-    return best
+    return Tag(*best)
 
 
-def _is_better(tag: Tag, best: Tag, order: str) -> bool:
-    if _weight(tag) > _weight(best):
+def _is_better(
+    python: str, abi: str, platform: str, best: tuple[str, str, str], ranks: Mapping[str, tuple[int, ...]]
+) -> bool:
+    best_python, best_abi, best_platform = best
+    if _weight(abi, platform) > _weight(best_abi, best_platform):
         return True
-    if best.platform == "any" != tag.platform:
+    if best_platform == "any" != platform:
         return True
-    if best.abi == "none" != tag.abi:
+    if best_abi == "none" != abi:
         return True
-    if best.abi in ("abi3", "none") and tag.abi.startswith("cp3"):
+    if best_abi in ("abi3", "none") and abi.startswith("cp3"):
         return True
-    generic, best_generic = tag.python.startswith("py"), best.python.startswith("py")
-    if _platform_rank(tag.platform, order) < _platform_rank(best.platform, order):
+    generic, best_generic = python.startswith("py"), best_python.startswith("py")
+    if ranks[platform] < ranks[best_platform]:
         return best_generic or not generic
     return best_generic and not generic
 
 
-def _weight(tag: Tag) -> int:
+def _weight(abi: str, platform: str) -> int:
     """How much a tag says in the original's count, where `any` counts and a missing field too."""
-    return (tag.abi != "none") + (tag.platform == "any")
+    return (abi != "none") + (platform == "any")
 
 
-def _platform_order(tags: Sequence[Tag]) -> str:
-    """Which system's order of platforms holds: that of the first tag that shows one."""
-    for tag in tags:
-        if tag.platform.startswith(("linux_", "manylinux1_")):
+def _platform_order(platforms: Iterable[str]) -> str:
+    """Which system's order of platforms holds: that of the first one that shows it."""
+    for platform in platforms:
+        if platform.startswith(("linux_", "manylinux1_")):
             return "linux"
-        if _mac_version(tag.platform) is not None:
+        if _mac_version(platform) is not None:
             return "mac"
     return ""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from vpy.errors import UserError
-from vpy.model import Interpreter, Tag
+from vpy.model import Interpreter, Tag, Tags
 from vpy.target.compatible import manylinux
 from vpy.target.demand import Demand, parse_version
 from vpy.target.tags import platform_for
@@ -114,7 +114,7 @@ def interpreter_for(tag: Tag, systems: Systems) -> Interpreter:
         base_prefix="",
         landmark="",
         signature=(0, 0, 0),
-        tags=tuple(dict.fromkeys(Tag(each.interpreter, each.abi, each.platform) for each in found)),
+        tags=Tags.of(dict.fromkeys(Tag(each.interpreter, each.abi, each.platform) for each in found)),
         markers=tuple(sorted(_markers(tag, numbers).items())),
         scheme=(),
     )

@@ -57,5 +57,5 @@ def account(found: Found) -> dict[str, Any]:
     return {
         "python": {"executable": found.interpreter.executable, "version": found.interpreter.version_text},
         **explain.target(target.tag, dict(target.template), assumed=False),
-        "tags": [str(tag) for tag in found.interpreter.tags],
+        "tags": list(found.interpreter.tags.texts()),
     }

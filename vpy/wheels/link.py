@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from vpy.errors import ToolError, UserError
-from vpy.system import files
+from vpy.system import files, scope, twin
+from vpy.value import value
 from vpy.wheels import script, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from vpy.model import StoredWheel
     from vpy.wheels.script import Limits
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # What a system says where something else has the name already.
 _TAKEN = (FileExistsError, NotADirectoryError, IsADirectoryError)
+# A second process costs what a few hundred links do; making a directory what a dozen do.
+WORTH_TWO = 600
+MKDIR = 12
 _NAMESPACE_MARKS = (b"pkgutil", b"pkg_resources")
 
 
@@ -38,18 +41,15 @@ def link(stored: Sequence[StoredWheel], prefix: str, into: str, python: str, *, 
     is not what was stored, UserError where two wheels bring different files of one name.
     """
     manifests = [_read(one) for one in stored]
-    _check(stored, manifests)
     for manifest in manifests:
         _check_lengths(prefix, manifest, limits)
-    clashes: list[str] = []
-    made: set[str] = set()
-    for position, one in enumerate(stored):
-        placing = Placing(one, manifests[position], into, python, limits)
-        placing.make_directories(made)
-        with files.disk_errors("write", into):
-            taken = placing.place_all()
-        clashes += [_clash(stored, manifests, position, path) for path in taken]
-    if clashes:
+    placings = [Placing(one, own, into, python, limits) for one, own in zip(stored, manifests, strict=True)]
+    with files.disk_errors("write", into):
+        taken = _place_in_two(placings) or _place(placings, range(len(placings)))
+    if taken.stale:
+        _drop(stored, taken.stale)
+    if taken.clashes:
+        clashes = [_clash(stored, manifests, position, path) for position, path in taken.clashes]
         raise UserError("\n".join(clashes))
 
 
@@ -61,24 +61,78 @@ def _read(stored: StoredWheel) -> Manifest:
         raise StaleWheel((stored,), os.path.join(stored.path, store.MANIFEST)) from error
 
 
-def _check(stored: Sequence[StoredWheel], manifests: Sequence[Manifest]) -> None:
-    """Compare size, time and mode of every stored file; drop what differs and say so."""
-    stale = {}
-    for one, manifest in zip(stored, manifests, strict=True):
-        tree = os.path.join(one.path, store.TREE, "")
-        for _, size, mtime, mode, path, _ in manifest.files:
-            try:
-                found = os.lstat(tree + path)
-            except OSError:
-                stale[one] = tree + path
-                break
-            if found.st_mtime_ns != mtime or found.st_size != size or mode_of(found, mode) != mode:
-                stale[one] = tree + path
-                break
-    for one in stale:
-        store.drop(one)
+@value
+class _Placed:
+    """What was in the way: (position of a wheel, path) of stored files that have changed, and of names
+    that were taken. Where anything is stale, nothing was placed.
+    """
+
+    stale: tuple[tuple[int, str], ...] = ()
+    clashes: tuple[tuple[int, str], ...] = ()
+
+
+def _place(placings: Sequence[Placing], positions: Iterable[int]) -> _Placed:
+    """Look over the wheels at `positions`; where all are as they were stored, place them."""
+    positions = tuple(positions)
+    stale = [(position, path) for position in positions if (path := placings[position].stale())]
     if stale:
-        raise StaleWheel(tuple(stale), next(iter(stale.values())))
+        return _Placed(stale=tuple(stale))
+    made: set[str] = set()
+    clashes: list[tuple[int, str]] = []
+    for position in positions:
+        placings[position].make_directories(made)
+        clashes += [(position, path) for path in placings[position].place_all()]
+    return _Placed(clashes=tuple(clashes))
+
+
+def _place_in_two(placings: Sequence[Placing]) -> _Placed | None:
+    """The same for all of them, one half in a second process; None where that is not worth it.
+
+    It is not where two wheels bring one name: which of them comes first must not hang on luck.
+    """
+    first, second, weight = _halves(placings)
+    if weight < WORTH_TWO or not twin.is_of_use() or _share_names(placings):
+        return None
+
+    def other() -> object:
+        placed = _place(placings, second)
+        return [placed.stale, placed.clashes]
+
+    with twin.doing(other) as wait:
+        ours = _place(placings, first)
+        stale, clashes = wait()
+    return _Placed(
+        stale=(*ours.stale, *((position, path) for position, path in stale)),
+        clashes=(*ours.clashes, *((position, path) for position, path in clashes)),
+    )
+
+
+def _halves(placings: Sequence[Placing]) -> tuple[list[int], list[int], int]:
+    """Two sets of positions that are as much work, and how much all of it is, counted in links."""
+    work = [len(one.manifest.files) + MKDIR * len(one.manifest.directories) for one in placings]
+    halves: tuple[list[int], list[int]] = ([], [])
+    sums = [0, 0]
+    for position in sorted(range(len(work)), key=lambda position: -work[position]):
+        lighter = int(sums[1] < sums[0])
+        halves[lighter].append(position)
+        sums[lighter] += work[position]
+    return sorted(halves[0]), sorted(halves[1]), sum(work)
+
+
+def _share_names(placings: Sequence[Placing]) -> bool:
+    """Whether two wheels bring one name, in whatever case, be it a file here and a directory there."""
+    names = [file[4].casefold() for one in placings for file in one.manifest.files]
+    directories = {path.casefold() for one in placings for path in one.manifest.directories}
+    unique = set(names)
+    return len(unique) < len(names) or not unique.isdisjoint(directories)
+
+
+def _drop(stored: Sequence[StoredWheel], stale: Sequence[tuple[int, str]]) -> None:
+    """Take what is not as it was stored out of the store, and say so."""
+    dropped = dict.fromkeys(stored[position] for position, _ in stale)
+    for one in dropped:
+        store.drop(one)
+    raise StaleWheel(tuple(dropped), stale[0][1])
 
 
 def mode_of(found: os.stat_result, mode: int) -> int:
@@ -105,12 +159,24 @@ class Placing:
         self.tree = os.path.join(stored.path, store.TREE, "")
         self.into = os.path.join(into, "")
 
+    def stale(self) -> str:
+        """A stored file whose size, time or mode is not what it was; "" for none."""
+        lstat, tree = os.lstat, self.tree
+        for _, size, mtime, mode, path, _ in self.manifest.files:
+            try:
+                found = lstat(tree + path)
+            except OSError:
+                return tree + path
+            if found.st_mtime_ns != mtime or found.st_size != size or mode_of(found, mode) != mode:
+                return tree + path
+        return ""
+
     def make_directories(self, made: set[str]) -> None:
         """Make what is not there yet; `made` holds what earlier wheels of the same run made."""
         for path in self.manifest.directories:
             if path not in made:
                 made.add(path)
-                with files.disk_errors("make", self.into + path), contextlib.suppress(*_TAKEN):
+                with files.disk_errors("make", self.into + path), scope.suppress(*_TAKEN):
                     os.mkdir(self.into + path)
 
     def place_all(self) -> list[str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import ToolError
-from vpy.system import files
+from vpy.system import digest, files
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -58,9 +58,7 @@ def scheme_id(interpreter: Interpreter) -> str:
     scheme = {key: os.path.normpath(path).replace(os.sep, "/") for key, path in interpreter.scheme}
     if scheme == _usual_scheme(f"python{major}.{minor}", platform.startswith("win")):
         return name
-    import hashlib
-
-    return f"{name}-{hashlib.sha256(repr(sorted(scheme.items())).encode()).hexdigest()[:8]}"
+    return f"{name}-{digest.sha256(repr(sorted(scheme.items())).encode()).hexdigest()[:8]}"
 
 
 def _usual_scheme(python: str, windows: bool) -> dict[str, str]:
@@ -171,10 +169,9 @@ def _recorded(path: str) -> str:
 def record_of(data: bytes) -> str:
     """Hash and size of `data` as a RECORD row has them (PEP 376: base64url without padding)."""
     import binascii
-    import hashlib
 
-    digest = binascii.b2a_base64(hashlib.sha256(data).digest(), newline=False).decode("ascii")
-    return f"sha256={digest.rstrip('=').replace('+', '-').replace('/', '_')},{len(data)}"
+    hashed = binascii.b2a_base64(digest.sha256(data).digest(), newline=False).decode("ascii")
+    return f"sha256={hashed.rstrip('=').replace('+', '-').replace('/', '_')},{len(data)}"
 
 
 def drop(stored: StoredWheel) -> None:
