@@ -10,6 +10,7 @@ import subprocess
 import termios
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 
@@ -102,8 +103,8 @@ def test_a_web_server_as_the_directory(project: Project) -> None:
         if path.is_file()
     }
     project.service.always["GET"] = lambda handler: (
-        handler.answer(200, {}, files[handler.path])
-        if handler.path in files
+        handler.answer(200, {}, files[unquote(handler.path)])
+        if unquote(handler.path) in files
         else handler.answer(404, {}, b"")
     )
     project.good("-vpython-source", f"directory:{project.service.storage_url}/repo")

@@ -31,7 +31,8 @@ class WebReader:
         self._progress = progress
 
     def _url(self, path: str) -> str:
-        return f"{self._root}/{urllib.parse.quote(path, safe='/+')}"
+        # `+` too: some buckets read a plain one as a blank.
+        return f"{self._root}/{urllib.parse.quote(path, safe='/')}"
 
     def _asked(self) -> Client:
         if self._client is None:

@@ -34,8 +34,8 @@ def fill(draft: Draft, context: Context) -> None:
 
     for target, answer in each_platform(draft.columns, ask):
         cells, fault = answer()
-        for text, cell in cells.items():
-            draft.put((text, ""), target, cell)
+        for text in declared:
+            draft.put((text, ""), target, cells.get(text, Cell("skipped")))
         if fault is not None:
             draft.faults.append((target, fault))
 
