@@ -102,7 +102,7 @@ def decide(discovery: Discovery, spec: Spec, found: Found, request: Request, con
     from vpy.target import choice as target_choice
 
     target = target_choice.choose(found.interpreter)
-    wanted, skipped = expand(spec, target, discovery.source.path)
+    wanted, skipped = expand(spec, target, discovery.source.path, discovery.source)
     return Choice(
         discovery=discovery,
         spec=spec,
@@ -148,9 +148,14 @@ def option_rows(request: Request, context: Context) -> tuple[Observation, ...]:
     return tuple(rows)
 
 
-def expand(spec: Spec, target: Target, path: str) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
-    """The packages of the spec that are for this target, and the others with the reason."""
-    from vpy.spec import normal
+def expand(
+    spec: Spec, target: Target, path: str, source: SpecSource | None = None
+) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
+    """The packages of the spec that are for this target, and the others with the reason.
+
+    Mistakes are told with the place in `source`, where that is given, else with `path`.
+    """
+    from vpy.spec import normal, text
     from vpy.target import template
 
     values = dict(target.template)
@@ -167,7 +172,8 @@ def expand(spec: Spec, target: Target, path: str) -> tuple[tuple[Wanted, ...], t
         try:
             name = template.expand(wheel.name, values)
         except UserError as error:
-            mistakes.append(f"{path}: {error.message}")
+            place = text.place_of(source, wheel.name) if source else path
+            mistakes.append(f"{place}: {error.message}")
             continue
         if name is None:
             skipped.append((wheel, "its name is not for this platform"))

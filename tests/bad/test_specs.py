@@ -17,6 +17,10 @@ FIELDS = "`python_version`, `wheel`, `verify_pep425_tag`"
 HEAD = 'wheel: <\n  name: "'
 
 
+def one(name: str, version: str = "version:1.0") -> str:
+    return f'{HEAD}{name}"\n  version: "{version}"\n>\n'
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
@@ -28,12 +32,45 @@ HEAD = 'wheel: <\n  name: "'
         (b"\xff\xfe", ":1:1: not UTF-8: byte `0xff`\n\nhint: save the file as UTF-8"),
         (b"\0", ":1:1: expected a field name, found `\\x00`"),
         ("#" * (256 * 1024 + 1), ":1:1: a spec of more than 256 KB is not read"),
+        ("wheel <" * 1_500_000, ":1:1: a spec of more than 256 KB is not read"),
+        ("wheel <" * 10_000, ":1:8: unknown field `wheel`\n\nhint: the fields here are `name`,"),
+        (b'wheel: < name: "\xed\xa0\x80" >', ":1:17: not UTF-8: byte `0xed`"),
+        ('python_version: "3"\r\rpython_version: "3"', ":3:17: field `python_version` stands twice"),
+        ("\ufeffpython_version: 9223372036854775808", ":1:17: expected a string in quotes, found `9223"),
+        ('python_version: "3\n', ":1:17: a string without its closing quote"),
+        (one("x/${"), ":2:9: not a package name: `x/${`"),
+        (one("x/${}"), ":2:9: unknown variable `${}` in `x/${}`"),
+        (one("x/${a=}"), ":2:9: unknown variable `${a=}` in `x/${a=}`"),
+        (one("infra/../x"), ":2:9: not a package name: `infra/../x`"),
+        (one("infra/Upper"), ":2:9: not a package name: `infra/Upper`"),
+        (one("infra//x"), ":2:9: not a package name: `infra//x`"),
+        (one("-x"), ":2:9: a package name cannot begin with `-`: `-x`"),
+        (one(r"a\nb"), r":2:9: not a package name: `a\nb`"),
+        (one("x", r"1\n2"), r":3:12: not a version: `1\n2`"),
+        (one("x", "--index-url"), ":3:12: a version cannot begin with `-`: `--index-url`"),
     ],
 )
 def test_partner(yard: Yard, spec: str | bytes, said: str) -> None:
     yard.script("s.py", "print(1)", spec=spec)
-    told = yard.refuse("s.py")
-    assert told == f"{yard.work}/s.py.vpython3{said}"
+    told = yard.refuse("s.py", doors=("head",))
+    assert told.startswith(f"{yard.work}/s.py.vpython3{said}")
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("name", ["gadget-py3", "no/${platform=}"])
+def test_odd_but_right(yard: Yard, mark: str, name: str) -> None:
+    """A byte order mark, other ends of lines; and a name that is for no platform at all."""
+    spec = "\ufeff" + one(f"infra/python/wheels/{name}").replace("\n", mark)
+    yard.script("s.py", "import importlib.util as u; print(u.find_spec('gadget') is None)", spec=spec)
+    done = yard.run("s.py", cwd=yard.work)
+    assert (done.stdout, done.stderr) == (f"{name.startswith('no')}\n", "")
+
+
+def test_the_place_of_a_template_in_a_block(yard: Yard) -> None:
+    lines = "".join(f"#  {line}\n" for line in one("x/${bogus}").splitlines())
+    yard.script("s.py", f"# One.\n\n# [VPYTHON:BEGIN]\n{lines}# [VPYTHON:END]\n")
+    said = yard.refuse("s.py", doors=("head",))
+    assert said == f"{yard.work}/s.py:5:12: unknown variable `${{bogus}}` in `x/${{bogus}}`"
 
 
 @pytest.mark.parametrize(

@@ -45,16 +45,25 @@ def check(ended: Sequence[Ended], environments: int) -> None:
     assert len(made) == len(set(made)) == environments, made
 
 
-def start_at_once(ground: Ground, number: int, specs: int) -> None:
+def start_at_once(ground: Ground, number: int, specs: int, *, prunes: bool = False) -> None:
     """So many starts at the same time, of so many specs, in a root without anything."""
     ground.environ["VPYTHON_LOG_TRACE"] = "1"
     scripts = [ground.put(f"s{spec}.py", *SPECS[spec]) for spec in range(specs)]
     began = time.monotonic()
-    ended = finish([ground.begin(script) for _ in range(number // specs) for script in scripts])
+    stop = ground.place / "stop"
+    words = f"while ! test -e '{stop}'; do '{ground.file}' -vpython-tool prune --older-than 0 || exit 1; done"
+    loop = ["/bin/sh", "-c", words if prunes else "true"]
+    with subprocess.Popen(loop, env=ground.surroundings(), stdout=-3, stderr=-3) as pruning:
+        ended = finish([ground.begin(script) for _ in range(number // specs) for script in scripts])
+        stop.touch()
+        assert pruning.wait() == 0
     took = time.monotonic() - began
-    check(ended, specs)
+    if prunes:
+        assert [one for one in ended if one[0]] == []
+    else:
+        check(ended, specs)
     assert ground.leftovers() == []
-    print(f"{number} starts of {specs} specs at once: {took:.1f} s")
+    print(f"{number} starts of {specs} specs at once, {prunes=}: {took:.1f} s")
 
 
 def test_16_starts_of_one_spec(ground: Ground) -> None:
@@ -62,9 +71,9 @@ def test_16_starts_of_one_spec(ground: Ground) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("specs", [1, 16])
-def test_64_starts(ground: Ground, specs: int) -> None:
-    start_at_once(ground, 64, specs)
+@pytest.mark.parametrize(("specs", "prunes"), [(1, False), (16, False), (16, True)])
+def test_64_starts(ground: Ground, specs: int, prunes: bool) -> None:
+    start_at_once(ground, 64, specs, prunes=prunes)
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
@@ -74,12 +83,24 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.005)
 
 
-def take_over(ground: Ground, number: int, pattern: str) -> None:
-    """Stop a builder where `pattern` shows that it has come to, let others wait for it, kill it."""
-    said = [ground.place / f"said{one}" for one in range(number)]
-    with ground.begin() as builder:
+def stopped(ground: Ground, pattern: str) -> subprocess.Popen[str]:
+    """A builder that was stopped where `pattern` shows that it has come to, and not after its record."""
+    for _ in range(20):
+        builder = ground.begin()
         wait_for(lambda: any(ground.root.glob(pattern)))
         os.killpg(builder.pid, signal.SIGSTOP)
+        if not ground.records():
+            return builder
+        os.killpg(builder.pid, signal.SIGKILL)
+        builder.communicate()
+        ground.forget(own_code=False)
+    raise AssertionError("the builder was always too fast")
+
+
+def take_over(ground: Ground, number: int, pattern: str) -> None:
+    """Stop a builder at some stage, let others wait for it, kill it."""
+    said = [ground.place / f"said{one}" for one in range(number)]
+    with stopped(ground, pattern) as builder:
         assert builder.poll() is None
         waiters = []
         for path in said:

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vpy.model import SpecSource
+
 # Larger text is refused before it is parsed: a parser's time and memory must stay bounded.
 LIMIT = 256 * 1024
 # More mistakes than this help nobody.
@@ -32,6 +34,17 @@ def refuse_oversize(size: int, path: str) -> None:
     """Raise UserError where `size` (bytes or characters) is more than a spec may have."""
     if size > LIMIT:
         raise UserError(at(path, 1, 1, f"a spec of more than {LIMIT // 1024} KB is not read"))
+
+
+def place_of(source: SpecSource, name: str) -> str:
+    """The place of the first string `name` in the spec; its path alone where it is spelt otherwise there."""
+    for quote in ('"', "'"):
+        before, found, _ = source.text.partition(quote + name + quote)
+        if found:
+            lines = before.splitlines()[-1] if before and not before.endswith(("\n", "\r")) else ""
+            line = len(before.splitlines()) + (0 if lines else 1)
+            return f"{printable(source.path)}:{line - 1 + source.first_line}:{len(lines) + 1 + source.column}"
+    return printable(source.path)
 
 
 def at(path: str, line: int, column: int, fact: str) -> str:
