@@ -189,3 +189,12 @@ def test_the_originals_selection(case: dict[str, Any]) -> None:
         expected = parse(told["normalized_text"], "s").wheels
         chosen = select(parse(case["in"], "s"), tags)
         assert [(wheel.name, wheel.version) for wheel in chosen] == [(w.name, w.version) for w in expected]
+
+
+def test_an_instance_id_may_begin_with_a_dash() -> None:
+    for version, facts in (
+        ("-d58CxKF_loL_qICaY6IzLV7-qL0e7zTSG-bPeV9WX4C", 0),
+        ("-d58CxKF", 1),
+        ("-=" * 22, 1),
+    ):
+        assert len(check(Spec(wheels=(Wheel(name="a", version=version),)))) == facts

@@ -143,8 +143,13 @@ def _name_fact(name: str) -> str:
 
 def _version_fact(version: str) -> str:
     """Why `version` cannot be an instance id, a tag or a ref by any grammar; "" where it may be."""
-    if version.startswith("-"):
+    if version.startswith("-") and not _may_be_instance_id(version):
         return f"a version cannot begin with `-`: {quoted(version)}"
     if not version.isprintable() or version != version.strip():
         return f"not a version: {quoted(version)}"
     return ""
+
+
+def _may_be_instance_id(version: str) -> bool:
+    """Whether it is written as one of SHA-256: base64url, of which one in 64 begins with `-`."""
+    return len(version) == 44 and version.isascii() and version.replace("-", "").replace("_", "").isalnum()
