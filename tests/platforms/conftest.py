@@ -117,6 +117,6 @@ def source(request: pytest.FixtureRequest, yard: Yard) -> str:
 
 def cells(done: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
     """The rows of a printed table: the last words of each line, as many as there are platforms."""
-    lines = [line.split() for line in done.stdout.splitlines()]
+    lines = [line.split() for line in done.stdout.partition("wheel: <")[0].splitlines()]
     count = next(len(line) for line in lines if "linux-amd64" in line)
     return {" ".join(line[:-count]): line[-count:] for line in lines if len(line) > count}

@@ -6,16 +6,18 @@ Whatever has its final name is whole: the package file comes first, then `versio
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import json
 import os
 import shutil
+import time
 
 from vpy.errors import UserError
 from vpy.packages import packagewriter
 from vpy.packages.directory import LARGEST_VERSIONS, FolderReader, Versions, parse_versions
 from vpy.packages.manifest import Manifest
 from vpy.system import locks
-from vpy.system.files import disk_errors, is_file, read_bytes, staging_directory, write_bytes
+from vpy.system.files import disk_errors, is_file, read_bytes, remove_tree, staging_directory, write_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 VERSIONS = "versions.json"
 LIST = "packages.json"
+PASSING = ".new-"
+PASSING_SECONDS = 24 * 3600
 
 
 def put(
@@ -105,17 +109,28 @@ def _opened(repository: str, name: str, layout: Layout) -> Iterator[tuple[str, s
         os.makedirs(place, mode=0o755, exist_ok=True)
     with (
         locks.exclusive(layout.lock("repository", lock_name(place))),
-        staging_directory(place, ".new-") as aside,
+        staging_directory(place, PASSING) as aside,
     ):
+        tidy(place)
         yield place, aside
+
+
+def tidy(place: str) -> None:
+    """Remove what a run that was killed left half made in a directory, when nobody can be at it any more."""
+    for name in os.listdir(place):
+        path = os.path.join(place, name)
+        with contextlib.suppress(OSError):
+            if name.startswith(PASSING) and time.time() - os.lstat(path).st_mtime > PASSING_SECONDS:
+                remove_tree(path)
 
 
 def _publish(place: str, made: str, instance_id: str, known: Versions, versions: Versions) -> None:
     """Give the file its name, then name it; what is there and right already is left as it is."""
-    path = os.path.join(place, VERSIONS)
+    path, final = os.path.join(place, VERSIONS), os.path.join(place, instance_id)
     with disk_errors("write", place):
-        os.chmod(made, 0o444)
-        os.replace(made, os.path.join(place, instance_id))
+        if not (is_file(final) and filecmp.cmp(made, final, shallow=False)):
+            os.chmod(made, 0o444)
+            os.replace(made, final)
         if versions != known or not is_file(path):
             write_bytes(path, render(versions), mode=0o644)
 

@@ -7,6 +7,7 @@ import html
 import os
 import re
 
+from vpy.packages import repository
 from vpy.packages.directory import PIECE
 from vpy.system import files
 
@@ -37,6 +38,7 @@ def write_pages(root: str) -> None:
     projects = sorted(name for name in os.listdir(root) if os.path.isdir(os.path.join(root, name)))
     for project in projects:
         place = os.path.join(root, project)
+        repository.tidy(place)
         wheels = sorted(name for name in os.listdir(place) if name.endswith(".whl"))
         _write(place, [(f"{name}#sha256={digest_of(os.path.join(place, name))}", name) for name in wheels])
     _write(root, [(f"{project}/", project) for project in projects])
