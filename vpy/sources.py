@@ -106,7 +106,8 @@ def catalogue_of(source: str, context: Context) -> Catalogue:
     if kind == "directory":
         reader = web.WebReader(_tree_address(source), client, progress_for(context))
         return catalogue.TreeCatalogue(reader, lambda: catalogue.listed(reader, source))
-    return catalogue.ServiceCatalogue(prpc.Service(client, address.root(service_address(source, context))))
+    service = prpc.Service(client, address.root(service_address(source, context)))
+    return catalogue.ServiceCatalogue(service, WAY_OUT)
 
 
 def _folder(place: str) -> str:

@@ -369,3 +369,15 @@ def test_ctrl_c_does_not_wait_for_downloads(bench: Bench) -> None:
     with pytest.raises(KeyboardInterrupt):
         loader.fetch(pins)
     assert time.monotonic() - began < 15
+
+
+def test_who_was_tried_enough_is_not_tried_again(bench: Bench) -> None:
+    """The address of a file is asked for within its download: what failed there is told once."""
+    found = bench.service.put(NAME, package(), tags=("version:1.0",))
+    pin = bench.pin()
+    assert pin.instance_id == found
+    bench.service.always["POST"] = grpc(14)
+    with pytest.raises(ToolError) as caught:
+        bench.loader().fetch([pin])
+    assert caught.value.message.count("tried") == 1
+    assert bench.service.count("GetInstanceURL") == bench.patience.attempts

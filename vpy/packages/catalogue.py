@@ -53,18 +53,26 @@ class Instance:
 
 
 class ServiceCatalogue:
-    """What the package service has."""
+    """What the package service has; `way_out` is the hint where it is away."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, way_out: str = "") -> None:
         self._service = service
+        self._way_out = way_out
+
+    def _call(self, method: str, message: Mapping[str, object]) -> dict[str, Any]:
+        try:
+            return self._service.call(method, message, most=LARGEST_LIST)
+        except NetworkError as error:
+            error.hint = error.hint or (self._way_out if error.passing else "") or None
+            raise
 
     def inside(self, prefix: str) -> tuple[list[str], list[str]]:
-        reply = self._service.call("ListPrefix", {"prefix": prefix}, most=LARGEST_LIST)
+        reply = self._call("ListPrefix", {"prefix": prefix})
         return self._names(reply, "packages"), self._names(reply, "prefixes")
 
     def below(self, prefix: str) -> list[str]:
         message = {"prefix": prefix, "recursive": True}
-        return self._names(self._service.call("ListPrefix", message, most=LARGEST_LIST), "packages")
+        return self._names(self._call("ListPrefix", message), "packages")
 
     def instances(self, name: str, most: int) -> list[Instance]:
         found: list[Mapping[str, Any]] = []
@@ -73,7 +81,7 @@ class ServiceCatalogue:
             message: dict[str, object] = {"package": name, "pageSize": min(PAGE, most - len(found))}
             if token:
                 message["pageToken"] = token
-            reply = self._service.call("ListInstances", message)
+            reply = self._call("ListInstances", message)
             page = self._rows(reply, "instances")
             found += page
             token = reply.get("nextPageToken") or ""
@@ -87,7 +95,7 @@ class ServiceCatalogue:
         if not isinstance(reference, dict) or reference.get("hashAlgo") not in ALGORITHMS:
             return None
         message = {"package": name, "instance": reference, "describeRefs": True, "describeTags": True}
-        reply = self._service.call("DescribeInstance", message)
+        reply = self._call("DescribeInstance", message)
         try:
             return Instance(
                 id_from_reference(ALGORITHMS[reference["hashAlgo"]], reference["hexDigest"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vpy.system import address
-from vpy.system.patience import NetworkError, enough, pause
+from vpy.system.patience import NetworkError, enough, give_up, pause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,11 +52,10 @@ class Download:
         """Wait, and go on with a new address where the old one may be stale; or raise the error."""
         patience = self._client.patience
         stale = error.status in STALE and self._got > 0
-        if not (error.passing or stale):
+        if error.tried or not (error.passing or stale):
             raise error
         if failures >= enough(error, patience) or resumes > patience.resumes:
-            error.message = f"{error.message} (tried {resumes} times)"
-            raise error
+            give_up(error, resumes)
         pause(error, failures, patience, self._client.clockwork)
         self._url = ""
 

@@ -8,7 +8,7 @@ from vpy.value import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import NoReturn, TypeVar
 
     T = TypeVar("T")
 
@@ -18,6 +18,7 @@ class NetworkError(ToolError):
 
     `passing`: it may be well in a moment. `absent`: nobody was reached at all, so it is tried less
     often. `wait`: the seconds the other side asked for. `status` is the HTTP status where there was one.
+    `tried`: it was tried as often as is sensible, and nobody tries again.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class NetworkError(ToolError):
         self.absent = absent
         self.wait = wait
         self.status = status
+        self.tried = False
 
 
 @value
@@ -75,12 +77,18 @@ def persist(work: Callable[[], T], patience: Patience, clockwork: Clockwork) -> 
         try:
             return work()
         except NetworkError as fault:
-            if not fault.passing:
+            if fault.tried or not fault.passing:
                 raise
             if attempt >= enough(fault, patience):
-                fault.message = f"{fault.message} (tried {attempt} times)"
-                raise
+                give_up(fault, attempt)
             pause(fault, attempt, patience, clockwork)
+
+
+def give_up(fault: NetworkError, attempts: int) -> NoReturn:
+    """Raise the fault, which then says how often it was tried."""
+    fault.tried = True
+    fault.message = f"{fault.message} (tried {attempts} times)"
+    raise fault
 
 
 def enough(fault: NetworkError, patience: Patience) -> int:
