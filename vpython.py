@@ -108,12 +108,17 @@ def _record_path(request: Request) -> str:
     if "\n" in place + request.root + request.caller + " ".join(request.options.words):
         return ""
     if os.name == "nt":
-        import hashlib
-
-        place = "/" + hashlib.sha256(os.path.normcase(place).encode("utf-8", "surrogatepass")).hexdigest()
+        place, name = "/" + _short(os.path.normcase(place)), f"@{kind}-{BUILD}-{_short(name)}"
     if len(os.fsencode(name)) > 255:
         return ""
     return f"{request.root}/{RECORDS}{place.rstrip('/')}/{name}"
+
+
+def _short(text: str) -> str:
+    """A name for a text where a path may not be long (Windows)."""
+    import hashlib
+
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:26]
 
 
 def _hangs_on_cwd(environ: dict[str, str]) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
+LONGEST = 259  # characters of a path on Windows (MAX_PATH counts a NUL, too)
 # It is copied as it stands: cut short it would be run by every start, and fail none of ours.
 HOOK = "vpy/environment/hook.py"
 
@@ -144,11 +145,11 @@ def unpack(archive: str, app: str, *, anew: bool = False) -> str:
     except OSError as error:
         return _unpack_aside(inner, app, error)
     try:
-        _fill(staged, inner)
+        _fill(staged, inner, app)
         if os.path.lexists(app) and (anew or not os.path.exists(complete)):
             # What is left of one that somebody began to remove: a name of its own lets it go later.
             os.rename(app, f"{staged}.old")
-        os.rename(staged, app)
+        _rename(staged, app)
     except OSError as error:
         if anew or not os.path.exists(complete):
             shutil.rmtree(staged, ignore_errors=True)
@@ -162,7 +163,7 @@ def unpack(archive: str, app: str, *, anew: bool = False) -> str:
 def _unpack_aside(inner: bytes, app: str, error: OSError) -> str:
     try:
         staged = make_temporary("vpython-app.")
-        _fill(staged, inner)
+        _fill(staged, inner, staged)
     except OSError:
         _refuse(app, error)
     return staged
@@ -172,12 +173,32 @@ def _refuse(app: str, error: OSError) -> NoReturn:
     fail(f"cannot unpack itself to `{app}`: {error.strerror}", 1, ELSEWHERE)
 
 
-def _fill(directory: str, inner: bytes) -> None:
+def _rename(staged: str, app: str) -> None:
+    """Rename the directory; on Windows a scanner may keep its new files open for a moment."""
+    import time
+
+    for _ in range(100 if os.name == "nt" else 0):
+        try:
+            return os.rename(staged, app)
+        except PermissionError:
+            if os.path.lexists(app):
+                break
+            time.sleep(0.02)
+    return os.rename(staged, app)
+
+
+def _fill(directory: str, inner: bytes, app: str) -> None:
+    """Unpack `inner` into the directory that becomes `app`; compiled code only where Windows can open it."""
     import zipfile
     from io import BytesIO
 
     with zipfile.ZipFile(BytesIO(inner)) as members:
-        members.extractall(directory)
+        short = [
+            name
+            for name in members.namelist()
+            if os.name != "nt" or not name.endswith(".pyc") or len(app) + len(name) < LONGEST
+        ]
+        members.extractall(directory, short)
     with open(os.path.join(directory, "complete"), "w") as file:
         file.write(str(os.stat(os.path.join(directory, HOOK)).st_size))
 

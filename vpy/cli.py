@@ -126,7 +126,8 @@ def start(request: Request, context: Context) -> Ready:
     for _ in range(ATTEMPTS):
         with locks.shared(context.layout.store_lock):
             made = story.ensure(request, context)
-        if hold.keep(context.layout, made.environment):
+        # A temporary root is nobody else's, and what is open in it could not be removed on Windows.
+        if request.temporary or hold.keep(context.layout, made.environment):
             break
     else:
         raise ToolError(f"the environment `{made.environment}` is taken away again and again")

@@ -133,5 +133,5 @@ def test_windows_launchers(window: bool, python: str, ending: bytes, monkeypatch
 def test_limits_by_system() -> None:
     config = load()
     assert limits_of(config, "linux") == Limits(127, 4095)
-    assert limits_of(config, "win32") == Limits(0, 260)
+    assert limits_of(config, "win32") == Limits(0, 259)
     assert limits_of(config, "freebsd14") == limits_of(config, "linux")

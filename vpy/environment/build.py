@@ -6,6 +6,7 @@ import os
 
 from vpy.environment import hold
 from vpy.system import digest, files, jsontext, locks, scope, turns
+from vpy.system.layout import KEY
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -48,8 +49,8 @@ def ingredients(interpreter: Interpreter, base: str, wheels: Sequence[tuple[str,
 
 
 def key_of(told: Mapping[str, object]) -> str:
-    """The environment's name: 40 hex digits of a hash over its ingredients."""
-    return digest.sha256(jsontext.dumps(told, sort_keys=True).encode()).hexdigest()[:40]
+    """The environment's name: hex digits of a hash over its ingredients."""
+    return digest.sha256(jsontext.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
 
 
 def is_complete(layout: Layout, key: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import stat
 
 from vpy.environment.reaper import entries
+from vpy.system.layout import DIGEST, KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _halves(layout: Layout) -> Iterator[str]:
 
 def is_hex(name: str, *lengths: int) -> bool:
     """Whether it is a digest, of one of these lengths (by default any that we use)."""
-    return len(name) in (lengths or (32, 40, 64)) and not name.strip("0123456789abcdef")
+    return len(name) in (lengths or (32, 40, KEY, DIGEST)) and not name.strip("0123456789abcdef")
 
 
 def is_passing(name: str) -> bool:

@@ -14,6 +14,7 @@ from vpy.environment.leftovers import is_hex
 from vpy.environment.reaper import Reaper, disk_use, entries
 from vpy.errors import VpythonError
 from vpy.system import running
+from vpy.system.layout import KEY
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -81,7 +82,7 @@ def environments(layout: Layout) -> list[Environment]:
     """All that bear our mark, complete or not, the least recently used first."""
     found = []
     for entry in entries(layout.environments):
-        if is_hex(entry.name, 40) and entry.is_dir(follow_symlinks=False):
+        if is_hex(entry.name, KEY) and entry.is_dir(follow_symlinks=False):
             one = _look(entry.name, entry.path)
             if one is not None:
                 found.append(one)

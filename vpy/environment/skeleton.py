@@ -7,6 +7,7 @@ import os
 
 from vpy.errors import ToolError
 from vpy.system import digest, files, jsontext, process, scope
+from vpy.system.layout import KEY
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -49,14 +50,17 @@ with open(start, "rb") as source, open(module, "wb") as target:
     target.write(source.read())
 with open(os.path.join(site_packages, name), "w") as file:
     file.write(line)
-py_compile.compile(module, importlib.util.cache_from_source(module), "_vpython_start.py", True,
+made, cache = os.path.join(place, "made"), importlib.util.cache_from_source(module)
+py_compile.compile(module, made, "_vpython_start.py", True,
                    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+os.makedirs(os.path.dirname(cache), exist_ok=True)
+os.replace(made, cache)  # its name is long, and on its way to it the compiler would make it longer
 """
 
 
 @value
 class Skeleton:
-    """A skeleton's tree: `path` holds it; the rest are paths in it, relative.
+    """A skeleton's tree: `path` holds it; the rest are paths in it, relative, with `/`.
 
     `directories` come parents first; `links` are (path, what it points to); `plain` files can be
     linked; `placed` files contain `written`, the path the skeleton was made at. `stamps` are (size,
@@ -92,7 +96,7 @@ def identity(interpreter: Interpreter) -> str:
     )
     made = digest.sha256(repr(told).encode("utf-8", "surrogateescape"))
     made.update(files.read_bytes(hook_source()))
-    return made.hexdigest()[:32]
+    return made.hexdigest()[: min(KEY, 32)]
 
 
 def hook_source() -> str:
@@ -189,7 +193,7 @@ def _survey(tree: str) -> dict[str, object]:
     for parent, names, leaves in os.walk(tree):
         for name in sorted(names + leaves):
             path = os.path.join(parent, name)
-            relative = os.path.relpath(path, tree)
+            relative = os.path.relpath(path, tree).replace(os.sep, "/")
             if os.path.islink(path):
                 links.append((relative, os.readlink(path)))
             elif os.path.isdir(path):

@@ -14,6 +14,7 @@ from vpy.environment.leftovers import is_plain_file, modified
 from vpy.environment.reaper import entries, walk
 from vpy.errors import VpythonError
 from vpy.system import files
+from vpy.system.layout import DIGEST
 from vpy.value import value
 
 TYPE_CHECKING = False
@@ -58,7 +59,7 @@ def living_of(layout: Layout, gone: Collection[str]) -> Living:
         if entry.name in gone:
             continue
         told = _ingredients(entry.path)
-        wheels.update(sha256 for _, sha256 in told.get("wheels", ()))
+        wheels.update(sha256[:DIGEST] for _, sha256 in told.get("wheels", ()))
         skeletons.add(told.get("skeleton", ""))
         pythons.update(told.get("python", ())[:1])
     return Living(frozenset(wheels), frozenset(skeletons), frozenset(pythons))

@@ -108,11 +108,12 @@ def _patiently(work: Callable[[str, str], None], source: str, target: str) -> No
 
 
 def passing_name(directory: str, prefix: str) -> str:
-    """A path in `directory` that nobody else uses: by process, time and chance.
+    """A path in `directory` that nobody else uses: by process, time (where paths may be long) and chance.
 
     `tempfile` would do as well, and costs a start more than all the rest of this module.
     """
-    return os.path.join(directory, f"{prefix}{os.getpid():x}-{time.monotonic_ns():x}-{os.urandom(4).hex()}")
+    moment = f"{time.monotonic_ns():x}-" if os.name == "posix" else ""
+    return os.path.join(directory, f"{prefix}{os.getpid():x}-{moment}{os.urandom(4).hex()}")
 
 
 def signature(path: str) -> tuple[int, int, int]:

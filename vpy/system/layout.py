@@ -20,6 +20,10 @@ STAGING = "staging"
 TRASH = "trash"
 CACHEDIR_TAG = "CACHEDIR.TAG"
 
+# Digits of a hash that name a thing. Where a path may have 259 characters, what lies below needs them more.
+KEY = 26 if os.name == "nt" else 40
+DIGEST = 26 if os.name == "nt" else 64
+
 _NAMES = (ENVIRONMENTS, WHEELS, PACKAGES, RESOLUTIONS, INTERPRETERS, PYTHONS, RECORDS, COPIES, APP)
 _ROOMS = tuple(name.rpartition("-")[0] for name in _NAMES)
 
@@ -39,7 +43,9 @@ class Layout:
 
     def wheel(self, sha256: str, scheme: str) -> str:
         """The installed tree of one wheel for one scheme (minor version, platform, layout)."""
-        return os.path.join(self.root, WHEELS, sha256, scheme)
+        if os.name == "nt":
+            scheme = scheme.replace("-win_", "").replace("-win", "")
+        return os.path.join(self.root, WHEELS, sha256[:DIGEST], scheme)
 
     @property
     def wheels(self) -> str:

@@ -18,7 +18,7 @@ PAUSE = 0.02  # seconds
 
 
 def take(descriptor: int, *, alone: bool, wait: bool) -> bool:
-    """Lock the open file, alone or shared, until its descriptor closes; False where somebody is in the way."""
+    """Lock the open file, alone or shared, until its descriptor closes; False where another is in the way."""
     while not (_take_all(descriptor) if alone else _take_one(descriptor)):
         if not wait:
             return False

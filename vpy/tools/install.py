@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vpy.errors import ToolError
 from vpy.system import process
 
@@ -29,9 +31,11 @@ def compile_all(environment: str, context: Context) -> None:
     """
     from vpython import python_of
 
+    # Under Wine a pool of processes may hang.
+    workers = 0 if os.name == "posix" else 1
     code = (
         "import compileall, re, sysconfig; hook = re.compile('_vpython_start'); "
-        "compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0, rx=hook)"
+        f"compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers={workers}, rx=hook)"
     )
     finished = process.run(
         [python_of(environment), "-I", "-c", code], environ=process.clean_environ(context.environ)

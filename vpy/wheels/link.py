@@ -142,9 +142,14 @@ def mode_of(found: os.stat_result, mode: int) -> int:
 
 def _check_lengths(prefix: str, manifest: Manifest, limits: Limits) -> None:
     longest = max((file[4] for file in manifest.files), key=len, default="")
-    if limits.path and len(prefix) + 1 + len(longest) > limits.path:
+    check_length(os.path.join(prefix, longest), limits)
+
+
+def check_length(path: str, limits: Limits) -> None:
+    """ToolError where the system could not open a file of this path."""
+    if limits.path and len(path) > limits.path:
         raise ToolError(
-            f"the path is longer than {limits.path} characters: `{os.path.join(prefix, longest)}`",
+            f"the path is longer than {limits.path} characters: `{path}`",
             hint="name a shorter root with -vpython-root DIR",
         )
 
