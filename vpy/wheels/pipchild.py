@@ -96,7 +96,7 @@ class Looked:
     """What the index showed: files passed over, by project, and pages that could not be had."""
 
     def __init__(self) -> None:
-        self.passed: dict[str, list[tuple[str, str]]] = {}
+        self.passed: dict[str, dict[tuple[str, str], None]] = {}
         self.failed: list[dict[str, Any]] = []
         self.withdrawn: set[str] = set()
 
@@ -111,9 +111,7 @@ class Looked:
             if link.is_yanked:
                 self.withdrawn.add(link.filename)
             if result is not package_finder.LinkType.candidate:
-                row = (link.filename, result.name)
-                rows = self.passed.setdefault(evaluator._canonical_name, [])
-                rows.append(row) if row not in rows else None
+                self.passed.setdefault(evaluator._canonical_name, {})[link.filename, result.name] = None
             return result, detail
 
         def fail(link: Any, reason: Any, meth: Callable[..., None] | None = None) -> None:
@@ -125,7 +123,7 @@ class Looked:
 
     def of(self, project: str) -> list[tuple[str, str]]:
         """The files of a project that were passed over, each with the reason."""
-        return self.passed.get(of_pip("_vendor.packaging.utils").canonicalize_name(project), [])
+        return list(self.passed.get(of_pip("_vendor.packaging.utils").canonicalize_name(project), ()))
 
     def unreachable(self) -> list[dict[str, Any]]:
         """The pages that are not there for a passing reason: an answer without them is no answer."""
