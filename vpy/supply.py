@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vpy import memory, sources
+from vpy import memory, offered, sources
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
 from vpy.system import digest, files, turns
@@ -107,6 +107,10 @@ def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
     for pin in pins:
         if pin.note:
             context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
+    if installing and (wheels := offered.recall(pins, choice.interpreter.tags, context.layout)):
+        known = Supply(wheels=wheels, pins=tuple(pins), observations=_until(pins, context))
+        if stored(known, choice, context):
+            return known
     paths = loader.fetch(pins)
     return _from_packages(choice, context, pins, paths, installing)
 
@@ -119,11 +123,16 @@ def _from_packages(
     from vpy.wheels import select
 
     with files.staging_directory(context.layout.staging, "packages-") as stage:
-        place, owners = gather.gather(pins, paths, stage)
+        place, brought = gather.gather(pins, paths, stage)
+        owners: dict[str, str] = {}
+        for pin, wheels in zip(pins, brought, strict=True):
+            for wheel in wheels:
+                owners.setdefault(wheel, pin.name)
         chosen = select.choose(place, choice.interpreter.tags, owners, contact=context.config.contact)
         supply = Supply(wheels=chosen, pins=tuple(pins), observations=_until(pins, context))
         if installing:
             _install(supply, choice, context)
+        offered.keep(pins, brought, place, chosen, context.layout)
     return supply
 
 

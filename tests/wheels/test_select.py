@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 
 from vpy.errors import UserError
 from vpy.model import Tag
-from vpy.wheels.select import choose
+from vpy.wheels import filename
+from vpy.wheels.offer import Offer, dump, load
+from vpy.wheels.select import choose, choose_again
 
 if TYPE_CHECKING:
     from tests.wheels.conftest import MakeWheel
@@ -76,6 +79,39 @@ def test_one_wheel_is_chosen(case: str, make_wheel: MakeWheel, tmp_path: Path) -
         make(make_wheel, "many", "1.0", tag)
     (found,) = choose(str(tmp_path / "wheels"), TAGS, {})
     assert found.filename == f"many-1.0-{expected}.whl"
+    (again,) = choose_again(offers(tmp_path / "wheels", {found.filename: found.sha256}), TAGS) or ()
+    assert (again.filename, again.sha256, again.package) == (found.filename, found.sha256, "p")
+    assert choose_again(offers(tmp_path / "wheels", {}), TAGS) is None
+
+
+def offers(folder: Path, hashes: dict[str, str]) -> list[Offer]:
+    """What a package with these wheels offers, after the way through the memory."""
+    names = sorted(os.listdir(folder))
+    told = dump([Offer("p", name, filename.parse(name), hashes.get(name, "")) for name in names])
+    return load("p", json.loads(json.dumps(told))) or []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["two-1.0-py3-none-any.whl", "two-1.1-py3-none-any.whl"],
+        ["alien-1.0-cp39-cp39-win_amd64.whl", "fine-1.0-py3-none-any.whl"],
+    ],
+    ids=["two versions", "nothing fits"],
+)
+def test_what_is_wrong_is_left_to_who_opens_the_packages(names: list[str]) -> None:
+    assert choose_again([Offer("p", name, filename.parse(name), "0" * 64) for name in names], TAGS) is None
+
+
+def test_one_name_with_two_hashes_is_left_to_them_too() -> None:
+    name = filename.parse("odd-1.0-py3-none-any.whl")
+    assert choose_again([Offer(one, f"{one}/odd", name, one * 64) for one in "ab"], TAGS) is None
+    assert choose_again([Offer(one, "odd", name, "a" * 64) for one in "pq"], TAGS) is None
+
+
+@pytest.mark.parametrize("told", [None, {}, {"offers": []}, {"offers": [["x"]]}, {"offers": 1}, []])
+def test_a_spoilt_memory_tells_nothing(told: object) -> None:
+    assert load("p", told) is None
 
 
 def test_same_as_pip(current: Interpreter, host: HostPython, make_wheel: MakeWheel, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from vpy.errors import UserError
 
 SHA1 = 1
 SHA256 = 2
+SHA1_NOTE = "its instance id is a SHA-1 hash, which no longer tells one file from a forged other"
 ALGORITHMS = {SHA1: "sha1", SHA256: "sha256"}
 
 _HEX = frozenset("0123456789abcdef")
@@ -86,3 +87,8 @@ def _decode(text: str) -> tuple[int, str]:
     if len(data) % 2 == 0:
         raise UserError("the digest has an odd number of bytes")
     return data[-1], data[:-1].hex()
+
+
+def weakness(instance_id: str) -> str:
+    """What is to be said about an id (for `Pin.note`), or ""."""
+    return SHA1_NOTE if reference_from_id(instance_id)[0] == SHA1 else ""

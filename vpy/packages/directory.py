@@ -7,14 +7,14 @@ on two instances is ambiguous, as it is for CIPD.
 
 from __future__ import annotations
 
-import json
 import os
 
 from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Pin
-from vpy.packages import instance
+from vpy.packages.cipd import weakness
 from vpy.packages.loader import collect
 from vpy.packages.names import parse_instance_id, parse_package_name, parse_version
+from vpy.system import jsontext
 from vpy.system.files import disk_errors
 from vpy.value import value
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 LARGEST_VERSIONS = 16 << 20
 PIECE = 1 << 20
+BOM = b"\xef\xbb\xbf"
 
 
 @value
@@ -122,7 +123,7 @@ class DirectoryLoader:
         version = parse_version(wanted.version)
         found = version.text if version.kind == "id" else self._named(name, version.kind, version.text)
         parse_instance_id(found)
-        return Pin(name, wanted.template, wanted.version, found, self._origin, instance.weakness(found))
+        return Pin(name, wanted.template, wanted.version, found, self._origin, weakness(found))
 
     def _named(self, name: str, kind: str, text: str) -> str:
         versions = self._versions_of(name)
@@ -151,6 +152,8 @@ class DirectoryLoader:
         return self._versions[name]
 
     def _fetched(self, pin: Pin) -> str:
+        from vpy.packages import instance
+
         path = f"{pin.name}/+/{pin.instance_id}"
         return instance.store(
             pin, lambda: self._reader.stream(path), self._layout, size=self._reader.size(path)
@@ -160,7 +163,7 @@ class DirectoryLoader:
 def parse_versions(data: bytes, path: str) -> Versions:
     """Read `versions.json`; ToolError names `path` and what is wrong with it. Other keys are passed over."""
     try:
-        fields = json.loads(data.decode("utf-8-sig"))
+        fields = jsontext.loads(data.removeprefix(BOM).decode())
         if not isinstance(fields, dict):
             raise ValueError("it is no object")
         refs = {ref: parse_instance_id(_text(found)) for ref, found in _table(fields, "refs")}

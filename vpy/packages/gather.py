@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from vpy.model import Pin
 
 
-def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[str, dict[str, str]]:
-    """Unpack package files below `directory`; return the common place, and who brought each wheel in it.
+def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[str, list[list[str]]]:
+    """Unpack package files below `directory`; return the common place, and the wheels that each brought.
 
     The same path with the same bytes is one file. UserError names every path for which two packages
     have different bytes, and every package without a wheel.
@@ -24,11 +24,13 @@ def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[s
     common = os.path.join(directory, "wheels")
     os.mkdir(common)
     owners: dict[str, str] = {}
+    brought = []
     mistakes = []
     for number, (pin, path) in enumerate(zip(pins, paths, strict=True)):
         place = os.path.join(directory, str(number))
         packagefile.unpack(path, place, expected_name=pin.name, instance_id=pin.instance_id)
         wheels = _wheels_of(place)
+        brought.append(wheels)
         if not wheels:
             mistakes.append(f"package `{pin.name}` at `{pin.version}` holds no wheel")
         for wheel in wheels:
@@ -43,7 +45,7 @@ def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[s
                 )
     if mistakes:
         raise UserError("\n".join(mistakes))
-    return common, owners
+    return common, brought
 
 
 def _wheels_of(place: str) -> list[str]:

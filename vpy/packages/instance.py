@@ -10,7 +10,7 @@ import tempfile
 
 from vpy.errors import ToolError
 from vpy.packages import packagefile
-from vpy.packages.cipd import ALGORITHMS, SHA1, reference_from_id
+from vpy.packages.cipd import ALGORITHMS, reference_from_id
 from vpy.system.files import disk_errors
 
 TYPE_CHECKING = False
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from vpy.system.layout import Layout
 
     Source = Callable[[], Iterable[bytes]]
-
-SHA1_NOTE = "its instance id is a SHA-1 hash, which no longer tells one file from a forged other"
-
-
-def weakness(instance_id: str) -> str:
-    """What is to be said about an id (for `Pin.note`), or ""."""
-    return SHA1_NOTE if reference_from_id(instance_id)[0] == SHA1 else ""
 
 
 def store(

@@ -11,7 +11,7 @@ import contextlib
 from vpy.errors import ToolError, UserError
 from vpy.model import Pin
 from vpy.packages import instance
-from vpy.packages.cipd import SHA1, SHA256, id_from_reference, reference_from_id
+from vpy.packages.cipd import SHA1, SHA256, id_from_reference, reference_from_id, weakness
 from vpy.packages.download import Download
 from vpy.packages.loader import collect
 from vpy.packages.names import looks_like_instance_id, parse_instance_id, parse_package_name, parse_version
@@ -105,9 +105,7 @@ class CipdLoader:
         name = parse_package_name(wanted.name)
         version = parse_version(wanted.version)
         found, until = self._meant(name, version)
-        return Pin(
-            name, wanted.template, wanted.version, found, self._origin, instance.weakness(found), until
-        )
+        return Pin(name, wanted.template, wanted.version, found, self._origin, weakness(found), until)
 
     def _meant(self, name: str, version: Version) -> tuple[str, int]:
         """The instance that is meant, and until when that holds (0: for ever)."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from vpy.model import Tag
     from vpy.wheels.filename import WheelName
+    from vpy.wheels.offer import Offer
 
     Rank = tuple[int, int, str]
 
@@ -75,6 +76,35 @@ def choose(
     return tuple(chosen)
 
 
+def choose_again(offers: Sequence[Offer], tags: Sequence[Tag]) -> tuple[WheelFile, ...] | None:
+    """The same choice among wheels seen before, without `path`s; None where files must be looked at.
+
+    That is where something is wrong, which `choose` tells best, and where a hash is not known.
+    """
+    if len({one.place for one in offers}) < len(offers):
+        return None
+    order = {tag: position for position, tag in reversed([*enumerate(tags)])}
+    groups: dict[str, list[tuple[_Candidate, str]]] = {}
+    for one in offers:
+        candidate = _Candidate(one.place, one.name, one.package, _rank(one.name, order))
+        groups.setdefault(one.name.name, []).append((candidate, one.sha256))
+    chosen = []
+    for _, group in sorted(groups.items()):
+        fitting = [candidate for candidate, _ in group if candidate.rank is not None]
+        if not fitting or len({candidate.name.version for candidate, _ in group}) > 1:
+            return None
+        best = _best(fitting)
+        hashes = {
+            sha256
+            for candidate, sha256 in group
+            if candidate.rank is not None and candidate.name.filename == best.name.filename
+        }
+        if len(hashes) > 1 or "" in hashes:
+            return None
+        chosen.append(WheelFile(best.name.filename, hashes.pop(), "", best.package))
+    return tuple(chosen)
+
+
 def _wheels_under(directory: str) -> list[str]:
     return sorted(
         os.path.relpath(os.path.join(place, name), directory).replace(os.sep, "/")
@@ -86,13 +116,21 @@ def _wheels_under(directory: str) -> list[str]:
 
 def _read(place: str, order: Mapping[Tag, int], package: str) -> _Candidate:
     name = filename.parse(place.rpartition("/")[2])
+    return _Candidate(place, name, package, _rank(name, order))
+
+
+def _rank(name: WheelName, order: Mapping[Tag, int]) -> Rank | None:
     positions = [order[tag] for tag in name.tags if tag in order]
     if not positions:
-        return _Candidate(place, name, package, None)
+        return None
     # PEP 427: a build tag sorts by its number, then by the rest; none at all comes before any.
     rest = name.build.lstrip("0123456789")
     number = int(name.build.removesuffix(rest)) if name.build else -1
-    return _Candidate(place, name, package, (-min(positions), number, rest))
+    return -min(positions), number, rest
+
+
+def _best(fitting: Sequence[_Candidate]) -> _Candidate:
+    return max(sorted(fitting, key=lambda one: one.name.filename), key=lambda one: one.rank or (0, 0, ""))
 
 
 def _has_two_versions(group: Sequence[_Candidate]) -> bool:
@@ -122,7 +160,7 @@ def _take(directory: str, fitting: Sequence[_Candidate], mistakes: list[str]) ->
     """The best of the wheels that fit; several files of its name must be the same bytes."""
     from vpy.wheels.install import hash_of
 
-    best = max(sorted(fitting, key=lambda one: one.name.filename), key=lambda one: one.rank or (0, 0, ""))
+    best = _best(fitting)
     hashes = {
         one: hash_of(os.path.join(directory, one.place))
         for one in fitting
