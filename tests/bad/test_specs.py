@@ -111,6 +111,22 @@ def test_toml_of_the_directory(yard: Yard) -> None:
     shutil.rmtree(folder)
 
 
+def test_a_partner_that_is_no_file(yard: Yard) -> None:
+    """A link in a circle or a pipe is a mistake; a directory of that name may be anything."""
+    script = yard.script("odd.py", "print('ran')")
+    partner = yard.work / "odd.py.vpython3"
+    partner.symlink_to(partner.name)
+    said = yard.refuse("odd.py", doors=("head",))
+    assert said == f"cannot read the spec `{partner}`: Too many levels of symbolic links"
+    partner.unlink()
+    os.mkfifo(partner)
+    assert yard.refuse("odd.py", doors=("head",)) == f"the spec `{partner}` is not a file"
+    partner.unlink()
+    partner.mkdir()
+    assert yard.run(script).stdout == "ran\n"
+    partner.rmdir()
+
+
 @pytest.mark.parametrize("text", ['python_version: "4.2"\n', 'python_version: "3.99"\n'])
 def test_no_such_python(yard: Yard, text: str) -> None:
     yard.script("s.py", "print(1)", spec=text)

@@ -206,7 +206,7 @@ def test_what_does_not_run_is_passed_over(world: World, monkeypatch: pytest.Monk
     assert world.find("3.11").path == good
     assert world.skipped == [
         f"passed over: `{world.top}/a/python3` gave no answer within 0.5 s, or was killed",
-        f"passed over: `{world.top}/b/python3` ended with code 1",
+        f"passed over: `{world.top}/b/python3` is no working Python: it ended with code 1",
         f"passed over: `{world.top}/c/python3` does not answer as a Python does",
     ]
 
@@ -342,7 +342,10 @@ def test_an_explicit_one_must_run_and_fit(world: World) -> None:
     world.link("a/python3.12", "3.12")
     world.path("a")
     path = script(str(world.top / "broken"), "#!/bin/sh\nexit 1\n")
-    assert world.refusal("", explicit=path).message == f"the interpreter `{path}` ended with code 1"
+    assert (
+        world.refusal("", explicit=path).message
+        == f"the interpreter `{path}` is no working Python: it ended with code 1"
+    )
     path = world.link("python", "3.11")
     error = world.refusal("3.12", explicit=path)
     version = world.find("", explicit=path).interpreter.version_text
@@ -409,7 +412,7 @@ def test_describing(world: World) -> None:
     there = describe(environ=world.environ, config=world.config, layout=world.layout, platform="linux")
     assert [(item.path, item.place, item.reason) for item in there] == [
         (str(world.top / "a/python3"), "PATH", ""),
-        (str(world.top / "b/python"), "PATH", "ended with code 1"),
+        (str(world.top / "b/python"), "PATH", "is no working Python: it ended with code 1"),
         (str(world.top / "home/.pyenv/versions/3.12.1/bin/python3.12"), "known installations", ""),
     ]
 

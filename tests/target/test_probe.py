@@ -357,8 +357,11 @@ def test_an_old_python_says_so(version: str, layout: Layout, children: list[str]
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("#!/bin/sh\nexit 1\n", "ended with code 1"),
-        ("#!/bin/sh\necho no such thing >&2\nexit 127\n", "ended with code 127: no such thing"),
+        ("#!/bin/sh\nexit 1\n", "is no working Python: it ended with code 1"),
+        (
+            "#!/bin/sh\necho no such thing >&2\nexit 127\n",
+            "is no working Python: it ended with code 127: no such thing",
+        ),
         ("#!/bin/sh\necho hello\n", "does not answer as a Python does"),
         ("#!/bin/sh\n", "does not answer as a Python does"),
         ("#!/bin/sh\nhead -c 100000 /dev/urandom\n", "does not answer as a Python does"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -52,6 +53,8 @@ class Look:
         """The spec in the partner file `path`; a directory of that name is passed over."""
         self.searched.append(path)
         found = mode(path)
+        if found is None and leads_in_a_circle(path):
+            raise UserError(f"cannot read the spec `{printable(path)}`: {os.strerror(errno.ELOOP)}")
         if found is None or stat.S_ISDIR(found):
             self.saw("no-file", path)
             return None
@@ -104,6 +107,17 @@ def mode(path: str) -> int | None:
         return os.stat(path).st_mode
     except (OSError, ValueError):
         return None
+
+
+def leads_in_a_circle(path: str) -> bool:
+    """Whether a link is there that leads to itself: somebody meant a file to be there."""
+    if not os.path.islink(path):
+        return False
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def reason(error: Exception) -> str:

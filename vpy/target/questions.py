@@ -199,4 +199,4 @@ def _ending(finished: Finished) -> str:
     why = f": {said[-1].strip()[:200]}" if said and "sys.path[:]" not in said[-1] else ""
     if finished.code < 0:
         return f"died of signal {-finished.code}{why}"
-    return f"ended with code {finished.code}{why}"
+    return f"is no working Python: it ended with code {finished.code}{why}"

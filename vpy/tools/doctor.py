@@ -65,7 +65,8 @@ def run(request: Request, context: Context) -> int:
     for finding in report.findings:
         _show(finding, context.layout.root)
     looked = ", ".join(f"{number} {kind}s" for kind, number in report.looked.items())
-    context.terminal.warning(f"looked at {looked}: {len(report.findings) or 'none'} not as made")
+    found = f"{len(report.findings)} not as made" if report.findings else "all as made"
+    context.terminal.warning(f"looked at {looked}: {found}")
     if not report.findings:
         return 0
     if not words:
