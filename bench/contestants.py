@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from shelf import Selection
     from yard import Yard
 
+SPECS = 64  # more than a series has rounds
 DEEP = "a/b/c/d/e/f/g/h"
 SCRIPT = """\
 import sys
@@ -36,7 +39,8 @@ class Vpython:
             "HOME": str(home),
             "VPYTHON_PACKAGE_SOURCE": f"directory:{selection.repository}",
         }
-        self.script = plant(home / checkout, selection.spec)
+        self.checkout = home / checkout
+        self.script = plant(self.checkout, selection.spec)
 
     def start(self, *words: str) -> Job:
         """A start through the head of the archive; of the script where no words are given."""
@@ -69,6 +73,25 @@ class Vpython:
         for room in self.root.iterdir() if self.root.exists() else ():
             if room.name.startswith(rooms):
                 self._trash.put(room)
+
+
+class Novel(Vpython):
+    """vpython with all wheels stored, and at each start a spec of `count` of them that was never seen."""
+
+    def __init__(self, yard: Yard, home: Path, count: int) -> None:
+        spare = next(number for number in itertools.count(1) if math.comb(count + number, number) >= SPECS)
+        selection = yard.shelf.take(count + spare)
+        super().__init__(yard, home, selection)
+        self._packages = selection.packages
+        self._left_out = itertools.combinations(selection.packages, spare)
+        told(self.start())
+
+    def begin_another(self) -> None:
+        """Leave other wheels out than ever before."""
+        without = next(self._left_out)
+        spec = "".join(package.text for package in self._packages if package not in without)
+        (self.checkout / ".vpython3").write_text(spec)
+        self.forget_environments()
 
 
 class Uv:
@@ -106,6 +129,10 @@ class Uv:
             Job(words=(self._uv, "venv", "--python", self._python, place), environ=self.environ),
             Job(words=(*install, *self._selection.requirements), environ=self.environ),
         )
+
+    def start(self) -> Job:
+        """The script, by the environment's Python."""
+        return Job(words=(str(self.venv / "bin" / "python"), str(self.script)), environ=self.environ)
 
     def forget_environments(self) -> None:
         self._trash.put(self.venv)
