@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,13 +154,15 @@ def test_a_package_with_the_wrong_wheel(yard: Yard) -> None:
 
 def test_a_service_that_is_away(yard: Yard, service: Service) -> None:
     yard.fill(service)
-    service.always["POST"] = lambda handler: handler.refuse(14, "later")
-    done = yard.tool(f"cipd:{service.rpc_url}", "verify", yard.spec(("pure-py3", "1.0"), NATIVE))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"cipd:http://127.0.0.1:{free.getsockname()[1]}"
+    spec = yard.spec(("pure-py3", "1.0"), NATIVE)
+    done = yard.tool(nobody, "verify", spec)
     assert done.returncode == 1
     assert {cell for row in cells(done).values() for cell in row} == {"?"}
+    assert done.stdout.splitlines()[-1] == "result       8 not known"
     assert done.stderr.splitlines()[-1].startswith("hint: -vpython-source index takes the packages")
-    service.always.clear()
-    done = yard.tool(f"cipd:{service.rpc_url}", "verify", yard.spec(("pure-py3", "1.0"), NATIVE))
+    done = yard.tool(f"cipd:{service.rpc_url}", "verify", spec)
     assert done.returncode == 0
 
 
