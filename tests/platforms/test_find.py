@@ -99,10 +99,15 @@ def test_refs_and_old_versions(yard: Yard, service: Service) -> None:
     assert lines[0] == "version:2.0rc1"
     assert "version:2.0rc1 (latest)" in done.stdout
     assert '"version:1.12.chromium.1"' in entry_of(done.stdout), "a release rather than what comes before one"
+    service.put(name, package(name, {"again": b""}), tags=("version:1.12.chromium.10",))
+    done = yard.tool(source, "find", "many")
+    assert '"version:1.12.chromium.10"' in entry_of(done.stdout), "a later build of a version is newer"
     done = yard.tool(source, "find", "--all", "many")
     lines = [line.split()[0] for line in done.stdout.splitlines() if "version:" in line and '"' not in line]
-    assert lines[1:4] == [f"version:1.{minor}.chromium.1" for minor in (12, 11, 10)]
-    assert len(lines) == 14
+    assert lines[1:5] == [
+        f"version:1.{end}" for end in ("12.chromium.10", "12.chromium.1", "11.chromium.1", "10.chromium.1")
+    ]
+    assert len(lines) == 15
 
 
 def test_other_packages_of_the_service(yard: Yard, service: Service) -> None:

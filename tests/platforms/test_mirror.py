@@ -228,6 +228,22 @@ def test_wrong_words(yard: Yard, words: tuple[str, ...]) -> None:
     assert done.stderr.splitlines()[-1] == "hint: mirror SCRIPT|SPEC… -o DIR"
 
 
+def test_a_mirror_can_be_read_by_others(yard: Yard) -> None:
+    """By a web server that is another user, be the mirror empty or not."""
+    source = yard.pack()
+    for number, version in enumerate(("9", "1.0")):
+        mirror = yard.place / f"mirror-{number}"
+        spec = yard.spec(("pure-py3", version))
+        command = 'umask 022; exec "$@"'
+        words = ("-vpython-source", source, "-vpython-tool", "mirror", spec, "-o", mirror)
+        done = yard.vpython.run(*words, shell=("sh", "-c", command, "sh"))
+        assert done.returncode == 1 - number, done.stderr
+        for path in (mirror, *mirror.rglob("*")):
+            assert path.stat().st_mode & 0o777 == (
+                0o755 if path.is_dir() else 0o444 | path.stat().st_mode & 0o200
+            )
+
+
 def test_a_place_that_cannot_be_written(yard: Yard) -> None:
     source = yard.pack()
     (yard.place / "file").write_text("")

@@ -136,6 +136,14 @@ def test_packages_that_contradict_each_other(yard: Yard) -> None:
     assert "bring two of `pure`: `pure-1.0-py3-none-any.whl`, `pure-3.0-py3-none-any.whl`" in done.stderr
 
 
+@pytest.mark.parametrize("source", ["index"], indirect=True)
+def test_two_versions_of_a_project(yard: Yard, source: str) -> None:
+    """Two package names that mean one project of an index, at versions that differ."""
+    done = yard.tool(source, "verify", yard.spec(("pure-py3", "1.0"), ("pure-py2_py3", "1.1"), tags=TAGS[:1]))
+    assert done.returncode == 1
+    assert "bring two of `pure`: `pure-1.1-py3-none-any.whl`, `pure-1.0-py3-none-any.whl`" in done.stderr
+
+
 def test_a_package_with_the_wrong_wheel(yard: Yard) -> None:
     """It resolves, and offers nothing: the table tells the platform, the error what there is."""
     wheel = yard.wheels / "native-2.0-cp311-cp311-win_amd64.whl"

@@ -95,6 +95,8 @@ def package_names(repository: str) -> list[str]:
 def write_list(repository: str) -> None:
     """Write the list of packages, which tells what is there where no directory can be listed."""
     path = os.path.join(repository, LIST)
+    with disk_errors("write", repository):
+        os.makedirs(repository, mode=0o755, exist_ok=True)
     text = json.dumps({"packages": package_names(repository)}, indent=0).encode() + b"\n"
     with disk_errors("write", path):
         if not is_file(path) or read_bytes(path) != text:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     State = Literal["ok", "skipped", "missing", "failed"]
     Row = tuple[str, str]
     Answer = TypeVar("Answer")
+    # By distribution: the package that brings it, the wheel's file name, its sha256.
+    Brought = dict[str, tuple[str, str, str]]
 
 PROCESSES = 4  # each is a pip
 ASK = "name a script or a spec: SCRIPT, FILE.vpython3, vpython.toml, or -vpython-spec FILE"
@@ -143,12 +145,16 @@ def _from_index(draft: Draft, context: Context) -> None:
         return {row: told[one] for row, one in here.items()}
 
     for target, told in each_platform(draft.columns, ask):
+        brought: Brought = {}
         for row, answer in told().items():
             name = draft.wanted[row, target].name
-            if isinstance(answer, str):
+            try:
+                if not isinstance(answer, str):
+                    raise answer
+                bring(name, answer, "", brought)
                 draft.put(row, target, Cell("ok", name, wheels=(answer,)))
-            else:
-                draft.put(row, target, failure(answer, name))
+            except VpythonError as error:
+                draft.put(row, target, failure(error, name))
 
 
 def each_platform(
@@ -170,27 +176,29 @@ def _from_packages(draft: Draft, context: Context) -> None:
         shelf = Shelf(loader, stage, context.config.contact)
         shelf.stock(draft.wanted.values())
         for target in draft.columns:
-            brought: dict[str, tuple[str, WheelFile]] = {}
+            brought: Brought = {}
             for row in draft.rows:
                 if one := draft.wanted.get((row, target)):
                     draft.put(row, target, _cell(shelf, one, target, brought))
 
 
-def _cell(shelf: Shelf, one: Wanted, target: Target, brought: dict[str, tuple[str, WheelFile]]) -> Cell:
-    """What a package offers; `brought` are the wheels of the platform so far, by distribution."""
+def bring(package: str, file: str, sha256: str, brought: Brought) -> None:
+    """Note that a package brings a wheel; UserError where another brings another of that distribution."""
     from vpy.wheels import filename
 
+    project = filename.parse(file).name
+    other, before, digest = brought.setdefault(project, (package, file, sha256))
+    if (before, digest) != (file, sha256):
+        raise UserError(f"packages `{other}` and `{package}` bring two of `{project}`: `{before}`, `{file}`")
+
+
+def _cell(shelf: Shelf, one: Wanted, target: Target, brought: Brought) -> Cell:
+    """What a package offers a platform, beside what others have `brought` there."""
     instance_id = shelf.instance_of(one)
     try:
         wheels = shelf.wheels(one, target)
         for wheel in wheels:
-            name = filename.parse(wheel.filename)
-            other, before = brought.setdefault(name.name, (one.name, wheel))
-            if (before.filename, before.sha256) != (wheel.filename, wheel.sha256):
-                raise UserError(
-                    f"packages `{other}` and `{one.name}` bring two of `{name.name}`: "
-                    f"`{before.filename}`, `{wheel.filename}`"
-                )
+            bring(one.name, wheel.filename, wheel.sha256, brought)
     except VpythonError as error:
         return failure(error, one.name, instance_id)
     return Cell("ok", one.name, instance_id, tuple(wheel.filename for wheel in wheels))

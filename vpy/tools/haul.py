@@ -67,6 +67,8 @@ def _packed(sheet: Sheet, directory: str, context: Context) -> Iterator[str]:
             if cells[number].state == "ok":
                 one = Wanted(cells[number].package, template, version)
                 wanted[one] = simple.project_of(cells[number].wheels[0])
+        if not wanted:
+            continue
         answer = _index(sheet, target, context).packages(list(wanted))
         of_project = {simple.project_of(wheel.filename): wheel for wheel in answer.wheels}
         for one, project in wanted.items():

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from packaging.version import Version
+
     from vpy.context import Context
     from vpy.model import Target
     from vpy.packages.catalogue import Catalogue, Instance
@@ -70,7 +72,8 @@ def in_catalogue(name: str, most: int, catalogue: Catalogue, context: Context) -
         })
         for (template, version), places in found.items()
     ]  # fmt: skip
-    return sorted(offers, key=lambda one: (one.name, _age(one.version)))
+    offers.sort(key=lambda one: _rank(one.version), reverse=True)
+    return sorted(offers, key=lambda one: one.name)
 
 
 def _packages(name: str, catalogue: Catalogue, prefix: str) -> list[str]:
@@ -136,17 +139,15 @@ def _versions(instance: Instance) -> list[str]:
     return versions or [*instance.tags[:1], *instance.refs[:1], instance.instance_id][:1]
 
 
-def _age(version: str) -> tuple[object, ...]:
-    """Sorts the newest version first, and what is no version behind all that are."""
+def _rank(version: str) -> tuple[bool, Version]:
+    """Greater for a newer version; what is none comes behind all that are."""
     from packaging.version import InvalidVersion, Version
 
-    text = re.sub(r"^\d+@", "", version.partition(":")[2])
-    text = re.sub(r"[.-](chromium)", r"+\1", text)
+    text = re.sub(r"[.-](chromium)", r"+\1", re.sub(r"^\d+@", "", version.partition(":")[2]))
     try:
-        read = Version(text)
+        return True, Version(text)
     except InvalidVersion:
-        return (1,)
-    return 0, -read.epoch, [-part for part in read.release] + [1], not read.is_prerelease, text
+        return False, Version("0")
 
 
 def in_index(name: str, most: int, source: str, columns: Sequence[Target], context: Context) -> list[Offer]:
@@ -165,7 +166,7 @@ def in_index(name: str, most: int, source: str, columns: Sequence[Target], conte
         by_version.setdefault(wheel.version, []).append(wheel)
     if not by_version:
         raise nothing(name, [])
-    newest = sorted(by_version, key=lambda each: _age(f"version:{each}"))[:most]
+    newest = sorted(by_version, key=lambda each: _rank(f"version:{each}"), reverse=True)[:most]
     return [_offer(project, version, by_version[version], columns, context) for version in newest]
 
 
