@@ -43,6 +43,12 @@ if sys.version_info < (3, 11):
     sys.stderr.write("vpython: needs Python 3.11 or newer to run itself; `%s` is %s\\n" % told)
     sys.exit(1)
 
+import os
+
+if os.environ.get("PYTHONPATH"):
+    import vpython_path
+
+    vpython_path.leave(os.environ["PYTHONPATH"])
 import vpython
 
 vpython.main()

@@ -62,7 +62,10 @@ class Ready:
 
 def main() -> NoReturn:
     environ = dict(os.environ)
-    _leave_foreign_path(environ.get("PYTHONPATH", ""))
+    if environ.get("PYTHONPATH"):
+        import vpython_path
+
+        vpython_path.leave(environ["PYTHONPATH"])
     if environ.get("VPYTHON_BYPASS") == BYPASS:
         import vpython_bypass
 
@@ -217,22 +220,6 @@ def start(request: Request, environment: str, mark: str) -> NoReturn:
 def _host() -> str:
     """What runs this file: this Python, where it knows where it lies."""
     return sys.executable if os.access(sys.executable or "", os.X_OK) else "/bin/sh"
-
-
-def _leave_foreign_path(given: str) -> None:
-    """Take off our path what PYTHONPATH put there: it is meant for the script, not for us."""
-    if not given or sys.flags.ignore_environment:
-        return
-    foreign = set()
-    for entry in given.split(os.pathsep):
-        foreign.add(entry)
-        try:
-            foreign.add(os.path.abspath(entry))
-        except OSError:  # the working directory is gone
-            pass
-    library = os.path.dirname(os.__file__)
-    foreign -= {os.path.dirname(__file__), library, os.path.join(library, "lib-dynload")}
-    sys.path[:] = [entry for entry in sys.path if entry not in foreign]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -285,14 +286,28 @@ def test_sent_back_in_any_locale(stage: Stage, locale: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_modules_on_pythonpath(stage: Stage, door: Door) -> None:
-    """What a user's own modules are called is theirs to say: no start hangs on it, none is noisy."""
-    for name in ("fcntl", "mmap", "hashlib", "zipfile", "vpy", "vpython_command", "tempfile", "subprocess"):
-        stage.put(f"lib/{name}.py", "VALUE = 1")
+    """What a user's own modules are called is theirs to say: none is loaded but by the script."""
+    names = ["fcntl", "mmap", "hashlib", "zipfile", "vpy", "vpython_command", "tempfile", "subprocess"]
+    loaded = stage.work / "loaded"
+    for name in [*names, "__future__", "time", "vpython_path", "zipimport", "marshal"]:
+        stage.put(f"lib/{name}.py", f"VALUE = 1\nopen({str(loaded)!r}, 'a').write(__name__ + ' ')")
     stage.put("s.py", f"{WHICH}\nimport mmap; print(mmap.VALUE)")
     stage.put("s.py.vpython3", spec("one"))
     stage.forget()
+    with zipfile.ZipFile(stage.work / "nothing.zip", "w") as made:
+        made.writestr("__main__.py", "")
+    # What such a Python loads by itself, before it comes to us.
+    env = stage.surroundings({"PYTHONPATH": f"{stage.work}/lib"})
+    subprocess.run([BASE, "nothing.zip"], env=env, cwd=stage.work, check=True)
+    by_itself = loaded.read_text().split() if loaded.exists() and door == "python" else []
+    loaded.unlink(missing_ok=True)
     for _ in ("cold", "warm"):
-        assert stage.see("s.py", door=door, env={"PYTHONPATH": f"{stage.work}/lib"}) == (0, "one\n1\n", "")
+        before = stage.remembered()
+        for path in (f"{stage.work}/lib", "lib"):
+            assert stage.see("s.py", door=door, env={"PYTHONPATH": path}) == (0, "one\n1\n", "")
+            assert sorted(loaded.read_text().split()) == sorted([*by_itself, "mmap"])
+            loaded.unlink()
+    assert stage.remembered() == before
 
 
 def test_vpython_s_own_code_half_removed(stage: Stage, tmp_path: Path) -> None:

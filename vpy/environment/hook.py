@@ -23,6 +23,9 @@ RANGE_FIRST, RANGE_SLOTS, RANGE_TRIES = 4096, 1 << 30, 4
 def start():  # type: () -> None
     """Hold this environment; when a door sent us, check its record or go the long way."""
     before = set(sys.modules)
+    path = sys.path[:]
+    if os.environ.get("PYTHONPATH"):
+        _leave_foreign_path(os.environ["PYTHONPATH"])
     told = os.environ.get("VPYTHON_RECORD", "").split("\n")
     if told[0] != "!":  # that one is for a vpython which this environment's Python is about to run
         os.environ.pop("VPYTHON_RECORD", None)
@@ -32,8 +35,20 @@ def start():  # type: () -> None
     asked = told[0][:1] == "+" and len(told) > 2
     if asked and not (held and is_fit(prefix) and holds(told[2], _path_given(prefix), prefix)):
         go_the_long_way(told[0][1:], told[1], told[3:], prefix)
+    sys.path[:] = path
     for name in set(sys.modules) - before:
         del sys.modules[name]
+
+
+def _leave_foreign_path(given):  # type: (str) -> None
+    """Look for modules of ours in the standard library alone: a user's may have the same names."""
+    try:
+        foreign = {os.path.abspath(entry) for entry in given.split(os.pathsep)}
+    except OSError:  # the working directory is gone
+        return
+    library = os.path.dirname(os.__file__)
+    foreign -= {library, os.path.join(library, "lib-dynload")}
+    sys.path[:] = [entry for entry in sys.path if entry not in foreign]
 
 
 def is_fit(prefix):  # type: (str) -> bool
