@@ -26,7 +26,8 @@ for %%F in ("%manifest%") do (
 call :find "%place%"
 if not defined ready if defined LOCALAPPDATA call :find "%other%"
 if defined ready goto :start
-call :install %*
+set "first_word=%~1"
+call :install
 if errorlevel 1 exit /b 1
 if not exist "%place%\%id%\%name%.bat" (
     echo vpython: the pinned vpython was put in place, and is not there: "%place%\%id%" 1>&2
@@ -43,13 +44,26 @@ if not exist "%~1\pin-windows" exit /b 0
 set "id="
 set "versions="
 set "was="
-(set /p "id=" & set /p "versions=" & set /p "was=") <"%~1\pin-windows"
+for /f "usebackq delims=" %%L in ("%~1\pin-windows") do call :pin_line "%%L"
 if not defined was exit /b 0
 call :date_versions
 if not "%was%"=="%dated% %versions_dated%" exit /b 0
 if not exist "%~1\%id%\%name%.bat" exit /b 0
 set "place=%~1"
 set "ready=1"
+exit /b 0
+
+rem One line of a pin: the instance, the name of the versions file, what both files were.
+:pin_line
+if not defined id (
+    set "id=%~1"
+    exit /b 0
+)
+if not defined versions (
+    set "versions=%~1"
+    exit /b 0
+)
+if not defined was set "was=%~1"
 exit /b 0
 
 :date_versions
@@ -107,16 +121,14 @@ if not exist "%aside%\" (
 echo vpython: "%directory%" cannot be written: the pinned vpython is kept in "%place%" 1>&2
 
 :have_place
-if not exist "%place%\%id%\%name%.bat" call :bring %*
+if not exist "%place%\%id%\%name%.bat" call :bring
 if errorlevel 1 (
     rmdir /s /q "%aside%" 2>nul
     exit /b 1
 )
-(
-    echo %id%
-    echo %versions%
-    echo %dated% %versions_dated%
-)>"%aside%\pin"
+>"%aside%\pin" echo %id%
+>>"%aside%\pin" echo %versions%
+>>"%aside%\pin" echo %dated% %versions_dated%
 move /y "%aside%\pin" "%place%\pin-windows" >nul
 rmdir /s /q "%aside%" 2>nul
 forfiles /p "%place%" /m ".new-*" /d -1 /c "cmd /c rmdir /s /q @path" >nul 2>nul
@@ -134,11 +146,9 @@ if defined package exit /b 0
 set "word=/%~1/"
 if "%word:/vpython/=%%word:/vpython3/=%"=="%word%%word%" exit /b 0
 set "word=%~1"
-setlocal EnableDelayedExpansion
-set "word=!word:${platform}=%platform%!"
-set "word=!word:${os}=windows!"
-set "word=!word:${arch}=%platform:windows-=%!"
-endlocal & set "word=%word%"
+call set "word=%%word:${platform}=%platform%%%"
+call set "word=%%word:${os}=windows%%"
+call set "word=%%word:${arch}=%platform:windows-=%%%"
 rem What needs more of CIPD's templates is for another manifest line, or another platform.
 if not "%word:$=%"=="%word%" exit /b 0
 set "package=%word%"
@@ -162,7 +172,12 @@ exit /b 0
 
 :bring
 if defined VPYTHON_OFFLINE goto :offline
-if "%~1"=="-vpython-offline" goto :offline
+setlocal EnableDelayedExpansion
+if "!first_word!"=="-vpython-offline" (
+    endlocal
+    goto :offline
+)
+endlocal
 if defined CIPD_SERVICE_URL set "service=%CIPD_SERVICE_URL%"
 set "url=%service%/dl/%package%/+/%id%"
 if "%url:~0,8%"=="https://" goto :fetch
@@ -175,44 +190,63 @@ exit /b 1
 echo vpython: not here yet, and the network may not be asked: %package% at %version% 1>&2
 exit /b 1
 
+rem What Windows has does it; where that is missing, the Python that runs vpython.
 :fetch
 set "file=%aside%\package"
-curl.exe -fsSL --max-redirs 5 --retry 3 --connect-timeout 30 -o "%file%" "%url%" 2>nul
-if exist "%file%" goto :check
+call :find_python python.exe python3.exe
+curl.exe -fsSL --max-redirs 5 --retry 3 --connect-timeout 30 -o "%file%" "%url%" >nul 2>nul
+if not errorlevel 1 if exist "%file%" goto :check
+del /q "%file%" 2>nul
 powershell.exe -NoProfile -NonInteractive -Command "$ProgressPreference='SilentlyContinue'; [Net.ServicePointManager]::SecurityProtocol='Tls12'; Invoke-WebRequest -UseBasicParsing -Uri $env:url -OutFile $env:file" >nul 2>nul
-if exist "%file%" goto :check
+if not errorlevel 1 if exist "%file%" goto :check
+del /q "%file%" 2>nul
 certutil.exe -urlcache -split -f "%url%" "%file%" >nul 2>nul
+if not errorlevel 1 if exist "%file%" goto :check
+del /q "%file%" 2>nul
+if defined python "%python%" -I -S -c "import os, shutil, urllib.request as web; e = os.environ; part = e['file'] + '.part'; come = web.urlopen(e['url'], timeout=60); f = open(part, 'wb'); shutil.copyfileobj(come, f); f.close(); os.rename(part, e['file'])" >nul 2>nul
 if exist "%file%" goto :check
-echo vpython: cannot fetch "%url%" by curl, PowerShell or certutil 1>&2
+echo vpython: cannot fetch "%url%" by curl, PowerShell, certutil or Python 1>&2
 exit /b 1
 
 rem The digest is what the instance id is made of: base64url of it, and of a byte for its kind.
 :check
 set "base64=%id:-=+%"
 set "base64=%base64:_=/%"
-(echo %base64%)>"%aside%\base64"
+>"%aside%\base64" echo %base64%
 certutil.exe -f -decode "%aside%\base64" "%aside%\digest" >nul 2>nul
 certutil.exe -f -encodehex "%aside%\digest" "%aside%\hex" 12 >nul 2>nul
 set "pinned="
 set "found="
 if exist "%aside%\hex" set /p "pinned=" <"%aside%\hex"
 for /f "skip=1 delims=" %%H in ('certutil.exe -hashfile "%file%" SHA256 2^>nul') do if not defined found set "found=%%H"
-set "found=%found: =%"
-if not defined pinned goto :no_hash
+if defined found set "found=%found: =%"
+if not defined pinned goto :check_by_python
+if not defined found goto :check_by_python
 if /i "%found%02"=="%pinned%" goto :take_out
 echo vpython: refused what came from "%url%": its sha256 is %found%, pinned is %pinned:~0,64% 1>&2
 exit /b 1
 
+:check_by_python
+if not defined python goto :no_hash
+"%python%" -I -S -c "import base64, hashlib, os; e = os.environ; d = hashlib.sha256(open(e['file'], 'rb').read()).digest(); f = open(e['aside'] + '/id', 'wb'); f.write(base64.urlsafe_b64encode(d + bytes([2])).rstrip(b'=') + b'\r\n'); f.close()" >nul 2>nul
+set "found="
+if exist "%aside%\id" set /p "found=" <"%aside%\id"
+if not defined found goto :no_hash
+if "%found%"=="%id%" goto :take_out
+echo vpython: refused what came from "%url%": it is the instance %found%, pinned is %id% 1>&2
+exit /b 1
+
 :no_hash
-echo vpython: nothing here can tell a SHA-256 hash: certutil is missing 1>&2
+echo vpython: nothing here can tell a SHA-256 hash: neither certutil nor Python does 1>&2
 exit /b 1
 
 :take_out
 mkdir "%aside%\out"
-tar.exe -xf "%file%" -C "%aside%\out" 2>nul
+tar.exe -xf "%file%" -C "%aside%\out" >nul 2>nul
 if not exist "%aside%\out\%name%.bat" powershell.exe -NoProfile -NonInteractive -Command "Add-Type -AssemblyName System.IO.Compression.FileSystem; [IO.Compression.ZipFile]::ExtractToDirectory($env:file, $env:aside + '\out')" >nul 2>nul
+if not exist "%aside%\out\%name%.bat" if defined python "%python%" -I -S -c "import os, zipfile; e = os.environ; zipfile.ZipFile(e['file']).extractall(e['aside'] + '/out')" >nul 2>nul
 if not exist "%aside%\out\%name%.bat" (
-    echo vpython: cannot unpack %package%: neither tar nor PowerShell does it 1>&2
+    echo vpython: cannot unpack %package%: neither tar, PowerShell nor Python does it 1>&2
     exit /b 1
 )
 if exist "%place%\%id%" rmdir /s /q "%place%\%id%" 2>nul
@@ -221,21 +255,49 @@ if exist "%place%\%id%\%name%.bat" exit /b 0
 echo vpython: cannot write to "%place%" 1>&2
 exit /b 1
 
+rem Sets `python` to the first of the programs %* on PATH that is no alias of the store.
+:find_python
+set "python="
+for %%N in (%*) do for %%D in ("%PATH:;=" "%") do if not "%%~D"=="" if exist "%%~D\%%N" call :take_python "%%~D\%%N"
+exit /b 0
+
+:take_python
+if defined python exit /b 0
+set "path_of=%~1"
+if "%path_of:\WindowsApps\=%"=="%path_of%" set "python=%~1"
+exit /b 0
+
 rem depot_tools' own rule: words of vpython's go, wherever they stand before `--`; a tool has nothing to do.
 :bypass
+call :find_python python3.exe python3.bat python.exe
+if not defined python set "python=python3"
 set "words="
+set "ours="
 
+rem What a word begins with is asked with delayed expansion: a quote in it would break the line.
 :word
-if "%~1"=="" if [%1]==[] goto :plain
 set "word=%~1"
-if "%word:~0,13%"=="-vpython-tool" exit /b 0
-if "%~1"=="--" goto :rest
-if not "%word:~0,8%"=="-vpython" (
-    set words=%words% %1
-    shift
-    goto :word
+if not defined word if [%1]==[] goto :plain
+set "head=%word:~0,8%"
+set "longer=%word:~0,13%"
+setlocal EnableDelayedExpansion
+if "!longer!"=="-vpython-tool" exit /b 0
+if "!head!"=="-vpython" (
+    endlocal
+    goto :drop
 )
+if "!word!"=="--" (
+    endlocal
+    goto :rest
+)
+endlocal
+set words=%words% %1
+shift
+goto :word
+
 rem cmd itself parts `-vpython-x=v` at the `=`, so that both spellings are two words here.
+:drop
+set "ours=1"
 shift
 shift
 goto :word
@@ -245,6 +307,12 @@ set words=%words% %1
 shift
 if not [%1]==[] goto :rest
 
+rem Only a line that had words of ours is put together anew: cmd parts words at `=`, `,` and `;`.
 :plain
-endlocal & python3 %words%
+if not defined ours goto :untouched
+endlocal & "%python%" %words%
+exit /b %errorlevel%
+
+:untouched
+endlocal & "%python%" %*
 exit /b %errorlevel%
