@@ -175,13 +175,13 @@ def test_killed_at_any_time_it_goes_on(yard: Yard, service: Service) -> None:
     spec.write_text(yard.spec(("pure-py3", "1.0"), NATIVE).read_text())
     mirror = yard.place / "mirror"
     source = f"cipd:{service.rpc_url}"
-    for number in range(12):
+    for number in range(8):
         with subprocess.Popen(
             [yard.vpython.file, "-vpython-source", source, "-vpython-tool", "mirror", spec, "-o", mirror],
             env=yard.vpython.surroundings(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as child:  # fmt: skip
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(0.15 * number)
+                child.wait(0.2 * number)
             child.send_signal(signal.SIGKILL)
         for listed in mirror.rglob("versions.json"):
             done = yard.tool(f"directory:{mirror}", "find", str(listed.parent.parent.relative_to(mirror)))

@@ -99,6 +99,20 @@ def test_the_ways_to_name_a_spec(yard: Yard, source: str) -> None:
     assert f"{broken}:1:7: " in done.stderr
 
 
+def test_names_that_no_platform_can_fill_in(yard: Yard) -> None:
+    source = yard.pack()
+    done = yard.tool(source, "verify", yard.spec(("pure-py3", "1.0"), ("a/${none}", "1")))
+    assert done.returncode == 1
+    assert {cell for row in cells(done).values() for cell in row} == {"?"}
+    assert "every platform: " in done.stderr
+    assert f"unknown variable `${{none}}` in `{PREFIX}a/${{none}}`" in done.stderr
+    spec = yard.place / "open.vpython3"
+    spec.write_text('verify_pep425_tag: { platform: "win32" }\n')
+    done = yard.tool(source, "verify", spec)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == "hint: give it `python`, `abi` and `platform`"
+
+
 def test_wrong_words(yard: Yard) -> None:
     done = yard.tool("", "verify", "none.py")
     assert (done.returncode, done.stderr) == (2, "vpython: there is no `none.py`\n")

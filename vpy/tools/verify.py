@@ -41,7 +41,7 @@ def run(request: Request, context: Context) -> int:
             wrong.append(error)
     if as_json:
         page.show(json.dumps([account(sheet) for sheet in sheets], indent=1))
-    else:
+    elif sheets:
         short = page.shortener(context.environ)
         page.show("\n\n".join(table(sheet, short(sheet.path)) for sheet in sheets))
     warn(sheets, context)
@@ -135,11 +135,12 @@ def _failures(sheet: Sheet) -> list[str]:
         for column, cell in zip(named, cells):
             if cell.state in ("missing", "failed") and cell.reason:
                 where.setdefault((entry, cell.reason.replace("\n", "; ")), []).append(column)
-    lines = [
-        f"{entry}, on {'every platform' if len(columns) == len(named) else ', '.join(columns)}: {reason}"
-        for (entry, reason), columns in where.items()
-    ]
+
+    def among(columns: Sequence[str]) -> str:
+        return "every platform" if len(columns) == len(named) else ", ".join(columns)
+
+    lines = [f"{entry}, on {among(columns)}: {reason}" for (entry, reason), columns in where.items()]
     faults: dict[str, list[str]] = {}
     for one, error in sheet.faults:
         faults.setdefault(error.message.replace("\n", "; "), []).append(named[sheet.columns.index(one)])
-    return lines + [f"{', '.join(columns)}: {reason}" for reason, columns in faults.items()]
+    return lines + [f"{among(columns)}: {reason}" for reason, columns in faults.items()]
