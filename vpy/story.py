@@ -7,11 +7,12 @@ import sys
 
 from vpy.decision import choose, discover_spec
 from vpy.errors import ToolError
+from vpy.system import scope, twin
 from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from vpy.context import Context
     from vpy.decision import Choice, Discovered
@@ -55,36 +56,69 @@ class Supply:
 def provide(choice: Choice, context: Context) -> tuple[Made, Supply]:
     """Make the environment that the choice comes to, or find it made."""
     from vpy import supply
+    from vpy.environment import skeleton
+
+    base = skeleton.identity(choice.interpreter)
+    with _beginning(choice, base, context) as begun:
+        got = supply.obtain(choice, context)
+        return _provided(choice, got, base, begun, context), got
+
+
+def _provided(choice: Choice, got: Supply, base: str, begun: Callable[[], None], context: Context) -> Made:
     from vpy.environment import build, skeleton
 
-    got = supply.obtain(choice, context)
     for note in got.notes:
         context.terminal.info(note)
     context.terminal.debug(f"wheels: {len(got.wheels)} in the store")
-    told = ingredients(choice, got)
+    told = ingredients(choice, got, base)
     key = build.key_of(told)
     why = why_of(choice, got, told)
-    base = str(told["skeleton"])
     plan = build.Plan(
         key=key,
         line=os.path.join(dict(choice.interpreter.scheme)["purelib"], skeleton.LINE),
-        make=lambda into, final: fill(choice, got, base, into, final, context),
+        make=lambda into, final: fill(choice, got, base, into, final, begun, context),
         lost=lambda final: lost(choice, got, base, final, context),
     )
     path, built = build.ensure(plan, why, layout=context.layout, terminal=context.terminal)
     context.terminal.debug(f"environment: `{path}` ({'made' if built else 'found'})")
-    return Made(path=path, key=key, built=built), got
+    return Made(path=path, key=key, built=built)
 
 
-def ingredients(choice: Choice, got: Supply) -> dict[str, object]:
-    """What the environment's key is made of."""
+@scope.contextmanager
+def _beginning(choice: Choice, base: str, context: Context) -> Iterator[Callable[[], None]]:
+    """Begin an empty environment of a new base Python while its wheels are got; what is yielded waits for it.
+
+    Whether it came well is for `fill` to find out, which makes it otherwise.
+    """
+    from vpy.environment import skeleton
+
+    if skeleton.is_kept(context.layout.interpreter(base)) or not twin.is_of_use():
+        yield lambda: None
+        return
+
+    def make() -> None:
+        skeleton.ensure(choice.interpreter, base, context.layout, context.environ)
+
+    with twin.doing(make) as wait:
+
+        def begun() -> None:
+            with scope.suppress(ToolError, OSError):
+                wait()
+
+        yield begun
+
+
+def ingredients(choice: Choice, got: Supply, base: str = "") -> dict[str, object]:
+    """What the environment's key is made of; `base` is the skeleton's identity, where that is known."""
     from vpy.environment import build, skeleton
 
     wheels = [(wheel.filename, wheel.sha256) for wheel in got.wheels]
-    return build.ingredients(choice.interpreter, skeleton.identity(choice.interpreter), wheels)
+    return build.ingredients(choice.interpreter, base or skeleton.identity(choice.interpreter), wheels)
 
 
-def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context: Context) -> None:
+def fill(
+    choice: Choice, got: Supply, base: str, into: str, final: str, begun: Callable[[], None], context: Context
+) -> None:
     """Clone the skeleton and link every wheel into it; a stored wheel that went bad is made again."""
     from vpy import supply
     from vpy.environment import skeleton
@@ -92,6 +126,7 @@ def fill(choice: Choice, got: Supply, base: str, into: str, final: str, context:
 
     limits = script.limits_of(context.config, sys.platform)
     python = python_in(final, choice.interpreter)
+    begun()
     made = skeleton.ensure(choice.interpreter, base, context.layout, context.environ)
     skeleton.clone(made, into, final)
     context.terminal.debug("venv: cloned")

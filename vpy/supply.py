@@ -7,7 +7,7 @@ import os
 from vpy import memory, offered, sources
 from vpy.model import Observation, Pin, WheelFile
 from vpy.story import Supply
-from vpy.system import digest, files, turns
+from vpy.system import digest, files, scope, turns
 from vpy.value import replace
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vpy.decision import Choice
     from vpy.model import Interpreter, StoredWheel
     from vpy.system.layout import Layout
+    from vpy.wheels.host import HostPython
     from vpython import Request
 
 REF_SECONDS = 24 * 3600
@@ -111,12 +112,13 @@ def get(choice: Choice, context: Context, *, installing: bool = True) -> Supply:
         known = Supply(wheels=wheels, pins=tuple(pins), observations=_until(pins, context))
         if stored(known, choice, context):
             return known
-    paths = loader.fetch(pins)
-    return _from_packages(choice, context, pins, paths, installing)
+    host = sources.host_python(context)
+    with host.ahead(context.environ) if installing else scope.nullcontext(host) as ready:
+        return _from_packages(choice, context, pins, loader.fetch(pins), ready if installing else None)
 
 
 def _from_packages(
-    choice: Choice, context: Context, pins: Sequence[Pin], paths: Sequence[str], installing: bool
+    choice: Choice, context: Context, pins: Sequence[Pin], paths: Sequence[str], host: HostPython | None
 ) -> Supply:
     """Unpack every package into one place, choose among the wheels there, install what is missing."""
     from vpy.packages import gather
@@ -130,8 +132,8 @@ def _from_packages(
                 owners.setdefault(wheel, pin.name)
         chosen = select.choose(place, choice.interpreter.tags, owners, contact=context.config.contact)
         supply = Supply(wheels=chosen, pins=tuple(pins), observations=_until(pins, context))
-        if installing:
-            _install(supply, choice, context)
+        if host:
+            _install(supply, choice, context, host)
         offered.keep(pins, brought, place, chosen, context.layout)
     return supply
 
@@ -174,14 +176,16 @@ def download(requirements: Sequence[str], request: Request, aside: str, context:
     return paths
 
 
-def _install(supply: Supply, choice: Choice, context: Context) -> tuple[StoredWheel, ...]:
+def _install(
+    supply: Supply, choice: Choice, context: Context, host: HostPython | None = None
+) -> tuple[StoredWheel, ...]:
     from vpy.wheels import install
 
     return install.ensure(
         supply.wheels,
         choice.interpreter,
         layout=context.layout,
-        host=sources.host_python(context),
+        host=host or sources.host_python(context),
         environ=context.environ,
         terminal=context.terminal,
     )

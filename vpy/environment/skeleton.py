@@ -129,6 +129,11 @@ def _sound(place: str) -> Skeleton | None:
     return None if known is None or touched(known) else known
 
 
+def is_kept(place: str) -> bool:
+    """Whether a skeleton lies at `place`, sound or not."""
+    return os.path.exists(os.path.join(place, "skeleton.json"))
+
+
 def recall(place: str) -> Skeleton | None:
     """The skeleton at `place`; None where there is none, or none that can be read."""
     try:

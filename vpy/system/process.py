@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
+from vpy.system import scope
 from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from subprocess import Popen
 
 KILLED = -9
@@ -21,6 +22,34 @@ class Finished:
     code: int
     stdout: bytes
     stderr: bytes
+
+
+@scope.contextmanager
+def waiting(
+    command: Sequence[str], environ: Mapping[str, str]
+) -> Iterator[Callable[[bytes], Finished] | None]:
+    """Start a child that waits for its stdin; what is yielded gives it that and waits for its end.
+
+    It can do so once. A child that was given nothing is ended; None for one that cannot be started.
+    """
+    let_go = _hold_signals()
+    child: Popen[bytes] | None = None
+    try:
+        try:
+            child = _started(command, environ)
+        except OSError:
+            pass
+        finally:
+            let_go()
+        if child is None:
+            yield None
+        else:
+            made = child
+            yield lambda stdin: Finished(*_finish(made, stdin, None, lambda: None))
+    finally:
+        if child is not None and child.returncode is None:
+            with child:
+                child.kill()
 
 
 def run(
@@ -38,24 +67,35 @@ def run(
     started; a child that is still running after `timeout` seconds is killed, with all that it
     started itself, and ends with -9.
     """
-    import subprocess
-
     let_go = _hold_signals()
     try:
-        made = subprocess.Popen(
-            command,
-            env=dict(environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if quiet else None,
-            cwd=cwd,
-            start_new_session=timeout is not None,
-        )
+        made = _started(command, environ, quiet=quiet, cwd=cwd, alone=timeout is not None)
     except BaseException:
         let_go()
         raise
     code, stdout, stderr = _finish(made, stdin, timeout, let_go)
     return Finished(code, stdout, stderr)
+
+
+def _started(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    quiet: bool = True,
+    cwd: str | None = None,
+    alone: bool = False,
+) -> Popen[bytes]:
+    import subprocess
+
+    return subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if quiet else None,
+        cwd=cwd,
+        start_new_session=alone,
+    )
 
 
 def _finish(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
 
-_KILL = 9
+_END = 15
 
 
 def is_of_use() -> bool:
@@ -30,8 +30,9 @@ def is_of_use() -> bool:
 def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
     """Do `work` in a copy of this process; what is yielded waits for its answer, a JSON value.
 
-    The copy says nothing and is gone at the end, whatever comes up meanwhile. What it raises as an
-    OSError is raised here; ToolError where it ended without an answer.
+    The copy says nothing and is gone at the end, whatever comes up meanwhile: it is asked to end, so
+    that it ends its own children. What it raises as an OSError is raised here; ToolError where it
+    ended without an answer.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -61,7 +62,7 @@ def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
     finally:
         os.close(reader)
         if not waited:
-            os.kill(child, _KILL)
+            os.kill(child, _END)
             os.waitpid(child, 0)
 
 

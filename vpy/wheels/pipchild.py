@@ -1,9 +1,9 @@
 """Drive pip's own code: install wheels that were chosen, or fetch wheels from an index.
 
-Runs alone, as `python -I -S pipchild.py LIBRARY` on the host's Python: LIBRARY is the directory or
-the zip that holds pip. One job comes as JSON on stdin, one answer goes as JSON to stdout; what pip
-itself prints goes to stderr. This is the one module that touches pip's internals, of the pinned
-pip; tests compare what it installs with what plain pip installs.
+Runs alone, as `python -I -S pipchild.py LIBRARY [install]` on the host's Python: LIBRARY is the directory
+or the zip that holds pip; `install`, where it is named, is the job that will come. One job comes as JSON on
+stdin, one answer goes as JSON to stdout; what pip itself prints goes to stderr. This is the one module that
+touches pip's internals, of the pinned pip; tests compare what it installs with what plain pip installs.
 
 `install`: {placeholder, version, wheels: [{name, path, scheme}]} -> {errors}. `scheme` maps pip's
 five scheme keys to absolute directories; scripts name `placeholder` as their interpreter.
@@ -46,6 +46,7 @@ if __name__ == '__main__':
 """
 
 
+INSTALLER = "_internal.operations.install.wheel"
 # What pip raises where the network failed, not the answer.
 PASSING = (
     "ConnectionFailedError",
@@ -65,7 +66,7 @@ def of_pip(module: str) -> Any:
 
 def install(job: dict[str, Any]) -> dict[str, Any]:
     """Install each wheel into its own directories; every wheel that fails is one error."""
-    installer = of_pip("_internal.operations.install.wheel")
+    installer = of_pip(INSTALLER)
     version = tuple(job["version"])
     # Both shape the names of the scripts of pip and setuptools.
     installer.get_major_minor_version = lambda: f"{version[0]}.{version[1]}"
@@ -358,6 +359,8 @@ def main() -> None:
     sys.path.insert(0, sys.argv[1])
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
+    if sys.argv[2:] == ["install"]:  # begun ahead of its job
+        of_pip(INSTALLER)
     job = json.load(sys.stdin)
     answer = install(job) if job["operation"] == "install" else download(job)
     json.dump(answer, answers)
