@@ -277,7 +277,9 @@ set "ours="
 rem What a word begins with is asked with delayed expansion: a quote in it would break the line.
 :word
 set "word=%~1"
-if not defined word if [%1]==[] goto :plain
+if defined word goto :look
+if [%1]==[] goto :plain
+:look
 set "head=%word:~0,8%"
 set "longer=%word:~0,13%"
 setlocal EnableDelayedExpansion
@@ -305,6 +307,8 @@ goto :word
 :rest
 set words=%words% %1
 shift
+set "word=%~1"
+if defined word goto :rest
 if not [%1]==[] goto :rest
 
 rem Only a line that had words of ours is put together anew: cmd parts words at `=`, `,` and `;`.

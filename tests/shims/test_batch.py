@@ -40,7 +40,7 @@ def fallen_into(text: str) -> set[str]:
 def test_every_part_ends(name: str) -> None:
     """No label is run into from above by a part that should have ended."""
     lines = [line for line in (TOP / "shims" / name).read_bytes().decode("ascii").split("\r\n") if line]
-    entered = {"fetch", "word", "rest", "plain", "have_place", "start"}
+    entered = {"fetch", "look", "word", "rest", "plain", "have_place", "start"}
     for before, line in itertools.pairwise(lines):
         if line.startswith(":") and line[1:] not in entered and not before.startswith("rem "):
             assert before.startswith(("exit /b", "endlocal &", "goto ", "endlocal")), line

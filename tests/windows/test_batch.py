@@ -151,23 +151,7 @@ def test_what_is_wrong_with_a_manifest(checkout: Checkout) -> None:
 
 
 # No `%`: cmd puts in variables before any batch file is asked.
-WORDS = (
-    "a b",
-    "",
-    "c:\\x y\\",
-    "k=v",
-    "a,b;c",
-    "(x)",
-    "-c",
-   
-    "don't",
-    "a'b",
-    "!x!",
-    "--",
-    "a&b c",
-    "/?",
-    "*",
-)
+WORDS = ("a b", "", "c:\\x y\\", "k=v", "a,b;c", "(x)", "-c", "don't", "a'b", "!x!", "--", "a&b c", "/?", "*")
 
 
 def test_words_to_the_letter(checkout: Checkout) -> None:

@@ -173,12 +173,12 @@ def remove_tree(path: str) -> None:
                     os.chmod(one, 0o700)
                     loosened.add(one)
 
+    import shutil
+
     before = -1
     while os.path.lexists(path) and len(loosened) > before:
         before = len(loosened)
-        import shutil
-
-    shutil.rmtree(path, onerror=loosen)
+        shutil.rmtree(path, onerror=loosen)
 
 
 def link_or_copy(source: str, target: str) -> None:

@@ -53,7 +53,13 @@ def ensure_lock_file(path: str) -> None:
         if os.path.islink(path):
             raise ToolError(f"the lock `{path}` is a link, not a file", hint="remove it")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = (
+        os.O_WRONLY
+        | os.O_CREAT
+        | getattr(os, "O_BINARY", 0)
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_CLOEXEC", 0)
+    )
     descriptor = os.open(path, flags, 0o600)
     try:
         os.write(descriptor, b"\n")

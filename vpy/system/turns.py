@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SILENCE = 2.0  # seconds that are waited before a word is said
 AGAIN = 10.0  # seconds from one word to the next
 LONGEST = 300
+_NOTING = os.O_WRONLY
+for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):
+    _NOTING |= getattr(os, _name, 0)
 
 
 @scope.contextmanager
@@ -62,7 +65,7 @@ def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
 def _noted(path: str, terminal: Terminal) -> Iterator[None]:
     """Note in the lock file, while we hold it, who we are and what the terminal is told."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path, _NOTING)
     except OSError:
         yield
         return

@@ -210,6 +210,7 @@ class Placing:
 
     def _write(self, path: str, data: bytes, mode: int) -> None:
         target = self.into + path
+        mode = mode if os.name == "posix" else 0o666
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
