@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpython import Request
 
 USAGE = "find [--json] [--all] NAME"
+OPTIONS = ("json", "all")
 SHOWN = 10
 ALL = 1_000_000
 
@@ -56,8 +57,9 @@ def parse(words: Sequence[str]) -> tuple[set[str], str]:
     """The options, without their dashes, and the name; UserError for what is none of them."""
     options = {word.lstrip("-") for word in words if word.startswith("-")}
     names = [word for word in words if not word.startswith("-")]
-    if strange := options - {"json", "all"}:
-        raise UserError(f"unknown option `{min(strange)}` of find", hint=USAGE)
+    strange = next((word for word in words if word not in names and word.lstrip("-") not in OPTIONS), None)
+    if strange:
+        raise UserError(f"unknown option `{strange}` of find", hint=USAGE)
     if len(names) != 1 or not names[0].strip("/"):
         raise UserError("find needs one name", hint=USAGE)
     return options, names[0]
