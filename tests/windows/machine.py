@@ -73,6 +73,11 @@ class Machine:
             ["wine", "cmd", "/c", "exit"], env=self.environ, stdin=null, stdout=null, stderr=null, check=False
         )
 
+    def switch_off(self) -> None:
+        """End the server, and whatever still runs."""
+        subprocess.run(["wineserver", "-k"], env=self.environ, check=False)
+        subprocess.run(["wineserver", "-w"], env=self.environ, check=False, timeout=60)
+
     def prepare(self) -> None:
         """Make the prefix and put Python on its drive, unless that was done before."""
         if (self.place / "complete").exists():
@@ -135,17 +140,26 @@ def started() -> Iterator[Machine]:
     told = subprocess.run(["wine", "--version"], capture_output=True, text=True, check=False).stdout
     name = "-".join(["windows", str(FORMAT), PROJECT[1], *told.split()[:1]])
     machine = Machine(cache / name)
-    with (cache / f"{name}.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        machine.prepare()
-        machine.switch_on()
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with (cache / f"{name}.switch").open("wb") as switch, (cache / f"{name}.users").open("wb") as users:
+        with _alone(switch):
+            machine.prepare()
+            machine.switch_on()
+            fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield machine
         finally:
-            if _is_last(lock):
-                subprocess.run(["wineserver", "-k"], env=machine.environ, check=False)
-                subprocess.run(["wineserver", "-w"], env=machine.environ, check=False, timeout=60)
+            with _alone(switch):
+                if _is_last(users):
+                    machine.switch_off()
+
+
+@contextlib.contextmanager
+def _alone(lock: BinaryIO) -> Iterator[None]:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _is_last(lock: BinaryIO) -> bool:

@@ -54,12 +54,15 @@ else:
         return enter
 
     class nullcontext:  # noqa: N801  (it is called as the library's)
-        """A scope in which nothing is held."""
+        """A scope in which nothing is held; it yields what it was given."""
 
-        __slots__ = ()
+        __slots__ = ("_given",)
 
-        def __enter__(self) -> None:
-            return None
+        def __init__(self, given: Any = None) -> None:
+            self._given = given
+
+        def __enter__(self) -> Any:
+            return self._given
 
         def __exit__(self, *_: object) -> None:
             return None
