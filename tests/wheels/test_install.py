@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -95,6 +96,24 @@ def test_one_process_for_all_and_none_when_all_are_stored(
     for one in stored:
         assert one.path == layout.wheel(one.sha256, store.scheme_id(current))
     assert left_over(layout) == []
+
+
+def test_only_the_owners_bit_makes_a_program(
+    run: Callable[..., tuple[StoredWheel, ...]], make_wheel: MakeWheel, tmp_path: Path
+) -> None:
+    modes = {"own": 0o4700, "all": 0o777, "group": 0o2070, "others": 0o607, "none": 0o666}
+    plain = make_wheel("tool", "1.0", {f"tool/{name}": "" for name in modes})
+    odd = tmp_path / "odd.whl"
+    with zipfile.ZipFile(plain.path) as source, zipfile.ZipFile(odd, "w") as target:
+        for member in source.infolist():
+            mode = modes.get(os.path.basename(member.filename), 0o644)
+            member.external_attr = (0o100000 | mode) << 16
+            target.writestr(member, source.read(member))
+    sha256 = hashlib.sha256(odd.read_bytes()).hexdigest()
+    (one,) = run([replace(plain, path=str(odd), sha256=sha256)])
+    rows = {os.path.basename(path): mode for _, _, _, mode, path, _ in store.read_manifest(one).files}
+    assert {name for name, mode in rows.items() if mode == 0o555} == {"own", "all"}
+    assert set(rows.values()) == {0o444, 0o555}
 
 
 def test_files_of_the_store_are_read_only(

@@ -70,6 +70,7 @@ def install(job: dict[str, Any]) -> dict[str, Any]:
     version = tuple(job["version"])
     # Both shape the names of the scripts of pip and setuptools.
     installer.get_major_minor_version = lambda: f"{version[0]}.{version[1]}"
+    installer.zip_item_is_executable = owner_may_run
     os.environ.pop("ENSUREPIP_OPTIONS", None)
     # The clock would otherwise get into the launchers of Windows.
     os.environ["SOURCE_DATE_EPOCH"] = "315532800"
@@ -91,6 +92,12 @@ def install(job: dict[str, Any]) -> dict[str, Any]:
         except Exception as error:
             errors.append({"kind": "install", "path": row["path"], "fact": one_line(error)})
     return {"errors": errors}
+
+
+def owner_may_run(member: Any) -> bool:
+    """Whether the member of a zip is a program; pip itself takes anybody's bit for that."""
+    mode = member.external_attr >> 16
+    return mode & 0o170000 == 0o100000 and mode & 0o100 != 0
 
 
 class Looked:
