@@ -89,7 +89,7 @@ def test_no_network(yard: Yard, closed: str, source: str) -> None:
     assert said.startswith(
         f"cannot get `{PREFIX}/gizmo-py3` at `version:1`: cannot connect to `{closed}`: Connection refused"
     )
-    line, *rest = said.split("\n")
+    _, *rest = said.split("\n")
     assert [each.partition(" -vpython-")[0] for each in rest] == (["", "hint:"] if source[0] == "c" else [])
 
 
