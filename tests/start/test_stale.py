@@ -119,10 +119,6 @@ CASES: dict[str, tuple[Change, str, str, Change, str]] = {
     "a broken link becomes a partner": (
         point("a/b/s.py.vpython3", "../../later"), "a/b/s.py", "bare", put("later", ONE), "one",
     ),
-    "a looping link becomes a partner": (
-        point("a/b/s.py.vpython3", "s.py.vpython3"), "a/b/s.py", "bare",
-        both(put("one", ONE), point("a/b/s.py.vpython3", "../../one")), "one",
-    ),
     "a common file appears beside": (nothing, "a/b/s.py", "bare", put("a/b/.vpython3", ONE), "one"),
     "a common file appears above": (nothing, "a/b/s.py", "bare", put(".vpython3", ONE), "one"),
     "a nearer common file appears": (
@@ -233,6 +229,19 @@ def test_changed_while_warm(stage: Stage, case: str) -> None:
     assert stage.see(run, door=door) == (0, f"{then}\n", "")
     with stage.undecided():
         assert stage.see(run, door=other) == (0, f"{then}\n", "")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_link_in_a_circle_as_a_partner(stage: Stage, door: Door) -> None:
+    run = script(stage)
+    assert stage.warm(run, door=door) == (0, "bare\n", "")
+    point("a/b/s.py.vpython3", "s.py.vpython3")(stage)
+    for _ in range(2):
+        code, out, error = stage.see(run, door=door)
+        assert (code, out) == (2, "")
+        assert "s.py.vpython3`: Too many levels of symbolic links" in error
+    both(put("one", ONE), point("a/b/s.py.vpython3", "../../one"))(stage)
+    assert stage.see(run, door=door) == (0, "one\n", "")
 
 
 @pytest.mark.parametrize("door", DOORS)
