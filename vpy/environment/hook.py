@@ -193,7 +193,7 @@ def _no_file(path, name):  # type: (str | None, bytes) -> bool
     try:
         return os.stat(name).st_mode & 0o170000 != 0o100000
     except OSError as error:
-        return error.errno not in ELOOP
+        return error.errno not in ELOOP or not os.path.islink(name)
 
 
 def _absent(path, name):  # type: (str | None, bytes) -> bool
