@@ -96,7 +96,7 @@ def install(job: dict[str, Any]) -> dict[str, Any]:
 
 def owner_may_run(member: Any) -> bool:
     """Whether the member of a zip is a program; pip itself takes anybody's bit for that."""
-    mode = member.external_attr >> 16
+    mode: int = member.external_attr >> 16
     return mode & 0o170000 == 0o100000 and mode & 0o100 != 0
 
 
