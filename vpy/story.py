@@ -92,14 +92,16 @@ def _beginning(choice: Choice, base: str, context: Context) -> Iterator[Callable
     """
     from vpy.environment import skeleton
 
-    if skeleton.is_kept(context.layout.interpreter(base)) or not twin.is_of_use():
+    place = context.layout.interpreter(base)
+    if skeleton.is_kept(place) or not twin.is_of_use():
         yield lambda: None
         return
 
-    def make() -> None:
-        skeleton.ensure(choice.interpreter, base, context.layout, context.environ)
-
-    with twin.doing(make) as wait:
+    # The directory is ours: the copy is ended wherever it is, and may leave something in it.
+    with (
+        skeleton.staging(context.layout) as stage,
+        twin.doing(lambda: skeleton.make(choice.interpreter, stage, place, context.environ)) as wait,
+    ):
 
         def begun() -> None:
             with scope.suppress(ToolError, OSError):

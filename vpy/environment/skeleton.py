@@ -13,6 +13,7 @@ from vpy.value import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from vpy.model import Interpreter
     from vpy.system.layout import Layout
@@ -110,18 +111,28 @@ def ensure(interpreter: Interpreter, name: str, layout: Layout, environ: Mapping
     known = _sound(place)
     if known is not None:
         return known
-    with files.staging_directory(layout.staging, "skeleton-") as stage:
-        made = os.path.join(stage, "made")
-        os.mkdir(made)
-        _make(interpreter, made, environ)
-        if _sound(place) is None:
-            with scope.suppress(FileNotFoundError):
-                files.rename(place, os.path.join(stage, "damaged"))
-        files.move_into_place(made, place)
+    with staging(layout) as stage:
+        make(interpreter, stage, place, environ)
     known = _sound(place)
     if known is None:
         raise ToolError(f"cannot keep a venv of `{interpreter.executable}` in `{place}`")
     return known
+
+
+def staging(layout: Layout) -> AbstractContextManager[str]:
+    """A directory to make a skeleton in."""
+    return files.staging_directory(layout.staging, "skeleton-")
+
+
+def make(interpreter: Interpreter, stage: str, place: str, environ: Mapping[str, str]) -> None:
+    """Make the base Python's skeleton in the directory `stage` and rename it to `place`."""
+    made = os.path.join(stage, "made")
+    os.mkdir(made)
+    _make(interpreter, made, environ)
+    if _sound(place) is None:
+        with scope.suppress(FileNotFoundError):
+            files.rename(place, os.path.join(stage, "damaged"))
+    files.move_into_place(made, place)
 
 
 def _sound(place: str) -> Skeleton | None:

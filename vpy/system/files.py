@@ -135,8 +135,9 @@ def staging_directory(parent: str, prefix: str = "") -> Iterator[str]:
     """A new directory under `parent` that is gone afterwards unless it was renamed away."""
     os.makedirs(parent, mode=0o700, exist_ok=True)
     path = passing_name(parent, prefix)
-    os.mkdir(path, 0o700)
     try:
+        # In here, since a signal that comes while it is being made raises as soon as it is there.
+        os.mkdir(path, 0o700)
         yield path
     finally:
         remove_tree(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # what `vpython_long` loads, too
 import os
 
 from vpy.errors import ToolError
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
 
-_END = 15
+_ENDING = (1, 2, 15)  # what may end a start at any moment: SIGHUP, SIGINT, SIGTERM
 
 
 def is_of_use() -> bool:
@@ -35,10 +36,11 @@ def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
     ended without an answer.
     """
     reader, writer = os.pipe()
+    # One that comes before the copy is at its work would raise there, in what is this process's to do.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = os.fork()
     if not child:
-        _answer(work, writer)
-    os.close(writer)
+        _answer(work, writer, before)
     waited = False
 
     def wait() -> Any:
@@ -58,18 +60,22 @@ def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
         return answer
 
     try:
+        os.close(writer)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield wait
     finally:
         os.close(reader)
         if not waited:
-            os.kill(child, _END)
-            os.waitpid(child, 0)
+            with scope.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(child, signal.SIGTERM)
+                os.waitpid(child, 0)
 
 
-def _answer(work: Callable[[], object], writer: int) -> NoReturn:
+def _answer(work: Callable[[], object], writer: int, mask: set[int]) -> NoReturn:
     """Write (errno, file name, answer) and end, as nobody else but this copy would."""
     try:
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             told = [0, "", work()]
         except OSError as error:
             told = [error.errno or 5, os.fsdecode(error.filename or ""), None]
