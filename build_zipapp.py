@@ -30,7 +30,7 @@ except ImportError:
     sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Container, Mapping
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 DOOR = "vpython*.py"
@@ -101,6 +101,7 @@ UNCOMPILED = re.compile(
     """,
     re.VERBOSE,
 )
+HOOK = "vpy/environment/hook.py"  # environments get a copy of its source
 LEFT_OUT = re.compile(r".*(/tests/|\.pyi$|/py\.typed$|\.dist-info/|\.data/)")
 
 
@@ -131,27 +132,38 @@ def compiled(modules: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def beside(name: str) -> str:
-    """Where zipimport looks for compiled code."""
+    """Where zipimport looks for compiled code, and the import system for code without a source."""
     return name + "c"
 
 
 def cached(name: str) -> str:
-    """Where the import system looks for compiled code in a directory."""
+    """Where the import system looks for the code of a source that is there."""
     directory, _, module = name.rpartition("/")
     return f"{directory}/__pycache__/{module[:-3]}.{sys.implementation.cache_tag}.pyc".removeprefix("/")
 
 
-def with_code(members: Mapping[str, bytes], place: Callable[[str], str]) -> dict[str, bytes]:
+def with_code(members: Mapping[str, bytes]) -> dict[str, bytes]:
     """The members, and compiled code for each module among them that is likely to be imported."""
     modules = {name: data for name, data in members.items() if name.endswith(".py")}
     codes = compiled({name: data for name, data in modules.items() if not UNCOMPILED.match(name)})
-    return {**members, **{place(name): code for name, code in codes.items()}}
+    return {**members, **{beside(name): code for name, code in codes.items()}}
+
+
+def parted(members: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What the Python that builds needs of the members, code for modules; and the sources of that code."""
+    both = with_code(members)
+    sources = {name: data for name, data in members.items() if beside(name) in both}
+    code = {name: data for name, data in both.items() if name not in sources}
+    if HOOK in sources:
+        code[HOOK] = sources.pop(HOOK)
+        code[cached(HOOK)] = code.pop(beside(HOOK))
+    return code, sources
 
 
 def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: Container[str] = ()) -> bytes:
     """A zip of the members: sorted, at a fixed date, with directory entries, behind `head`.
 
-    Inner archives are stored, so that the outer one deflates a module and its code as one stream.
+    Inner archives are stored, so that the outer one deflates all their members as one stream.
     The doors are stored too: a start then needs no zlib, and has it from no PYTHONPATH.
     """
     out = io.BytesIO()
@@ -236,10 +248,15 @@ def build(config: Path, output: Path) -> int:
     mark = f'BUILD = "{identity}"'.encode()
     doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
     front = {name: data for name, data in doors.items() if name != "__main__.py"}
-    inner = with_code({**own, **shelf, **front}, cached)
-    inner["pip.zip"] = archive(with_code(pip, beside))
-    outer = with_code(doors, beside)
-    outer["app.zip"] = archive({**inner, **licences(vendored)})
+    app_code, app_sources = parted({**own, **shelf, **front})
+    pip_code, pip_sources = parted(pip)
+    inner = {
+        "app.zip": archive(app_code),
+        "app-source.zip": archive({**app_sources, **licences(vendored)}),
+        "pip.zip": archive(pip_code),
+        "pip-source.zip": archive(pip_sources),
+    }
+    outer = with_code(doors) | inner
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     words = {
         "BUILD": identity,
@@ -250,7 +267,7 @@ def build(config: Path, output: Path) -> int:
     }
     for word, text in words.items():
         head = head.replace(f"@{word}@".encode(), text.encode())
-    data = archive(outer, head=head, deflated=("app.zip", "LICENSE"))
+    data = archive(outer, head=head, deflated={*inner, "LICENSE"})
     write(output, data)
     return len(data)
 

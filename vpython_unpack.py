@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-LONGEST = 259  # characters of a path on Windows (MAX_PATH counts a NUL, too)
 # It is copied as it stands: cut short it would be run by every start, and fail none of ours.
 HOOK = "vpy/environment/hook.py"
+PATIENCE = 10.0  # seconds to wait for who unpacks already: it may have been stopped
 
 
 def app_of(archive: str, root: str, name: str, *, doubted: bool = False) -> str:
@@ -27,7 +27,7 @@ def app_of(archive: str, root: str, name: str, *, doubted: bool = False) -> str:
     app = os.path.join(root, name)
     if not os.path.exists(os.path.join(app, "complete")):
         check(root)
-        app = unpack(archive, app)
+        app = _first(archive, app, root)
     elif not _is_marked(app) or (doubted and not is_whole(archive, app)):
         check(root)
         app = _replace(archive, app, root)
@@ -56,67 +56,34 @@ def begin_again(error: Exception, environ: Mapping[str, str], *, doubted: bool) 
 
 
 def is_whole(archive: str, app: str) -> bool:
-    """Whether the copy at `app` has every byte of the archive, and no compiled code that cannot be read.
+    """Whether the copy at `app` is all that it should be; true too where the archive cannot be asked."""
+    from vpython_contents import holds_all
 
-    True too where the archive cannot be asked.
-    """
-    import marshal
-    import zipfile
-    import zlib
-    from io import BytesIO
-
-    try:
-        members = zipfile.ZipFile(BytesIO(_inner(archive))).infolist()
-    except (OSError, ImportError, zipfile.BadZipFile):
-        return True
-    try:
-        known = {os.path.join(app, member.filename): member for member in members if not member.is_dir()}
-        for path, member in known.items():
-            data = _read(path)
-            if len(data) != member.file_size or zlib.crc32(data) != member.CRC:
-                return False
-        for parent, _, names in os.walk(app):
-            for path in (os.path.join(parent, name) for name in names if name.endswith(".pyc")):
-                if path not in known:
-                    marshal.loads(_read(path)[16:])  # noqa: S302  (what a start would load)
-    except (OSError, EOFError, ValueError, TypeError):
-        return False
-    return _is_marked(app)
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
+    return _is_marked(app) and holds_all(archive, app)
 
 
 def _is_marked(app: str) -> bool:
     """Whether `complete` tells the size that the hook has."""
     try:
-        return int(_read(os.path.join(app, "complete"))) == os.stat(os.path.join(app, HOOK)).st_size
+        with open(os.path.join(app, "complete"), "rb") as file:
+            return int(file.read()) == os.stat(os.path.join(app, HOOK)).st_size
     except (OSError, ValueError):
         return False
 
 
-def _inner(archive: str) -> bytes:
-    import zipimport
-
-    return zipimport.zipimporter(archive).get_data("app.zip")
+def _first(archive: str, app: str, root: str) -> str:
+    """Unpack the copy: one process does it, who comes meanwhile finds it done."""
+    descriptor = _turn(root)
+    try:
+        return app if os.path.exists(os.path.join(app, "complete")) else unpack(archive, app)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _replace(archive: str, app: str, root: str) -> str:
-    """Put a whole copy where a damaged one is: one process does it, who comes meanwhile finds it done."""
-    descriptor = None
-    try:
-        if os.name == "posix":
-            import fcntl
-
-            locks = os.path.join(root, "locks")
-            os.makedirs(locks, mode=0o700, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(os.path.join(locks, "own-code"), flags, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        pass  # a root that cannot be written: the copy goes elsewhere
+    """Put a whole copy where a damaged one is; here too one process does it."""
+    descriptor = _turn(root)
     try:
         if is_whole(archive, app):
             return app
@@ -128,24 +95,52 @@ def _replace(archive: str, app: str, root: str) -> str:
     return made
 
 
+def _turn(root: str) -> int | None:
+    """Wait until nobody else unpacks; the lock, or None where there is none to have.
+
+    It saves work, no more: what is unpacked gets its name at once, whoever else does the same.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl
+    import time
+
+    locks = os.path.join(root, "locks")
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        os.makedirs(locks, mode=0o700, exist_ok=True)
+        descriptor = os.open(os.path.join(locks, "own-code"), flags, 0o600)
+    except OSError:
+        return None  # a root that cannot be written: the copy goes elsewhere
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError:
+            break
+    return descriptor
+
+
 def unpack(archive: str, app: str, *, anew: bool = False) -> str:
-    """Unpack the inner archive of `archive` to `app`; to a passing directory where that is read-only.
+    """Unpack what `archive` holds to `app`; to a passing directory where that is read-only.
 
     `anew`: in place of the copy that is there.
     """
     import shutil
     import tempfile
 
-    inner = _inner(archive)
     parent = os.path.dirname(app)
     complete = os.path.join(app, "complete")
     try:
         os.makedirs(parent, mode=0o700, exist_ok=True)
         staged = tempfile.mkdtemp(prefix=".new-", dir=parent)
     except OSError as error:
-        return _unpack_aside(inner, app, error)
+        return _unpack_aside(archive, app, error)
     try:
-        _fill(staged, inner, app)
+        _fill(archive, staged)
         if os.path.lexists(app) and (anew or not os.path.exists(complete)):
             # What is left of one that somebody began to remove: a name of its own lets it go later.
             os.rename(app, f"{staged}.old")
@@ -160,10 +155,10 @@ def unpack(archive: str, app: str, *, anew: bool = False) -> str:
     return app
 
 
-def _unpack_aside(inner: bytes, app: str, error: OSError) -> str:
+def _unpack_aside(archive: str, app: str, error: OSError) -> str:
     try:
         staged = make_temporary("vpython-app.")
-        _fill(staged, inner, staged)
+        _fill(archive, staged)
     except OSError:
         _refuse(app, error)
     return staged
@@ -187,18 +182,10 @@ def _rename(staged: str, app: str) -> None:
     return os.rename(staged, app)
 
 
-def _fill(directory: str, inner: bytes, app: str) -> None:
-    """Unpack `inner` into the directory that becomes `app`; compiled code only where Windows can open it."""
-    import zipfile
-    from io import BytesIO
+def _fill(archive: str, directory: str) -> None:
+    from vpython_contents import put
 
-    with zipfile.ZipFile(BytesIO(inner)) as members:
-        short = [
-            name
-            for name in members.namelist()
-            if os.name != "nt" or not name.endswith(".pyc") or len(app) + len(name) < LONGEST
-        ]
-        members.extractall(directory, short)
+    put(archive, directory)
     with open(os.path.join(directory, "complete"), "w") as file:
         file.write(str(os.stat(os.path.join(directory, HOOK)).st_size))
 

@@ -226,12 +226,12 @@ def host_python(context: Context) -> HostPython:
     """This Python runs pip: from the shipped archive, or from the source tree's vendored code."""
     from vpy.wheels import host
 
-    zipped = os.path.join(context.app, "pip.zip")
-    pip = zipped if os.path.exists(zipped) else os.path.join(context.app, "build", "vendor")
+    shipped = [os.path.join(context.app, name) for name in ("pip.zip", "pip")]
+    source = os.path.join(context.app, "build", "vendor")
     return host.HostPython(
         executable=sys.executable,
-        pip=pip,
-        pipchild=os.path.join(os.path.dirname(os.path.abspath(host.__file__)), "pipchild.py"),
+        pip=next(filter(os.path.exists, shipped), source),
+        programs=os.path.dirname(os.path.abspath(host.__file__)),
         temporary=context.layout.staging,
     )
 

@@ -32,8 +32,18 @@ def inner(outer: zipfile.ZipFile) -> zipfile.ZipFile:
 
 
 @pytest.fixture(scope="session")
-def pip(inner: zipfile.ZipFile) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(inner.read("pip.zip")))
+def sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(outer.read("app-source.zip")))
+
+
+@pytest.fixture(scope="session")
+def pip(outer: zipfile.ZipFile) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(outer.read("pip.zip")))
+
+
+@pytest.fixture(scope="session")
+def pip_sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(outer.read("pip-source.zip")))
 
 
 def test_two_builds_are_the_same_bytes(
@@ -81,17 +91,26 @@ def test_it_is_a_zip_behind_a_head(built: Path, outer: zipfile.ZipFile) -> None:
 
 
 def test_what_is_in_it(
-    checkout: Checkout, outer: zipfile.ZipFile, inner: zipfile.ZipFile, pip: zipfile.ZipFile
+    checkout: Checkout,
+    outer: zipfile.ZipFile,
+    inner: zipfile.ZipFile,
+    sources: zipfile.ZipFile,
+    pip: zipfile.ZipFile,
 ) -> None:
     doors = {path.name for path in checkout.place.glob("vpython*.py")}
-    expected = {"__main__.py", "__main__.pyc", "app.zip", "LICENSE", *doors, *(f"{name}c" for name in doors)}
+    expected = {"__main__.py", "__main__.pyc", "LICENSE", *doors, *(f"{name}c" for name in doors)}
+    expected |= {"app.zip", "app-source.zip", "pip.zip", "pip-source.zip"}
     assert set(outer.namelist()) == expected
     names = set(inner.namelist())
     for path in checkout.place.glob("vpy/**/*.py"):
         name = path.relative_to(checkout.place).as_posix()
-        assert inner.read(name) == path.read_bytes()
-        folder, _, module = name.rpartition("/")
-        assert f"{folder}/__pycache__/{module[:-3]}.{sys.implementation.cache_tag}.pyc" in names
+        if name == "vpy/environment/hook.py":
+            assert inner.read(name) == path.read_bytes()
+            assert f"vpy/environment/__pycache__/hook.{sys.implementation.cache_tag}.pyc" in names
+        else:
+            assert sources.read(name) == path.read_bytes()
+            assert f"{name}c" in names
+            assert name not in names
     for package in (
         "google/protobuf",
         "packaging",
@@ -100,16 +119,16 @@ def test_what_is_in_it(
         "platformdirs",
         "tqdm",
     ):
-        assert f"vendor/{package}/__init__.py" in names
-    every = [*names, *pip.namelist()]
+        assert f"vendor/{package}/__init__.pyc" in names
+    every = [*names, *sources.namelist(), *pip.namelist()]
     assert not [
         name for name in every if re.search(r"/tests?/|RECORD|\.pyi$|py\.typed|\.orig$|~$|\.exe\.", name)
     ]
     assert all(entry.date_time == (1980, 1, 1, 0, 0, 0) for entry in (*inner.infolist(), *pip.infolist()))
-    front = {name for name in names if "/" not in name}
-    assert front >= {"vpython.py", "vpython_command.py", "pip.zip"}
+    front = {name for name in every if "/" not in name}
+    assert front >= {"vpython.pyc", "vpython_command.pyc", "vpython.py"}
     places = {name.partition("/")[0] for name in every if name not in front}
-    assert places == {"vpy", "vendor", "licenses", "pip", "__pycache__"}
+    assert places == {"vpy", "vendor", "licenses", "pip"}
 
 
 def test_every_directory_has_its_entry(inner: zipfile.ZipFile, pip: zipfile.ZipFile) -> None:
@@ -123,17 +142,22 @@ def test_every_directory_has_its_entry(inner: zipfile.ZipFile, pip: zipfile.ZipF
 
 
 def test_compiled_code_is_of_its_source(
-    outer: zipfile.ZipFile, inner: zipfile.ZipFile, pip: zipfile.ZipFile
+    outer: zipfile.ZipFile,
+    inner: zipfile.ZipFile,
+    sources: zipfile.ZipFile,
+    pip: zipfile.ZipFile,
+    pip_sources: zipfile.ZipFile,
 ) -> None:
     seen = 0
-    for archive in (outer, inner, pip):
+    for archive, told in ((outer, outer), (inner, sources), (pip, pip_sources)):
         for name in archive.namelist():
             if not name.endswith(".pyc"):
                 continue
             folder, _, module = name.rpartition("/")
             stem = module.partition(".")[0]
             parent = folder.removesuffix("__pycache__").rstrip("/")
-            source = archive.read(f"{parent}/{stem}.py" if parent else f"{stem}.py")
+            beside = archive if "__pycache__" in name else told
+            source = beside.read(f"{parent}/{stem}.py" if parent else f"{stem}.py")
             data = archive.read(name)
             assert data[:4] == importlib.util.MAGIC_NUMBER
             assert data[4:8] == b"\1\0\0\0"
@@ -145,28 +169,28 @@ def test_compiled_code_is_of_its_source(
     assert seen > 400
 
 
-def test_licences(outer: zipfile.ZipFile, inner: zipfile.ZipFile, pip: zipfile.ZipFile) -> None:
+def test_licences(outer: zipfile.ZipFile, sources: zipfile.ZipFile, pip: zipfile.ZipFile) -> None:
     own = outer.read("LICENSE")
     assert own == (TOP / "LICENSE").read_bytes()
     assert b"Apache License" in own
-    found = {name.split("/")[1] for name in inner.namelist() if re.fullmatch(r"licenses/[^/]+/.+", name)}
+    found = {name.split("/")[1] for name in sources.namelist() if re.fullmatch(r"licenses/[^/]+/.+", name)}
     wheels = {"-".join(path.name.split("-")[:2]) for path in WHEELS.glob("*.whl")}
     assert found == wheels
     # pip carries other projects, each with a licence of its own
     vendored = {
-        name.split("/")[2] for name in pip.namelist() if re.fullmatch(r"pip/_vendor/[^/]+/__init__\.py", name)
+        name.split("/")[2] for name in pip.namelist() if re.fullmatch(r"pip/_vendor/[^/]+/__init__\.pyc?", name)
     }
-    told = {name.split("/")[-2].lower().replace("-", "_") for name in inner.namelist() if "_vendor/" in name}
+    told = {name.split("/")[-2].lower().replace("-", "_") for name in sources.namelist() if "_vendor/" in name}
     assert len(vendored) > 10
     assert vendored <= told
 
 
-def test_one_version_in_one_place(inner: zipfile.ZipFile) -> None:
+def test_one_version_in_one_place(sources: zipfile.ZipFile) -> None:
     with (TOP / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
-    assert f"VERSION = {version!r}".encode() in inner.read("vpy/_baked.py")
+    assert f"VERSION = {version!r}".encode() in sources.read("vpy/_baked.py")
     assert re.search(rf"^## {re.escape(version)}$", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
-    sources = [
+    texts = [
         *TOP.glob("*.py"),
         *TOP.glob("vpy/**/*.py"),
         *TOP.glob("shims/*"),
@@ -174,7 +198,7 @@ def test_one_version_in_one_place(inner: zipfile.ZipFile) -> None:
         TOP / "config.toml",
     ]
     assert [
-        path for path in sources if re.search(rf"[\"'\s]{re.escape(version)}[\"'\s]", path.read_text())
+        path for path in texts if re.search(rf"[\"'\s]{re.escape(version)}[\"'\s]", path.read_text())
     ] == []
 
 

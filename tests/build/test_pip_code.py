@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-# Runs `pipchild.py` as it is run in earnest, and tells on its last line of stderr what it imported.
+# Runs one of our programs as it is run in earnest, and tells on its last line of stderr what it imported.
 TRACE = """
-import json, runpy, sys
+import json, os, runpy, sys
 sys.argv = sys.argv[1:]
+end = os._exit
+os._exit = lambda _: None
 runpy.run_path(sys.argv[0], run_name="__main__")
 rows = {name: getattr(module.__spec__, "cached", None) or module.__file__
         for name, module in list(sys.modules.items())
@@ -33,20 +35,21 @@ print(json.dumps(rows), file=sys.stderr)
 
 @pytest.fixture(scope="module")
 def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `pip.zip` that the built file carries, and our own driver of it beside."""
+    """The `pip.zip` that the built file carries, and our own drivers of it beside."""
     place = tmp_path_factory.mktemp("app")
     with zipfile.ZipFile(built) as outer, outer.open("app.zip") as data, zipfile.ZipFile(data) as inner:
-        inner.extract("pip.zip", place)
-        inner.extract("vpy/wheels/pipchild.py", place)
+        outer.extract("pip.zip", place)
+        for program in ("pipdownload", "pipinstall"):
+            inner.extract(f"vpy/wheels/{program}.pyc", place)
     return place / "pip.zip"
 
 
-def imported(library: Path, job: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """pip's answer, and the modules it imported from source."""
-    child = library.parent / "vpy" / "wheels" / "pipchild.py"
+def imported(library: Path, program: str, *rows: Mapping[str, Any]) -> tuple[list[Any], set[str]]:
+    """pip's answers, and the modules it imported from source."""
+    child = library.parent / "vpy" / "wheels" / f"{program}.pyc"
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", TRACE, str(child), str(library)],
-        input=json.dumps(job),
+        input="".join(json.dumps(row) + "\n" for row in rows),
         capture_output=True,
         text=True,
         timeout=60,
@@ -63,8 +66,7 @@ def imported(library: Path, job: Mapping[str, Any]) -> tuple[dict[str, Any], set
         inside = file[len(str(library)) + 1 :].removesuffix("c")
         if f"{inside}c" not in names:
             sources.add(module)
-    answer: dict[str, Any] = json.loads(ended.stdout)
-    return answer, sources
+    return [json.loads(line) for line in ended.stdout.splitlines()], sources
 
 
 def download_job(directory: Path, links: Path, *requirements: str, **changed: Any) -> dict[str, Any]:
@@ -77,7 +79,6 @@ def download_job(directory: Path, links: Path, *requirements: str, **changed: An
         row = f'<a href="{wheel.as_uri()}#sha256={digest}">{wheel.name}</a>'
         (project / "index.html").write_text(f"<!DOCTYPE html><html><body>{row}</body></html>")
     return {
-        "operation": "download",
         "directory": str(directory),
         "requirements": [{"text": text, "hashes": []} for text in requirements],
         "dependencies": True,
@@ -92,7 +93,7 @@ def test_download(library: Path, tmp_path: Path) -> None:
     links = tmp_path / "links"
     make_wheel(links, "base", requires=("plain>=1",))
     make_wheel(links, "plain")
-    answer, sources = imported(library, download_job(tmp_path / "out", links, "base"))
+    (answer,), sources = imported(library, "pipdownload", download_job(tmp_path / "out", links, "base"))
     assert [row["filename"] for row in answer["wheels"]] == [
         path.name for path in sorted(links.glob("*.whl"))
     ]
@@ -114,14 +115,14 @@ def test_download_that_fails(library: Path, tmp_path: Path, requirement: str, ki
     make_wheel(links, "base", requires=("plain<1",))
     make_wheel(links, "plain")
     make_wheel(links, "alien", tag="cp27-cp27mu-win32")
-    answer, sources = imported(library, download_job(tmp_path / "out", links, requirement, "plain"))
+    (answer,), sources = imported(library, "pipdownload", download_job(tmp_path / "out", links, requirement, "plain"))
     assert [row["kind"] for row in answer["errors"]][:1] in ([kind], ["version"])
     assert sources == set()
 
 
 def test_download_over_a_network(library: Path, tmp_path: Path) -> None:
     job = download_job(tmp_path / "out", tmp_path, "plain", index="http://127.0.0.1:9/simple/")
-    answer, sources = imported(library, job)
+    (answer,), sources = imported(library, "pipdownload", job)
     assert [row["kind"] for row in answer["errors"]] == ["network"]
     assert sources == set()
 
@@ -148,8 +149,8 @@ def test_install(library: Path, tmp_path: Path) -> None:
         }
         for wheel in wheels
     ]
-    job = {"operation": "install", "placeholder": "/placeholder/python", "version": [3, 11], "wheels": rows}
-    answer, sources = imported(library, job)
-    assert [row["path"] for row in answer["errors"]] == [str(wheels[-1])]
+    settings = {"placeholder": "/placeholder/python", "version": [3, 11]}
+    answers, sources = imported(library, "pipinstall", settings, *rows)
+    assert [bool(fact) for fact in answers] == [False, False, True]
     assert (tmp_path / wheels[0].stem / "scripts" / "tool").read_text().startswith("#!/placeholder/python\n")
     assert sources == set()

@@ -335,9 +335,7 @@ def with_environ(index: Index, environ: Mapping[str, str]) -> Index:
     from vpy.system.terminal import Terminal
     from vpy.wheels.host import HostPython
 
-    host = HostPython(
-        sys.executable, os.path.join(TOP, "build", "vendor"), os.path.join(TOP, "vpy/wheels/pipchild.py")
-    )
+    host = HostPython(sys.executable, os.path.join(TOP, "build", "vendor"), os.path.join(TOP, "vpy/wheels"))
     terminal = Terminal("error")
     return replace(index, environ=environ, ask=lambda job: host.ask(job, environ=environ, terminal=terminal))
 

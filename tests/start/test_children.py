@@ -317,10 +317,10 @@ def test_vpython_s_own_code_half_removed(stage: Stage, tmp_path: Path) -> None:
         private.must("s.py", door=door)
         (app,) = (path.parent for path in (private.root / "app-1").glob("*/complete"))
         (app / "complete").unlink()
-        (app / "vpy" / "cli.py").unlink()
+        (app / "vpy" / "cli.pyc").unlink()
         private.forget()
         assert private.see("s.py", door=door) == (0, "bare\n", "")
-        assert (app / "vpy" / "cli.py").is_file()
+        assert (app / "vpy" / "cli.pyc").is_file()
         assert [path.name for path in (private.root / "app-1").iterdir() if path.is_dir()] == [app.name]
 
 

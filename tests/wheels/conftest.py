@@ -109,7 +109,7 @@ def host() -> HostPython:
     return HostPython(
         executable=sys.executable,
         pip=os.path.join(TOP, "build", "vendor"),
-        pipchild=os.path.join(TOP, "vpy", "wheels", "pipchild.py"),
+        programs=os.path.join(TOP, "vpy", "wheels"),
     )
 
 

@@ -18,7 +18,7 @@ from tests.wheels.conftest import TOP, find_python, write_wheel
 from vpy.errors import ToolError
 from vpy.value import replace
 from vpy.wheels import store
-from vpy.wheels.host import HostPython
+from vpy.wheels.host import Installing
 from vpy.wheels.install import ensure
 
 if TYPE_CHECKING:
@@ -30,21 +30,25 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, StoredWheel, WheelFile
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
+    from vpy.wheels.host import HostPython
 
 ENTRY = "[console_scripts]\n{0} = {0}:main\n"
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
-    """Every job that a pip process was started for."""
-    seen: list[Mapping[str, Any]] = []
-    ask = HostPython.ask
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The names of the wheels that each pip process was given."""
+    seen: list[list[str]] = []
+    tell = Installing.tell
 
-    def watch(host: HostPython, job: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        seen.append(job)
-        return ask(host, job, **more)
+    def watch(pip: Installing, row: Mapping[str, Any]) -> None:
+        if "placeholder" in row:
+            seen.append([])
+        else:
+            seen[-1].append(row["name"])
+        tell(pip, row)
 
-    monkeypatch.setattr(HostPython, "ask", watch)
+    monkeypatch.setattr(Installing, "tell", watch)
     return seen
 
 
@@ -81,7 +85,7 @@ def test_one_process_for_all_and_none_when_all_are_stored(
     run: Callable[..., tuple[StoredWheel, ...]],
     make_wheel: MakeWheel,
     layout: Layout,
-    jobs: list[Mapping[str, Any]],
+    jobs: list[list[str]],
     current: Interpreter,
 ) -> None:
     wheels = [make_wheel(name, "1.0", {f"{name}.py": ""}) for name in ("one", "two", "three")]
@@ -89,7 +93,7 @@ def test_one_process_for_all_and_none_when_all_are_stored(
     stored = run([*wheels, wheels[0]])
     assert (stored[0], stored[3]) == (first[0], first[0])
     assert [one.filename for one in stored[:3]] == [one.filename for one in wheels]
-    assert [[row["name"] for row in job["wheels"]] for job in jobs] == [["one"], ["two", "three"]]
+    assert jobs == [["one"], ["two", "three"]]
     assert run(wheels) == stored[:3]
     assert run([]) == ()
     assert len(jobs) == 2
@@ -168,7 +172,7 @@ def test_schemes_have_trees_of_their_own(
 
 
 def test_wheels_that_changed_are_not_opened(
-    run: Callable[..., object], make_wheel: MakeWheel, layout: Layout, jobs: list[Mapping[str, Any]]
+    run: Callable[..., object], make_wheel: MakeWheel, layout: Layout, jobs: list[list[str]]
 ) -> None:
     wheel = make_wheel("one", "1.0", {"one.py": ""})
     with open(wheel.path, "ab") as file:
@@ -176,14 +180,14 @@ def test_wheels_that_changed_are_not_opened(
     error = refusal(run, [wheel])
     assert error.message.startswith("`one-1.0-py3-none-any.whl` has changed: sha256 `")
     assert refusal(run, [replace(wheel, path=wheel.path + ".gone")]).message.startswith("cannot read `")
-    assert (jobs, left_over(layout)) == ([], [])
+    assert (jobs, left_over(layout)) == ([[], []], [])
 
 
 def test_wheels_that_contradict_themselves_are_told_together(
     run: Callable[..., object],
     make_wheel: MakeWheel,
     layout: Layout,
-    jobs: list[Mapping[str, Any]],
+    jobs: list[list[str]],
     tmp_path: Path,
 ) -> None:
     from vpy.wheels.install import hash_of
@@ -202,7 +206,7 @@ def test_wheels_that_contradict_themselves_are_told_together(
     assert len(lines) == 2
     assert lines[0].startswith("package `p/up`: ")
     assert lines[1].startswith("package `p/bare`: ")
-    assert (jobs, left_over(layout)) == ([], [])
+    assert (jobs, left_over(layout)) == ([["good"]], [])
     assert not os.path.exists(layout.wheels)
 
 
@@ -222,11 +226,11 @@ def test_what_pip_refuses_is_told_by_wheel(
 def test_a_pip_that_ends_without_an_answer(
     run: Callable[..., object], make_wheel: MakeWheel, host: HostPython, tmp_path: Path, layout: Layout
 ) -> None:
-    broken = tmp_path / "broken.py"
+    broken = tmp_path / "pipinstall.py"
     broken.write_text("import sys\nsys.stdin.read()\nsys.exit('it broke')\n")
     wheels = [make_wheel("one", "1.0", {"one.py": ""})]
     for changed, message in {
-        replace(host, pipchild=str(broken)): "pip ended without an answer (exit code 1): `it broke`",
+        replace(host, programs=str(tmp_path)): "pip ended without an answer (exit code 1): `it broke`",
         replace(
             host, executable=str(tmp_path / "none")
         ): f"cannot start `{tmp_path / 'none'}`: No such file or directory",
@@ -291,8 +295,7 @@ from vpy.wheels.script import Limits
 root, place, *rows = sys.argv[1:]
 wheels = [WheelFile(os.path.basename(row.split("=")[1]), *row.split("=")) for row in rows]
 vendor = os.path.join({top!r}, "build", "vendor")
-pipchild = os.path.join({top!r}, "vpy", "wheels", "pipchild.py")
-host = HostPython(sys.executable, vendor, pipchild)
+host = HostPython(sys.executable, vendor, os.path.join({top!r}, "vpy", "wheels"))
 stored = ensure(wheels, probe(os.path.realpath(sys.executable)), layout=Layout(root), host=host,
                 environ=os.environ, terminal=Terminal("error"))
 os.mkdir(place)

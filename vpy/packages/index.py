@@ -192,10 +192,9 @@ class Index:
             return [self._keep(os.path.join(aside, row["filename"]), row) for row in answer["wheels"]], answer
 
     def job(self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool) -> dict[str, Any]:
-        """What pip is asked to download for the target (`vpy.wheels.pipchild`)."""
+        """What pip is asked to download for the target (`vpy.wheels.pipdownload`)."""
         target = self.interpreter
         return {
-            "operation": "download",
             "directory": directory,
             "requirements": list(rows),
             "dependencies": dependencies,

@@ -104,7 +104,10 @@ class Archive:
     def _pieces(self, entry: Entry) -> Iterator[bytes]:
         crc = 0
         got = 0
-        source = self._inflated(entry) if entry.method == container.DEFLATED else self._stored(entry)
+        if entry.size < PIECE and entry.packed < PIECE:
+            source: Iterable[bytes] = (self._small(entry),)
+        else:
+            source = self._inflated(entry) if entry.method == container.DEFLATED else self._stored(entry)
         for piece in source:
             crc = zlib.crc32(piece, crc)
             got += len(piece)
@@ -115,6 +118,19 @@ class Archive:
             raise FormatError("its data is longer or shorter than its size")
         if crc != entry.crc:
             raise FormatError("its data does not match its checksum")
+
+    def _small(self, entry: Entry) -> bytes:
+        """The data of an entry of at most a piece, in one go: most entries are."""
+        packed = self._data[entry.start : entry.start + entry.packed]
+        if entry.method != container.DEFLATED:
+            return packed
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        data = stream.decompress(packed, entry.size + 1)
+        if len(data) <= entry.size and not stream.eof:
+            raise FormatError("its data ends too early")
+        if stream.unused_data:
+            raise FormatError("bytes follow the end of its data")
+        return data
 
     def _stored(self, entry: Entry) -> Iterator[bytes]:
         end = entry.start + entry.packed

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from subprocess import Popen
+    from typing import Self
 
 KILLED = -9
 
@@ -24,32 +25,81 @@ class Finished:
     stderr: bytes
 
 
-@scope.contextmanager
-def waiting(
-    command: Sequence[str], environ: Mapping[str, str]
-) -> Iterator[Callable[[bytes], Finished] | None]:
-    """Start a child that waits for its stdin; what is yielded gives it that and waits for its end.
+class Talk:
+    """A child that is told line by line, and answers in lines: a `with` ends it, whatever it is at.
 
-    It can do so once. A child that was given nothing is ended; None for one that cannot be started.
+    Two threads read what it prints, so that neither side ever waits for room in a pipe. `told` is how
+    many lines it was told; `said` is what came on its stderr so far.
     """
+
+    def __init__(self, child: Popen[bytes]) -> None:
+        from _queue import SimpleQueue
+        from threading import Thread
+
+        self.told = 0
+        self.said = b""
+        self._child = child
+        self._answers: SimpleQueue[bytes | None] = SimpleQueue()
+        self._readers = [Thread(target=read, daemon=True) for read in (self._listen, self._overhear)]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+        self.code()
+
+    def tell(self, line: bytes) -> None:
+        """Say a line, with its end; one that has ended is told nothing any more."""
+        assert self._child.stdin is not None
+        self.told += 1
+        with scope.suppress(OSError):
+            self._child.stdin.write(line)
+            self._child.stdin.flush()
+
+    def close(self) -> None:
+        """There will be no more to tell."""
+        assert self._child.stdin is not None
+        with scope.suppress(OSError):
+            self._child.stdin.close()
+
+    def answers(self) -> Iterator[bytes]:
+        """Lines as they come, until the child's end."""
+        while (line := self._answers.get()) is not None:
+            yield line
+
+    def code(self) -> int:
+        """Wait for its end; its exit code (negative: the signal)."""
+        self.close()
+        code = self._child.wait()
+        for reader in self._readers:
+            reader.join()
+        return code
+
+    def _listen(self) -> None:
+        assert self._child.stdout is not None
+        with self._child.stdout as lines:
+            for line in lines:
+                self._answers.put(line)
+        self._answers.put(None)
+
+    def _overhear(self) -> None:
+        assert self._child.stderr is not None
+        with self._child.stderr as text:
+            self.said = text.read()
+
+
+def talk(command: Sequence[str], environ: Mapping[str, str]) -> Talk:
+    """Start a child to talk to; OSError where it cannot be started."""
     let_go = _hold_signals()
-    child: Popen[bytes] | None = None
     try:
-        try:
-            child = _started(command, environ)
-        except OSError:
-            pass
-        finally:
-            let_go()
-        if child is None:
-            yield None
-        else:
-            made = child
-            yield lambda stdin: Finished(*_finish(made, stdin, None, lambda: None))
+        made = Talk(_started(command, environ))
     finally:
-        if child is not None and child.returncode is None:
-            with child:
-                child.kill()
+        let_go()
+    return made
 
 
 def run(

@@ -1,6 +1,8 @@
-"""The host's Python as the one that runs pip: a job goes in, an answer comes out."""
+"""The host's Python as the one that runs pip: one process to install wheels, another to ask an index."""
 
 from __future__ import annotations
+
+import os
 
 from vpy.errors import ToolError
 from vpy.system import jsontext, process, scope
@@ -8,68 +10,132 @@ from vpy.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from vpy.system.process import Finished
+    from vpy.system.process import Talk
     from vpy.system.terminal import Terminal
+
+
+class Installing:
+    """A pip that installs wheels side by side with what is done here."""
+
+    def __init__(self, talk: Talk, terminal: Terminal) -> None:
+        self._talk = talk
+        self._terminal = terminal
+
+    def tell(self, row: Mapping[str, Any]) -> None:
+        """Say the settings, or give it the next wheel (see `pipinstall`); it may be at another still."""
+        self._talk.tell(jsontext.dumps(row).encode() + b"\n")
+
+    def answers(self) -> Iterator[str]:
+        """What came of each wheel, as they are done: what went wrong, or "".
+
+        ToolError where it ended before it had answered for them all.
+        """
+        self._talk.close()
+        asked = self._talk.told - 1
+        for number, line in enumerate(self._talk.answers(), 1):
+            yield str(jsontext.loads(line))
+            if number == asked:
+                break
+        else:
+            if asked:
+                raise _unanswered(self._talk.code(), self._talk.said)
+        self._talk.code()
+        _overhear(self._talk.said, self._terminal)
 
 
 @value
 class HostPython:
-    """A Python of 3.11 or newer, the directory or zip that holds pip, and `pipchild.py` as a file.
+    """A Python of 3.11 or newer, the directory or zip that holds pip, and the directory of what drives it.
 
     pip's temporary files go to the directory `temporary`, where one is named: if it is killed, they
-    are found there. `loading` is a pip that was begun `ahead` of its job.
+    are found there. `loading` is a pip that was begun `ahead` of its wheels.
     """
 
     executable: str
     pip: str
-    pipchild: str
+    programs: str
     temporary: str = ""
-    loading: Callable[[bytes], Finished] | None = None
+    loading: Talk | None = None
 
     def ask(
         self, job: Mapping[str, Any], *, environ: Mapping[str, str], terminal: Terminal
     ) -> dict[str, Any]:
-        """Run one pip process for `job` (see `pipchild.py`) and return its answer.
+        """Run one pip process for `job` (see `pipdownload`) and return its answer.
 
         ToolError where it cannot be started or ends without an answer; what pip printed goes to the
         debug trace. The child dies with whatever interrupts this process.
         """
-        stdin = jsontext.dumps(job).encode()
+        command = self._command("pipdownload")
         try:
-            if self.loading:
-                finished = self.loading(stdin)
-            else:
-                finished = process.run(self._command(), environ=self._surroundings(environ), stdin=stdin)
+            finished = process.run(
+                command, environ=self._surroundings(environ), stdin=jsontext.dumps(job).encode()
+            )
         except OSError as error:
-            raise ToolError(f"cannot start `{self.executable}`: {error.strerror}") from error
-        said = finished.stderr.decode("utf-8", "replace").splitlines()
-        for line in said:
-            terminal.debug(f"pip: {line}")
+            raise self._unstarted(error) from error
+        _overhear(finished.stderr, terminal)
         try:
             answer: dict[str, Any] = jsontext.loads(finished.stdout)
         except ValueError:
-            last = said[-1].strip() if said else "it said nothing"
-            raise ToolError(f"pip ended without an answer (exit code {finished.code}): `{last}`") from None
+            raise _unanswered(finished.code, finished.stderr) from None
         return answer
 
     @scope.contextmanager
     def ahead(self, environ: Mapping[str, str]) -> Iterator[HostPython]:
-        """This host with a pip that loads what an `install` needs from now on, for one such job.
+        """This host with a pip that loads what it needs to install from now on, for wheels still to come.
 
-        Where it cannot be started, the job itself says so.
+        Where it cannot be started, whoever wants to install says so.
         """
-        waiting = process.waiting([*self._command(), "install"], self._surroundings(environ))
-        with waiting as tell:
-            yield self if tell is None else replace(self, loading=tell)
+        try:
+            talk = self._talk(environ)
+        except OSError:
+            yield self
+            return
+        with talk:
+            yield replace(self, loading=talk)
 
-    def _command(self) -> list[str]:
-        return [self.executable, "-I", "-S", self.pipchild, self.pip]
+    @scope.contextmanager
+    def installing(self, environ: Mapping[str, str], terminal: Terminal) -> Iterator[Installing]:
+        """The pip that was begun ahead, or one that begins now. ToolError where it cannot be started."""
+        if self.loading:
+            yield Installing(self.loading, terminal)
+            return
+        try:
+            talk = self._talk(environ)
+        except OSError as error:
+            raise self._unstarted(error) from error
+        with talk:
+            yield Installing(talk, terminal)
+
+    def _talk(self, environ: Mapping[str, str]) -> Talk:
+        return process.talk(self._command("pipinstall"), self._surroundings(environ))
+
+    def _unstarted(self, error: OSError) -> ToolError:
+        return ToolError(f"cannot start `{self.executable}`: {error.strerror}")
+
+    def _command(self, program: str) -> list[str]:
+        path = os.path.join(self.programs, f"{program}.py")
+        return [self.executable, "-I", "-S", path if os.path.exists(path) else f"{path}c", self.pip]
 
     def _surroundings(self, environ: Mapping[str, str]) -> dict[str, str]:
         surroundings = process.clean_environ(environ)
         if self.temporary:
             surroundings |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
         return surroundings
+
+
+def _lines(said: bytes) -> list[str]:
+    return said.decode("utf-8", "replace").splitlines()
+
+
+def _overhear(said: bytes, terminal: Terminal) -> None:
+    for line in _lines(said):
+        terminal.debug(f"pip: {line}")
+
+
+def _unanswered(code: int, said: bytes) -> ToolError:
+    lines = _lines(said)
+    last = lines[-1].strip() if lines else "it said nothing"
+    return ToolError(f"pip ended without an answer (exit code {code}): `{last}`")

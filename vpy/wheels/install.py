@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, WheelFile
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
-    from vpy.wheels.host import HostPython
+    from vpy.wheels.host import HostPython, Installing
 
 
 def ensure(
@@ -57,39 +57,62 @@ def _install(
     environ: Mapping[str, str],
     terminal: Terminal,
 ) -> None:
-    _check([wheel for wheel, _ in pairs])
+    scripts = dict(interpreter.scheme)["scripts"]
     with (
         files.disk_errors("write", layout.staging),
         files.staging_directory(layout.staging, "wheels-") as aside,
+        host.installing(environ, terminal) as pip,
     ):
         made = [os.path.join(aside, str(position)) for position in range(len(pairs))]
-        answer = host.ask(_job(pairs, made, interpreter), environ=environ, terminal=terminal)
-        _refuse(answer["errors"], {wheel.path: wheel for wheel, _ in pairs})
-        for directory, (_, stored) in zip(made, pairs, strict=True):
-            store.seal(directory, dict(interpreter.scheme)["scripts"])
+        _put(pairs, made, interpreter, pip)
+        failed = []
+        for directory, (wheel, stored), fact in zip(made, pairs, pip.answers(), strict=True):
+            if fact:
+                failed.append((wheel, fact))
+                continue
+            store.seal(directory, scripts)
             if not files.move_into_place(directory, stored.path):
                 terminal.debug(f"somebody else stored `{stored.filename}`")
+        _refuse(failed)
 
 
-def _check(wheels: Sequence[WheelFile]) -> None:
-    """Refuse wheels whose bytes are not those that were chosen, or that no installer should open."""
-    from vpy.wheels import contents
-
+def _put(
+    pairs: Sequence[tuple[WheelFile, StoredWheel]],
+    made: Sequence[str],
+    interpreter: Interpreter,
+    pip: Installing,
+) -> None:
+    """Give pip each wheel as soon as it is checked, so that it installs one while the next is read."""
+    pip.tell({"placeholder": script.PLACEHOLDER, "version": list(interpreter.version[:2])})
     refused = []
-    for wheel in wheels:
-        with files.disk_errors("read", wheel.path):
-            found = hash_of(wheel.path)
-        if found != wheel.sha256:
-            raise ToolError(
-                f"`{wheel.filename}` has changed: sha256 `{found}`, not `{wheel.sha256}`: `{wheel.path}`",
-                hint="remove that file and run again",
-            )
-        try:
-            contents.wheel_facts(wheel.path, filename=wheel.filename)
-        except ToolError as error:
-            refused.append(_by_package(wheel, error.message))
+    for directory, (wheel, _) in zip(made, pairs, strict=True):
+        if fault := _fault(wheel):
+            refused.append(fault)
+        if not refused:
+            pip.tell(_row(wheel, directory, interpreter))
     if refused:
         raise ToolError("\n".join(refused))
+
+
+def _fault(wheel: WheelFile) -> str:
+    """Why no installer should open the wheel; "" where one may.
+
+    ToolError where its bytes are not those that were chosen.
+    """
+    from vpy.wheels import contents
+
+    with files.disk_errors("read", wheel.path):
+        found = hash_of(wheel.path)
+    if found != wheel.sha256:
+        raise ToolError(
+            f"`{wheel.filename}` has changed: sha256 `{found}`, not `{wheel.sha256}`: `{wheel.path}`",
+            hint="remove that file and run again",
+        )
+    try:
+        contents.wheel_facts(wheel.path, filename=wheel.filename)
+    except ToolError as error:
+        return _by_package(wheel, error.message)
+    return ""
 
 
 def _by_package(wheel: WheelFile, message: str) -> str:
@@ -104,27 +127,21 @@ def hash_of(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _job(
-    pairs: Sequence[tuple[WheelFile, StoredWheel]], made: Sequence[str], interpreter: Interpreter
-) -> dict[str, Any]:
-    rows = []
-    for directory, (wheel, _) in zip(made, pairs, strict=True):
-        name = filename.parse(wheel.filename).name
-        tree = os.path.join(directory, store.TREE)
-        os.makedirs(tree)
-        scheme = {key: os.path.normpath(os.path.join(tree, path)) for key, path in interpreter.scheme}
-        scheme["headers"] = os.path.join(scheme["headers"], name)
-        rows.append({"name": name, "path": wheel.path, "scheme": scheme})
-    version = list(interpreter.version[:2])
-    return {"operation": "install", "placeholder": script.PLACEHOLDER, "version": version, "wheels": rows}
+def _row(wheel: WheelFile, directory: str, interpreter: Interpreter) -> dict[str, Any]:
+    name = filename.parse(wheel.filename).name
+    tree = os.path.join(directory, store.TREE)
+    os.makedirs(tree)
+    scheme = {key: os.path.normpath(os.path.join(tree, path)) for key, path in interpreter.scheme}
+    scheme["headers"] = os.path.join(scheme["headers"], name)
+    return {"name": name, "path": wheel.path, "scheme": scheme}
 
 
-def _refuse(errors: Sequence[Mapping[str, str]], wheels: Mapping[str, WheelFile]) -> None:
-    if errors:
-        told = [(wheels[row["path"]], row["fact"]) for row in errors]
-        lines = [_by_package(wheel, f"cannot install `{wheel.filename}`: {fact}") for wheel, fact in told]
-        full = os.strerror(errno.ENOSPC)
-        for line, (_, fact) in zip(lines, told, strict=True):
-            if fact == full:  # it says the same of all others
-                raise ToolError(line, hint=files.way_out(OSError(errno.ENOSPC, full)))
+def _refuse(failed: Sequence[tuple[WheelFile, str]]) -> None:
+    """Raise one error for all wheels that could not be installed."""
+    lines = [_by_package(wheel, f"cannot install `{wheel.filename}`: {fact}") for wheel, fact in failed]
+    full = os.strerror(errno.ENOSPC)
+    for line, (_, fact) in zip(lines, failed, strict=True):
+        if fact == full:  # it says the same of all others
+            raise ToolError(line, hint=files.way_out(OSError(errno.ENOSPC, full)))
+    if failed:
         raise ToolError("\n".join(lines))

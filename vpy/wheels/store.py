@@ -111,15 +111,17 @@ def seal(directory: str, scripts: str) -> None:
     """
     tree = os.path.join(directory, TREE)
     names = sorted(walk(tree))
-    rewritten = {name: _recorded(os.path.join(tree, name)) for name in names if _may_be_script(name, scripts)}
+    prefix = scripts.replace(os.sep, "/") + "/"
+    rewritten = {name: _recorded(f"{tree}/{name}") for name in names if name.startswith(prefix)}
     rewritten = {name: text for name, text in rewritten.items() if text}
-    directories = sorted({above for name in names for above in _parents(name)})
+    holding = {name.rpartition("/")[0] for name in names}
+    directories = sorted({above for name in holding for above in _parents(name)})
     rows = [_HEAD, *(f"d {name}" for name in directories)]
     for name in names:
-        path = os.path.join(tree, name)
-        mode = 0o555 if os.stat(path).st_mode & 0o100 else 0o444
-        files.protect(path, mode)
+        path = f"{tree}/{name}"
         found = os.stat(path)
+        mode = 0o555 if found.st_mode & 0o100 else 0o444
+        files.protect(path, mode)
         kind = "s" if name in rewritten else "r" if rewritten and is_record(name) else "f"
         recorded = f"{rewritten[name]} " if kind == "s" else ""
         rows.append(f"{kind} {found.st_size} {found.st_mtime_ns} {mode:o} {recorded}{name}")
@@ -127,23 +129,24 @@ def seal(directory: str, scripts: str) -> None:
     files.write_bytes(os.path.join(directory, MANIFEST), text.encode("utf-8", "surrogateescape"))
 
 
-def walk(tree: str) -> Iterator[str]:
-    """Every file under `tree`, relative to it, with `/`; a name no manifest can hold is refused."""
-    for directory, _, names in os.walk(tree):
-        for name in names:
-            path = os.path.relpath(os.path.join(directory, name), tree).replace(os.sep, "/")
-            if "\n" in path:
-                raise ToolError(f"the wheel brings a file with a line end in its name: {path!r}")
-            yield path
+def walk(tree: str, below: str = "") -> Iterator[str]:
+    """Every file under `tree`, relative to it, with `/`; a name that no manifest can hold is refused."""
+    with os.scandir(tree) as entries:
+        for entry in entries:
+            name = below + entry.name
+            if "\n" in name:
+                raise ToolError(f"the wheel brings a file with a line end in its name: {name!r}")
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk(entry.path, name + "/")
+            else:
+                yield name
 
 
 def _parents(path: str) -> Iterator[str]:
-    while path := os.path.dirname(path):
+    """The directory itself and those above it, but for the tree's own."""
+    while path:
         yield path
-
-
-def _may_be_script(path: str, scripts: str) -> bool:
-    return path.startswith(scripts.replace(os.sep, "/") + "/")
+        path = path.rpartition("/")[0]
 
 
 def is_record(path: str) -> bool:

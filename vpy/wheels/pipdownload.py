@@ -1,14 +1,10 @@
-"""Drive pip's own code: install wheels that were chosen, or fetch wheels from an index.
+"""Drive pip's own code: fetch wheels from an index, or look at which there are.
 
-Runs alone, as `python -I -S pipchild.py LIBRARY [install]` on the host's Python: LIBRARY is the directory
-or the zip that holds pip; `install`, where it is named, is the job that will come. One job comes as JSON on
-stdin, one answer goes as JSON to stdout; what pip itself prints goes to stderr. This is the one module that
-touches pip's internals, of the pinned pip; tests compare what it installs with what plain pip installs.
+Runs alone, as `python -I -S pipdownload.py LIBRARY` on the host's Python: LIBRARY is the directory or the
+zip that holds pip. One job comes as JSON on stdin, one answer goes as JSON to stdout; what pip itself prints
+goes to stderr. `pipinstall` is the other module that touches the internals of the pinned pip.
 
-`install`: {placeholder, version, wheels: [{name, path, scheme}]} -> {errors}. `scheme` maps pip's
-five scheme keys to absolute directories; scripts name `placeholder` as their interpreter.
-
-`download`: {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}
+A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}
 -> {wheels: [{name, version, url, filename}], notes, errors}. `hashes` are sha256 as hex, any of them;
 `index` None leaves the choice to the user's own pip configuration, of which only what says where and
 how to reach an index counts.
@@ -33,20 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# The wrapper that pip writes uses `str.removesuffix`, which Python 3.8 lacks. A Python that the pinned
-# pip no longer runs on gets the wrapper of the pips that do.
-OLD_SCRIPT = """\
-# -*- coding: utf-8 -*-
-import re
-import sys
-from %(module)s import %(import_name)s
-if __name__ == '__main__':
-    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
-    sys.exit(%(func)s())
-"""
-
-
-INSTALLER = "_internal.operations.install.wheel"
 # What pip raises where the network failed, not the answer.
 PASSING = (
     "ConnectionFailedError",
@@ -62,42 +44,6 @@ PASSING = (
 def of_pip(module: str) -> Any:
     """One of pip's modules, untyped: what is reached into here is private to it."""
     return importlib.import_module(f"pip.{module}")
-
-
-def install(job: dict[str, Any]) -> dict[str, Any]:
-    """Install each wheel into its own directories; every wheel that fails is one error."""
-    installer = of_pip(INSTALLER)
-    version = tuple(job["version"])
-    # Both shape the names of the scripts of pip and setuptools.
-    installer.get_major_minor_version = lambda: f"{version[0]}.{version[1]}"
-    installer.zip_item_is_executable = owner_may_run
-    os.environ.pop("ENSUREPIP_OPTIONS", None)
-    # The clock would otherwise get into the launchers of Windows.
-    os.environ["SOURCE_DATE_EPOCH"] = "315532800"
-    if version < (3, 10):
-        installer.PipScriptMaker.script_template = OLD_SCRIPT
-    sys.executable = job["placeholder"]
-    errors = []
-    for row in job["wheels"]:
-        try:
-            installer.install_wheel(
-                row["name"],
-                row["path"],
-                scheme=installer.Scheme(**row["scheme"]),
-                req_description=row["name"],
-                pycompile=False,
-                warn_script_location=False,
-                requested=True,
-            )
-        except Exception as error:
-            errors.append({"kind": "install", "path": row["path"], "fact": one_line(error)})
-    return {"errors": errors}
-
-
-def owner_may_run(member: Any) -> bool:
-    """Whether the member of a zip is a program; pip itself takes anybody's bit for that."""
-    mode: int = member.external_attr >> 16
-    return mode & 0o170000 == 0o100000 and mode & 0o100 != 0
 
 
 class Looked:
@@ -366,11 +312,7 @@ def main() -> None:
     sys.path.insert(0, sys.argv[1])
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
-    if sys.argv[2:] == ["install"]:  # begun ahead of its job
-        of_pip(INSTALLER)
-    job = json.load(sys.stdin)
-    answer = install(job) if job["operation"] == "install" else download(job)
-    json.dump(answer, answers)
+    json.dump(download(json.load(sys.stdin)), answers)
     answers.close()
 
 
