@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from vpy.config import Config
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
+    from vpy.wheels.host import HostPython
 
 
 @value
 class Context:
-    """Made once per start by `cli`. `now` gives seconds since the epoch; `app` holds our own code."""
+    """Made once per start by `cli`. `now` gives seconds since the epoch; `app` holds our own code.
+
+    `host` is a Python that loads pip already, where that was begun.
+    """
 
     config: Config
     layout: Layout
@@ -24,3 +28,4 @@ class Context:
     app: str
     offline: bool
     now: Callable[[], float]
+    host: HostPython | None = None

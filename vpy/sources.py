@@ -226,6 +226,8 @@ def host_python(context: Context) -> HostPython:
     """This Python runs pip: from the shipped archive, or from the source tree's vendored code."""
     from vpy.wheels import host
 
+    if context.host:
+        return context.host
     shipped = [os.path.join(context.app, name) for name in ("pip.zip", "pip")]
     source = os.path.join(context.app, "build", "vendor")
     return host.HostPython(

@@ -8,7 +8,7 @@ import sys
 from vpy.decision import choose, discover_spec
 from vpy.errors import ToolError
 from vpy.system import scope, twin
-from vpy.value import value
+from vpy.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,13 +201,26 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
             return known
         discovered: Discovered | None = None if waited else first
         earlier: list[object] = []
-        for _ in range(attempts):
-            choice = choose(request, context, discovered)
-            discovered = None
-            if started := _settle(request, choice, context, earlier):
-                return started
-            context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
+        with _pip_ahead(first, context) as ready:
+            for _ in range(attempts):
+                choice = choose(request, ready, discovered)
+                discovered = None
+                if started := _settle(request, choice, ready, earlier):
+                    return started
+                context.terminal.debug("what the choice hung on has changed meanwhile: deciding anew")
     raise ToolError("the script, its spec or its environment keeps changing while it is being started")
+
+
+@scope.contextmanager
+def _pip_ahead(discovered: Discovered, context: Context) -> Iterator[Context]:
+    """Have pip load from now on where the root has no wheel and a spec is there: one will be installed."""
+    from vpy import sources
+
+    if not discovered[0].source.text or os.path.exists(context.layout.wheels):
+        yield context
+        return
+    with sources.host_python(context).ahead(context.environ) as host:
+        yield replace(context, host=host)
 
 
 def _tell_of_a_dead_python(request: Request, context: Context) -> None:

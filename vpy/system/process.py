@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from subprocess import Popen
+    from threading import Thread
     from typing import Self
 
 KILLED = -9
@@ -34,15 +35,12 @@ class Talk:
 
     def __init__(self, child: Popen[bytes]) -> None:
         from _queue import SimpleQueue
-        from threading import Thread
 
         self.told = 0
         self.said = b""
         self._child = child
         self._answers: SimpleQueue[bytes | None] = SimpleQueue()
-        self._readers = [Thread(target=read, daemon=True) for read in (self._listen, self._overhear)]
-        for reader in self._readers:
-            reader.start()
+        self._readers: list[Thread] = []
 
     def __enter__(self) -> Self:
         return self
@@ -51,10 +49,14 @@ class Talk:
         if self._child.poll() is None:
             self._child.kill()
         self.code()
+        with self._child:  # closes what nobody read
+            pass
 
     def tell(self, line: bytes) -> None:
         """Say a line, with its end; one that has ended is told nothing any more."""
         assert self._child.stdin is not None
+        if not self.told:
+            self._listen_to(self._read_answers, self._overhear)
         self.told += 1
         with scope.suppress(OSError):
             self._child.stdin.write(line)
@@ -79,7 +81,15 @@ class Talk:
             reader.join()
         return code
 
-    def _listen(self) -> None:
+    def _listen_to(self, *readers: Callable[[], None]) -> None:
+        """Begin to read, not before there is something to: a process of one thread can be copied whole."""
+        from threading import Thread
+
+        for read in readers:
+            self._readers.append(Thread(target=read, daemon=True))
+            self._readers[-1].start()
+
+    def _read_answers(self) -> None:
         assert self._child.stdout is not None
         with self._child.stdout as lines:
             for line in lines:
@@ -97,8 +107,14 @@ def talk(command: Sequence[str], environ: Mapping[str, str]) -> Talk:
     let_go = _hold_signals()
     try:
         made = Talk(_started(command, environ))
-    finally:
+    except BaseException:
         let_go()
+        raise
+    try:
+        let_go()
+    except BaseException:
+        with made:
+            raise
     return made
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vpy.system.terminal import Terminal
 
 
+END = b"\n"  # said, since others may have the pipe open by then: a copy of this process has
+
+
 class Installing:
     """A pip that installs wheels side by side with what is done here."""
 
@@ -33,8 +36,8 @@ class Installing:
 
         ToolError where it ended before it had answered for them all.
         """
-        self._talk.close()
-        asked = self._talk.told - 1
+        self._talk.tell(END)
+        asked = self._talk.told - 2
         for number, line in enumerate(self._talk.answers(), 1):
             yield str(jsontext.loads(line))
             if number == asked:
@@ -88,6 +91,9 @@ class HostPython:
 
         Where it cannot be started, whoever wants to install says so.
         """
+        if self.loading and not self.loading.told:
+            yield self
+            return
         try:
             talk = self._talk(environ)
         except OSError:
@@ -99,7 +105,7 @@ class HostPython:
     @scope.contextmanager
     def installing(self, environ: Mapping[str, str], terminal: Terminal) -> Iterator[Installing]:
         """The pip that was begun ahead, or one that begins now. ToolError where it cannot be started."""
-        if self.loading:
+        if self.loading and not self.loading.told:
             yield Installing(self.loading, terminal)
             return
         try:

@@ -2,9 +2,9 @@
 
 Runs alone, as `python -I -S pipinstall.py LIBRARY` on the host's Python: LIBRARY is the directory or the
 zip that holds pip. What is asked comes as lines of JSON on stdin: first {placeholder, version}, then a row
-{name, path, scheme} for each wheel. Each row is answered by a line on stdout: what went wrong, "" where
-nothing did. What pip itself prints goes to stderr. This module and `pipdownload` are those that touch the
-internals of the pinned pip; tests compare what it installs with what plain pip installs.
+{name, path, scheme} for each wheel; an empty line is the end. Each row is answered by a line on stdout: what
+went wrong, "" where nothing did. What pip itself prints goes to stderr. This module and `pipdownload` are
+those that touch the internals of the pinned pip; tests compare what it installs with what plain pip installs.
 
 `scheme` maps pip's five scheme keys to absolute directories; scripts name `placeholder` as their
 interpreter; `version` is that of the Python which the wheels are for.
@@ -83,7 +83,9 @@ def main() -> None:
     if told:
         settings = json.loads(told)
         prepare(installer, settings["placeholder"], tuple(settings["version"]))
-    for line in sys.stdin:
+    for line in iter(sys.stdin.readline, ""):
+        if not line.strip():
+            break
         answers.write(json.dumps(install(installer, json.loads(line))) + "\n")
         answers.flush()
     sys.stderr.flush()
