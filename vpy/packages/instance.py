@@ -6,12 +6,11 @@ import contextlib
 import hashlib
 import os
 import stat
-import tempfile
 
 from vpy.errors import ToolError
 from vpy.packages import packagefile
 from vpy.packages.cipd import ALGORITHMS, reference_from_id
-from vpy.system.files import disk_errors
+from vpy.system.files import disk_errors, passing_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,9 +70,9 @@ def _bring(pin: Pin, source: Source, path: str) -> str:
     directory = os.path.dirname(path)
     with disk_errors("write", path):
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        descriptor, passing = tempfile.mkstemp(prefix=".new-", dir=directory)
+        passing = passing_name(directory, ".new-")
     try:
-        with disk_errors("write", path), os.fdopen(descriptor, "wb") as file:
+        with disk_errors("write", path), open(passing, "xb") as file:
             for piece in source():
                 hasher.update(piece)
                 file.write(piece)

@@ -38,8 +38,17 @@ class WheelName:
         )
 
 
+_known: dict[str, WheelName] = {}  # each stage of a first environment asks for the same names
+
+
 def parse(filename: str) -> WheelName:
     """Read a wheel's file name; ToolError where it is none."""
+    if filename not in _known:
+        _known[filename] = _parse(filename)
+    return _known[filename]
+
+
+def _parse(filename: str) -> WheelName:
     from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
     try:
