@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chapter import Chapter, Goal, Table, size, times
@@ -29,8 +29,17 @@ that can be seen.
 DISK_TEXT = """\
 Blocks of all files and directories, each inode counted once: vpython's root (without its own unpacked code
 and with everything else), uv's cache and environments, environments of venv and pip. Of ten environments
-each leaves out another one of {wheels} wheels, so that no two are the same.
+each leaves out another one of {wheels} wheels, so that no two are the same. Directories cannot be shared as
+files are: what they take is the least that a further environment takes on this filesystem.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """Bytes on disk: all, and those of directories."""
+
+    total: int
+    directories: int
 
 
 def measure_memory(yard: Yard, effort: Effort) -> Chapter:
@@ -89,7 +98,7 @@ def measure_disk(yard: Yard, effort: Effort) -> Chapter:
         "uv": _uv(yard, selections),
         "venv + pip": _pip(yard, selections),
     }
-    one, ten = rows["vpython"]
+    one, ten = (used.total for used in rows["vpython"])
     return Chapter(
         title="Bytes on disk",
         text=DISK_TEXT.format(wheels=WHEELS),
@@ -97,7 +106,7 @@ def measure_disk(yard: Yard, effort: Effort) -> Chapter:
             Goal(
                 what=f"{TOGETHER} environments sharing wheels",
                 ours=f"{size(ten)} against {size(one)} for one",
-                rival=f"uv: {size(rows['uv'][1])} against {size(rows['uv'][0])}",
+                rival=f"uv: {size(rows['uv'][1].total)} against {size(rows['uv'][0].total)}",
                 ratio=times(ten / one),
                 bar=f"disk of one, {SHARING_BAR} x or less",
                 met=ten <= SHARING_BAR * one,
@@ -111,17 +120,25 @@ def measure_disk(yard: Yard, effort: Effort) -> Chapter:
         ),
         tables=(
             Table(
-                head=("what", "one environment", f"{TOGETHER} environments", "each further one"),
-                rows=tuple(
-                    (name, size(one), size(ten), size((ten - one) / (TOGETHER - 1)))
-                    for name, (one, ten) in rows.items()
+                head=(
+                    "what",
+                    "one environment",
+                    f"{TOGETHER} environments",
+                    "each further one",
+                    "its directories",
                 ),
+                rows=tuple(_row(name, one, ten) for name, (one, ten) in rows.items()),
             ),
         ),
     )
 
 
-def _ours(yard: Yard, selections: Sequence[Selection]) -> tuple[int, int]:
+def _row(name: str, one: Used, ten: Used) -> tuple[str, ...]:
+    more = [(ten.total - one.total) / (TOGETHER - 1), (ten.directories - one.directories) / (TOGETHER - 1)]
+    return name, size(one.total), size(ten.total), *map(size, more)
+
+
+def _ours(yard: Yard, selections: Sequence[Selection]) -> tuple[Used, Used]:
     home = yard.place / "disk" / "vpython"
     jobs = [
         (Vpython(yard, home, selection, f"checkout-{number}").start(),)
@@ -130,7 +147,7 @@ def _ours(yard: Yard, selections: Sequence[Selection]) -> tuple[int, int]:
     return _one_and_all(jobs, (home / ".cache",))
 
 
-def _uv(yard: Yard, selections: Sequence[Selection]) -> tuple[int, int]:
+def _uv(yard: Yard, selections: Sequence[Selection]) -> tuple[Used, Used]:
     home = yard.place / "disk" / "uv"
     venvs = home / "venvs"
     jobs = [
@@ -139,7 +156,7 @@ def _uv(yard: Yard, selections: Sequence[Selection]) -> tuple[int, int]:
     return _one_and_all(jobs, (home / "uv-cache", venvs))
 
 
-def _pip(yard: Yard, selections: Sequence[Selection]) -> tuple[int, int]:
+def _pip(yard: Yard, selections: Sequence[Selection]) -> tuple[Used, Used]:
     home = yard.place / "disk" / "pip"
     venvs = home / "venvs"
     jobs = [
@@ -149,7 +166,7 @@ def _pip(yard: Yard, selections: Sequence[Selection]) -> tuple[int, int]:
     return _one_and_all(jobs, (venvs,))
 
 
-def _one_and_all(groups: Sequence[Sequence[Job]], places: Sequence[Path]) -> tuple[int, int]:
+def _one_and_all(groups: Sequence[Sequence[Job]], places: Sequence[Path]) -> tuple[Used, Used]:
     """Bytes after the jobs of the first environment, and after those of all."""
     for job in groups[0]:
         told(job)
@@ -160,9 +177,10 @@ def _one_and_all(groups: Sequence[Sequence[Job]], places: Sequence[Path]) -> tup
     return one, occupied(places)
 
 
-def occupied(places: Sequence[Path]) -> int:
+def occupied(places: Sequence[Path]) -> Used:
     """Bytes of the blocks of all that lies under the places, but for vpython's own code."""
     blocks: dict[tuple[int, int], int] = {}
+    directories = 0
     waiting = [os.fspath(place) for place in places]
     while waiting:
         with os.scandir(waiting.pop()) as entries:
@@ -171,4 +189,5 @@ def occupied(places: Sequence[Path]) -> int:
                 blocks[found.st_dev, found.st_ino] = found.st_blocks
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("app-"):
                     waiting.append(entry.path)
-    return 512 * sum(blocks.values())
+                    directories += found.st_blocks
+    return Used(total=512 * sum(blocks.values()), directories=512 * directories)

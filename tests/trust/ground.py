@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -43,6 +44,19 @@ def make_repository(place: Path, names: Sequence[str] = WHEELS + OTHERS) -> Path
     done = Vpython(place).run("-vpython-tool", "pack", "-repo", place / "repository", *wheels)
     assert done.returncode == 0, done.stderr
     return place / "repository"
+
+
+def signal_all(leader: subprocess.Popen[str], number: int) -> None:
+    """Send a signal to the group, and to children that leave it: one may be stopped just as it does."""
+    children = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if path.read_text().rpartition(")")[2].split()[1] == str(leader.pid):
+                children.append(int(path.parent.name))
+    os.killpg(leader.pid, number)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
 
 
 class Ground(Vpython):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.vpython import BUILT
-from tests.trust.ground import BASE, Ground
+from tests.trust.ground import BASE, Ground, signal_all
 from tests.trust.test_many import stopped, wait_for
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_ended_while_building(ground: Ground, pattern: str, number: signal.Signa
     """Ctrl-C comes to all of the terminal's processes, the others to vpython alone: none is left behind."""
     with stopped(ground, pattern) as builder:
         (os.killpg if number == signal.SIGINT else os.kill)(builder.pid, number)
-        os.killpg(builder.pid, signal.SIGCONT)
+        signal_all(builder, signal.SIGCONT)
         out, err = builder.communicate(timeout=60)
     assert (builder.returncode, out, err) == (130 if number == signal.SIGINT else -number, "", "")
     wait_for(lambda: is_gone(builder.pid))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.vpython import TOP
-from tests.trust.ground import BASE, OTHERS, WHEELS, Ground
+from tests.trust.ground import BASE, OTHERS, WHEELS, Ground, signal_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +91,7 @@ def stopped(ground: Ground, pattern: str) -> subprocess.Popen[str]:
         os.killpg(builder.pid, signal.SIGSTOP)
         if not ground.records():
             return builder
-        os.killpg(builder.pid, signal.SIGKILL)
+        signal_all(builder, signal.SIGKILL)
         builder.communicate()
         ground.forget(own_code=False)
     raise AssertionError("the builder was always too fast")
@@ -110,7 +110,7 @@ def take_over(ground: Ground, number: int, pattern: str) -> None:
         wait_for(lambda: all(told in path.read_text() for path in said), 300)
         locks = ground.locks()
         assert [child.poll() for child in waiters] == [None] * number
-        os.killpg(builder.pid, signal.SIGKILL)
+        signal_all(builder, signal.SIGKILL)
         builder.communicate()
     ended = finish(waiters)
     assert {(code, *out.split()[1:]) for code, out, _ in ended} == {(0, *WHEELS)}, [

@@ -175,14 +175,14 @@ def _finish(
             let_go()
             stdout, stderr = child.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:
-            _kill_group(child.pid)
+            _kill_group(child)
             stdout, stderr = child.communicate()
             return KILLED, stdout, stderr or b""
         except BaseException:
             if timeout is None:
                 child.kill()
             else:
-                _kill_group(child.pid)
+                _kill_group(child)
             raise
     return child.returncode, stdout, stderr or b""
 
@@ -222,10 +222,11 @@ def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _kill_group(leader: int) -> None:
+def _kill_group(leader: Popen[bytes]) -> None:
+    """Kill it and what it started. One that was ended while it was being started leads no group yet."""
     import signal
 
     if os.name == "posix":
-        os.killpg(leader, signal.SIGKILL)
-    else:
-        os.kill(leader, signal.SIGTERM)
+        with scope.suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
+    leader.kill()

@@ -75,6 +75,8 @@ def _answer(work: Callable[[], object], writer: int, mask: set[int]) -> NoReturn
     """Write (errno, file name, answer) and end, as nobody else but this copy would."""
     try:
         try:
+            # What ends it may come while Python cleans up after a child, and is then told on stderr.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             told = [0, "", work()]
         except OSError as error:

@@ -37,6 +37,7 @@ class Installing:
         ToolError where it ended before it had answered for them all.
         """
         self._talk.tell(END)
+        self._talk.close()
         asked = self._talk.told - 2
         for number, line in enumerate(self._talk.answers(), 1):
             yield str(jsontext.loads(line))
@@ -91,7 +92,7 @@ class HostPython:
 
         Where it cannot be started, whoever wants to install says so.
         """
-        if self.loading and not self.loading.told:
+        if self._unused():
             yield self
             return
         try:
@@ -104,16 +105,20 @@ class HostPython:
 
     @scope.contextmanager
     def installing(self, environ: Mapping[str, str], terminal: Terminal) -> Iterator[Installing]:
-        """The pip that was begun ahead, or one that begins now. ToolError where it cannot be started."""
-        if self.loading and not self.loading.told:
-            yield Installing(self.loading, terminal)
-            return
+        """The pip that was begun ahead, or one that begins now: it has ended when this is left.
+
+        ToolError where it cannot be started.
+        """
         try:
-            talk = self._talk(environ)
+            talk = self._unused() or self._talk(environ)
         except OSError as error:
             raise self._unstarted(error) from error
         with talk:
             yield Installing(talk, terminal)
+
+    def _unused(self) -> Talk | None:
+        """The pip that was begun ahead, where it was given nothing yet: it takes the wheels of one job."""
+        return None if self.loading is None or self.loading.told else self.loading
 
     def _talk(self, environ: Mapping[str, str]) -> Talk:
         return process.talk(self._command("pipinstall"), self._surroundings(environ))
