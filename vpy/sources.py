@@ -7,10 +7,12 @@ import sys
 
 from vpy import memory
 from vpy.errors import ToolError, UserError
-from vpy.value import value
+from vpy.system import scope
+from vpy.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from vpy.context import Context
@@ -236,6 +238,13 @@ def host_python(context: Context) -> HostPython:
         programs=os.path.dirname(os.path.abspath(host.__file__)),
         temporary=context.layout.staging,
     )
+
+
+@scope.contextmanager
+def pip_ahead(context: Context) -> Iterator[Context]:
+    """The context with a pip that loads from now on; it has ended when this is left."""
+    with host_python(context).ahead(context.environ) as host:
+        yield replace(context, host=host)
 
 
 def home(context: Context) -> str:

@@ -8,11 +8,12 @@ import sys
 from vpy.decision import choose, discover_spec
 from vpy.errors import ToolError
 from vpy.system import scope, twin
-from vpy.value import replace, value
+from vpy.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from vpy.context import Context
     from vpy.decision import Choice, Discovered
@@ -201,7 +202,7 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
             return known
         discovered: Discovered | None = None if waited else first
         earlier: list[object] = []
-        with _pip_ahead(first, context) as ready:
+        with _prepared(first, context) as ready:
             for _ in range(attempts):
                 choice = choose(request, ready, discovered)
                 discovered = None
@@ -211,16 +212,13 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
     raise ToolError("the script, its spec or its environment keeps changing while it is being started")
 
 
-@scope.contextmanager
-def _pip_ahead(discovered: Discovered, context: Context) -> Iterator[Context]:
+def _prepared(discovered: Discovered, context: Context) -> AbstractContextManager[Context]:
     """Have pip load from now on where the root has no wheel and a spec is there: one will be installed."""
+    if not discovered[0].source.text or os.path.exists(context.layout.wheels):
+        return scope.nullcontext(context)
     from vpy import sources
 
-    if not discovered[0].source.text or os.path.exists(context.layout.wheels):
-        yield context
-        return
-    with sources.host_python(context).ahead(context.environ) as host:
-        yield replace(context, host=host)
+    return sources.pip_ahead(context)
 
 
 def _tell_of_a_dead_python(request: Request, context: Context) -> None:

@@ -86,8 +86,9 @@ class Talk:
         from threading import Thread
 
         for read in readers:
-            self._readers.append(Thread(target=read, daemon=True))
-            self._readers[-1].start()
+            reader = Thread(target=read, daemon=True)
+            reader.start()  # a signal may come while it does: what has not begun cannot be waited for
+            self._readers.append(reader)
 
     def _read_answers(self) -> None:
         assert self._child.stdout is not None

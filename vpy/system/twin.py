@@ -68,6 +68,7 @@ def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
         if not waited:
             with scope.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(child, signal.SIGTERM)
+                os.kill(child, signal.SIGCONT)  # where it was stopped it would not hear of the other
                 os.waitpid(child, 0)
 
 
