@@ -129,7 +129,7 @@ def make(interpreter: Interpreter, stage: str, place: str, environ: Mapping[str,
     made = os.path.join(stage, "made")
     os.mkdir(made)
     _make(interpreter, made, environ)
-    if _sound(place) is None:
+    if os.path.lexists(place) and _sound(place) is None:  # not what somebody puts there just now
         with scope.suppress(FileNotFoundError):
             files.rename(place, os.path.join(stage, "damaged"))
     files.move_into_place(made, place)
