@@ -21,6 +21,10 @@ from tests.support.vpython import TOP
 LARGEST = 6_000_000
 
 
+def within(outer: zipfile.ZipFile, name: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(outer.read(name)))
+
+
 @pytest.fixture(scope="session")
 def outer(built: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(built)
@@ -28,22 +32,22 @@ def outer(built: Path) -> zipfile.ZipFile:
 
 @pytest.fixture(scope="session")
 def inner(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(outer.read("app.zip")))
+    return within(outer, "app.zip")
 
 
 @pytest.fixture(scope="session")
 def sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(outer.read("app-source.zip")))
+    return within(outer, "app-source.zip")
 
 
 @pytest.fixture(scope="session")
 def pip(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(outer.read("pip.zip")))
+    return within(outer, "pip.zip")
 
 
 @pytest.fixture(scope="session")
 def pip_sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(outer.read("pip-source.zip")))
+    return within(outer, "pip-source.zip")
 
 
 def test_two_builds_are_the_same_bytes(
