@@ -31,10 +31,13 @@ class Request:
     """One start: what was asked for, and from where. Made here and nowhere else.
 
     `caller` is the absolute path of vpython as it was called, `words` go to Python, `record` is
-    where the record of this start lies ("" where there can be none), `forced` says that a hook
-    sent us to decide anew, `doubted` that the copy of our own code did. `root` is "" while a
-    temporary one is not made yet.
+    where the record of this start lies ("" where there can be none), `direct` says that it decides
+    the start, `forced` that a hook sent us to decide anew, `doubted` that the copy of our own code
+    did, `waited` that another start decided meanwhile. `root` is "" while a temporary one is not
+    made yet.
     """
+
+    waited = False
 
     def __init__(self, caller: str, words: Sequence[str], environ: dict[str, str]) -> None:
         self.caller = caller
@@ -49,6 +52,8 @@ class Request:
             self.command.target = straight(self.command.target, self.cwd)
         self.root, self.temporary = locate(self.options, environ, self.cwd)
         self.record = _record_path(self)
+        asked = self.options.get("log-level") == "debug" or self.options.get("local-venv")
+        self.direct = bool(self.record) and not (asked or self.options.help or self.options.tool)
 
 
 class Ready:
@@ -74,9 +79,7 @@ def main() -> NoReturn:
     doubted = os.environ.pop("VPYTHON_RECORD", "") == DOUBTED
     try:
         request = Request(_caller(), sys.argv[1:], environ)
-        simple = not request.options.help and request.options.tool is None
-        simple = simple and request.options.get("log-level") != "debug"  # which asks how it is decided
-        if simple and request.record and not request.forced and not request.options.get("local-venv"):
+        if request.direct and not request.forced:
             start_from_record(request)
         import vpython_long
 

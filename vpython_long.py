@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from vpython import APP, BUILD, start
+import vpython_gate
+from vpython import APP, BUILD, start, start_from_record
 from vpython_root import fail, make_temporary, remove_temporary
 
 TYPE_CHECKING = False
@@ -50,6 +51,8 @@ def go(request: Request) -> NoReturn:
     """Do what was asked, and end; or become the environment's Python."""
     listen()
     try:
+        if request.direct and vpython_gate.enter(request):
+            start_from_record(request)
         _go(request)
     except EndedBySignal as error:
         end_by(error.number)

@@ -10,6 +10,8 @@ from vpy.errors import ToolError
 from vpy.system import scope, twin
 from vpy.value import value
 
+GATE_WORK = "makes an environment of the same spec"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -192,12 +194,13 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
     What the choice hung on is checked again before the start, since a script or a spec may have
     been changed while its environment was being made: then everything is decided anew.
     """
+    from vpy import memory
     from vpy.system import turns
 
     _tell_of_a_dead_python(request, context)
     first = discover_spec(request, context)
-    lock = context.layout.lock("gate", hash_of(first[0].source.text)[:2])
-    with turns.gate(lock, "makes an environment of the same spec", context.terminal) as waited:
+    lock = context.layout.lock("gate", memory.digest_of(first[0].source.text)[:2])
+    with turns.gate(lock, GATE_WORK, context.terminal, tired=request.waited) as waited:
         if waited and not request.options.get("local-venv") and (known := recorded(request, context)):
             return known
         discovered: Discovered | None = None if waited else first
@@ -234,12 +237,6 @@ def _tell_of_a_dead_python(request: Request, context: Context) -> None:
     stands = os.path.exists(python) and os.path.exists(landmark)
     if os.path.lexists(python) and not stands:
         context.terminal.warning(f"the Python of `{environment}` has gone: choosing anew")
-
-
-def hash_of(text: str) -> str:
-    from vpy.system import digest
-
-    return digest.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def recorded(request: Request, context: Context) -> Start | None:

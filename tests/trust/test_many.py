@@ -42,7 +42,9 @@ def check(ended: Sequence[Ended], environments: int) -> None:
     """All went well, and each environment was made once."""
     assert [one for one in ended if one[0]] == []
     made = [path for _, _, err in ended for path in MADE.findall(err)]
-    assert len(made) == len(set(made)) == environments, made
+    again = {path for path in made if made.count(path) > 1}
+    told = "\n\n".join(err for _, _, err in ended if any(path in err for path in again))
+    assert len(made) == len(set(made)) == environments, f"{made}\n{told}"
 
 
 def start_at_once(ground: Ground, number: int, specs: int, *, prunes: bool = False) -> None:

@@ -181,14 +181,6 @@ def holds(record, path, environment):  # type: (str, str | None, str) -> bool
     return True
 
 
-def _stat(name):  # type: (bytes) -> os.stat_result | None
-    """What is at `name`, None for nothing that can be reached: the search looks no closer."""
-    try:
-        return os.stat(name)
-    except OSError:
-        return None
-
-
 def _no_file(path, name):  # type: (str | None, bytes) -> bool
     try:
         return os.stat(name).st_mode & 0o170000 != 0o100000
@@ -197,11 +189,11 @@ def _no_file(path, name):  # type: (str | None, bytes) -> bool
 
 
 def _absent(path, name):  # type: (str | None, bytes) -> bool
-    return _stat(name) is None
+    return not os.access(name, os.F_OK)  # nothing that can be reached: the search looks no closer
 
 
 def _exists(path, name):  # type: (str | None, bytes) -> bool
-    return _stat(name) is not None
+    return os.access(name, os.F_OK)
 
 
 def _content(path, name, copy):  # type: (str | None, bytes, bytes) -> bool

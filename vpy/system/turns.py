@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vpy.system.terminal import Terminal
 
 SILENCE = 2.0  # seconds that are waited before a word is said
+SOON = 0.1
 AGAIN = 10.0  # seconds from one word to the next
 LONGEST = 300
 _NOTING = os.O_WRONLY
@@ -45,11 +46,11 @@ def turn(path: str, done: Callable[[], bool], work: str, terminal: Terminal) -> 
 
 
 @scope.contextmanager
-def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
+def gate(path: str, work: str, terminal: Terminal, *, tired: bool = False) -> Iterator[bool]:
     """Let one through at once, and all others when that one has left; yield whether we had to wait.
 
     It only keeps many processes from doing the same at the same time: what must be done at most
-    once has a turn of its own.
+    once has a turn of its own. Who is `tired` of waiting already says soon what it waits for.
     """
     locks.ensure_lock_file(path)
     with locks.flocked(path, wait=False, alone=True) as free:
@@ -57,7 +58,8 @@ def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
             with _noted(path, terminal):
                 yield False
             return
-    with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
+    patience = _patience(path, work, terminal, silence=SOON if tired else SILENCE)
+    with locks.flocked(path, alone=False, during=patience):
         yield True
 
 
@@ -97,7 +99,7 @@ def told(path: str) -> tuple[str, str]:
 
 
 @scope.contextmanager
-def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
+def _patience(path: str, work: str, terminal: Terminal, *, silence: float = SILENCE) -> Iterator[None]:
     """Say what is waited for, once it takes long, and again from time to time."""
 
     def say(*_: object) -> None:
@@ -108,7 +110,7 @@ def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
     import signal
 
     if not hasattr(signal, "SIGALRM"):
-        with _reminders(say):
+        with _reminders(say, silence):
             yield
         return
     try:
@@ -116,7 +118,7 @@ def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
     except ValueError:  # not the main thread
         yield
         return
-    signal.setitimer(signal.ITIMER_REAL, SILENCE, AGAIN)
+    signal.setitimer(signal.ITIMER_REAL, silence, AGAIN)
     try:
         yield
     finally:
@@ -125,14 +127,14 @@ def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
 
 
 @scope.contextmanager
-def _reminders(say: Callable[[], None]) -> Iterator[None]:
+def _reminders(say: Callable[[], None], silence: float) -> Iterator[None]:
     """The same by a thread, where no signal comes when time is up."""
     import threading
 
     over = threading.Event()
 
     def remind() -> None:
-        pause = SILENCE
+        pause = silence
         while not over.wait(pause):
             say()
             pause = AGAIN
