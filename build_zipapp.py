@@ -10,18 +10,15 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import importlib.util
-import io
-import marshal
 import os
 import re
-import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import build_archive
 import build_package
+from build_archive import archive, installing, parted, with_code
 from build_vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
 
 try:
@@ -30,9 +27,8 @@ except ImportError:
     sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Mapping
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
 DOOR = "vpython*.py"
 MAIN = b"""\
 # Any Python can read this file, so that an old one can be told what is needed.
@@ -67,41 +63,6 @@ except Exception:
     os.environ["VPYTHON_RECORD"] = "!own"
     os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv])
 """
-COMPILE = """
-import marshal, sys
-codes = []
-for name, data in marshal.loads(sys.stdin.buffer.read()):
-    try:
-        codes.append(marshal.dumps(compile(data, name, "exec", 0, True, 0)))
-    except (SyntaxError, ValueError) as error:
-        sys.exit(f"{name}: {error}")
-sys.stdout.buffer.write(marshal.dumps(codes))
-"""
-# Modules whose code is left out, since no start of ours comes by them. Their sources are there: a
-# module that is imported after all is compiled then. A test watches what pip's two jobs import.
-UNCOMPILED = re.compile(
-    r"""
-    # pip's commands but the one that runs; pip as a program; what builds, lists, installs in place
-    pip/_internal/( commands/(?!__init__|download) | cli/(auto|main) | main\. | self_outdated | wheel_builder
-      | locations/_dist | metadata/pkg_res | models/installation | network/xmlrpc
-      | operations/(build/wheel|check|freeze) | resolution/legacy | utils/(_jaraco|entrypoints) )
-    | pip/_vendor/( pkg_resources/ | tomli(_w)?/ | pyproject_hooks/_in_process/_in )
-    | pip/_vendor/( idna/(cli|codec|compat|uts46) | packaging/(metadata|ranges) | requests/help )
-    # displays that no download shows
-    | pip/_vendor/rich/( _inspect | _unicode_data/unicode | bar | diagnose | json | layout | prompt | rule
-      | status | tree )
-    | pip/_vendor/pygments/( console | formatters?\b | lexers/python | scanner | sphinxext | unistring )
-    # displays that are not ours
-    | vendor/tqdm/( _main | _tqdm | asyncio | cli | contrib | dask | gui | keras | notebook | rich | tk )
-    | vendor/google/protobuf/( compiler | internal/(\w+_benchmark|testing_) | testdata | util )
-    | vendor/packaging/( dependency_groups | direct_url | metadata )
-    # other systems, other programs, tests
-    | .*/( emscripten | http2/connection | licenses | contrib/pyopenssl | __main__
-      | (android|ios|testing|pytest_plugin)\.py )
-    """,
-    re.VERBOSE,
-)
-HOOK = "vpy/environment/hook.py"  # environments get a copy of its source
 LEFT_OUT = re.compile(r".*(/tests/|\.pyi$|/py\.typed$|\.dist-info/|\.data/)")
 
 
@@ -110,75 +71,6 @@ def tree(directory: Path, prefix: str) -> dict[str, bytes]:
     return {
         prefix + path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*.py")
     }
-
-
-def compiled(modules: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Code that this Python takes without looking at the source (PEP 552, unchecked hash).
-
-    A Python that has done nothing else compiles it: what else is in memory decides which of the
-    constants marshal refers back to, and so the bytes.
-    """
-    job = marshal.dumps(sorted(modules.items()))
-    command = [sys.executable, "-I", "-S", "-c", COMPILE]
-    ended = subprocess.run(command, input=job, capture_output=True, check=False)
-    if ended.returncode:
-        raise BuildError(f"cannot compile: {ended.stderr.decode(errors='replace').strip().splitlines()[-1]}")
-    codes: list[bytes] = marshal.loads(ended.stdout)  # noqa: S302  (our own child's)
-    head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
-    return {
-        name: head + importlib.util.source_hash(modules[name]) + code
-        for name, code in zip(sorted(modules), codes, strict=True)
-    }
-
-
-def beside(name: str) -> str:
-    """Where zipimport looks for compiled code, and the import system for code without a source."""
-    return name + "c"
-
-
-def cached(name: str) -> str:
-    """Where the import system looks for the code of a source that is there."""
-    directory, _, module = name.rpartition("/")
-    return f"{directory}/__pycache__/{module[:-3]}.{sys.implementation.cache_tag}.pyc".removeprefix("/")
-
-
-def with_code(members: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The members, and compiled code for each module among them that is likely to be imported."""
-    modules = {name: data for name, data in members.items() if name.endswith(".py")}
-    codes = compiled({name: data for name, data in modules.items() if not UNCOMPILED.match(name)})
-    return {**members, **{beside(name): code for name, code in codes.items()}}
-
-
-def parted(members: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """What the Python that builds needs of the members, code for modules; and the sources of that code."""
-    both = with_code(members)
-    sources = {name: data for name, data in members.items() if beside(name) in both}
-    code = {name: data for name, data in both.items() if name not in sources}
-    if HOOK in sources:
-        code[HOOK] = sources.pop(HOOK)
-        code[cached(HOOK)] = code.pop(beside(HOOK))
-    return code, sources
-
-
-def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: Container[str] = ()) -> bytes:
-    """A zip of the members: sorted, at a fixed date, with directory entries, behind `head`.
-
-    Inner archives are stored, so that the outer one deflates all their members as one stream.
-    The doors are stored too: a start then needs no zlib, and has it from no PYTHONPATH.
-    """
-    out = io.BytesIO()
-    out.write(head)
-    directories = {
-        "/".join(name.split("/")[:depth]) + "/" for name in members for depth in range(1, name.count("/") + 1)
-    }
-    with zipfile.ZipFile(out, "a") as made:
-        for _, name in sorted((name.replace("__pycache__/", ""), name) for name in {*members, *directories}):
-            info = zipfile.ZipInfo(name, EPOCH)
-            info.create_system = 3
-            info.external_attr = (0o40755 << 16) | 0x10 if name in directories else 0o100644 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED if name in deflated else zipfile.ZIP_STORED
-            made.writestr(info, members.get(name, b""), compresslevel=9)
-    return out.getvalue()
 
 
 def settings(path: Path) -> dict[str, Any]:
@@ -243,20 +135,25 @@ def build(config: Path, output: Path) -> int:
     shelf = {f"vendor/{name}": data for name, data in kept.items() if name not in pip}
     doors = {path.name: path.read_bytes() for path in TOP.glob(DOOR)} | {"__main__.py": MAIN}
     head = (TOP / "vpython.sh").read_bytes()
-    identity = _identity({**own, **doors, "head": head, "builder": Path(__file__).read_bytes()}, pins)
+    builder = Path(__file__).read_bytes() + Path(build_archive.__file__).read_bytes()
+    identity = _identity({**own, **doors, "head": head, "builder": builder}, pins)
 
     mark = f'BUILD = "{identity}"'.encode()
     doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
     front = {name: data for name, data in doors.items() if name != "__main__.py"}
     app_code, app_sources = parted({**own, **shelf, **front})
+    needed = installing(TOP / "build" / "vendor", pip)
+    pip["pipmore.py"] = own["vpy/wheels/pipmore.py"]
     pip_code, pip_sources = parted(pip)
+    more = {name for name in pip_code if not {name, name.removesuffix("c")} & {*needed, "pipmore.py"}}
     inner = {
         "app.zip": archive(app_code),
         "app-source.zip": archive({**app_sources, **licences(vendored)}),
-        "pip.zip": archive(pip_code),
+        "pip.zip": archive({name: data for name, data in pip_code.items() if name not in more}),
         "pip-source.zip": archive(pip_sources),
     }
     outer = with_code(doors) | inner
+    outer["pip-more.zip"] = archive({name: pip_code[name] for name in more}, deflated=more)
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     words = {
         "BUILD": identity,

@@ -1,7 +1,8 @@
 """What the archive holds for the Python that runs: its own compiled code, or for another one the sources.
 
-`app.zip` has all but pip, `pip.zip` has pip: modules as code of the Python that built the file, the few
-that no start imports as sources. `app-source.zip` and `pip-source.zip` have the sources of that code.
+`app.zip` has all but pip, `pip.zip` what of pip installs wheels, `pip-more.zip` the rest of it: modules as
+code of the Python that built the file, the few that no start imports as sources. `app-source.zip` and
+`pip-source.zip` have the sources of that code.
 """
 
 from __future__ import annotations
@@ -91,12 +92,12 @@ def _app(archive: str) -> Members:
 
 
 def _pip(archive: str) -> Members:
-    """pip: as an archive, or as a directory where the sources are compiled in, once."""
+    """pip: as two archives, or as a directory where the sources are compiled in, once."""
     get = _reader(archive)
     if _is_ours(get):
-        yield "pip.zip", get("pip.zip")
+        yield from ((part, get(part)) for part in ("pip.zip", "pip-more.zip"))
         return
-    for part in ("pip.zip", "pip-source.zip"):
+    for part in ("pip.zip", "pip-more.zip", "pip-source.zip"):
         yield from ((f"pip/{name}", data) for name, data in _members(get(part)) if not name.endswith(CODE))
 
 

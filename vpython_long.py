@@ -9,6 +9,8 @@ import vpython_gate
 from vpython import APP, BUILD, start, start_from_record
 from vpython_root import fail, make_temporary, remove_temporary
 
+RARELY = 50_000  # objects made between two looks for garbage
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -37,6 +39,13 @@ def listen() -> None:
             signal.signal(number, end)
 
 
+def _spare_the_collector() -> None:
+    """Look for garbage rarely: most of what a long way makes is code, which stays."""
+    import gc
+
+    gc.set_threshold(RARELY)
+
+
 def end_by(number: int) -> NoReturn:
     """End as the signal would have ended us."""
     import signal
@@ -50,6 +59,7 @@ def end_by(number: int) -> NoReturn:
 def go(request: Request) -> NoReturn:
     """Do what was asked, and end; or become the environment's Python."""
     listen()
+    _spare_the_collector()
     try:
         if request.direct and vpython_gate.enter(request):
             start_from_record(request)

@@ -103,7 +103,7 @@ def _beginning(choice: Choice, base: str, context: Context) -> Iterator[Callable
     # The directory is ours: the copy is ended wherever it is, and may leave something in it.
     with (
         skeleton.staging(context.layout) as stage,
-        twin.doing(lambda: skeleton.make(choice.interpreter, stage, place, context.environ)) as wait,
+        twin.doing(lambda: skeleton.make(choice.interpreter, stage, place, context.environ), nice=10) as wait,
     ):
 
         def begun() -> None:

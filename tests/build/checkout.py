@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 READ = (
     "build_zipapp.py",
+    "build_archive.py",
     "build_package.py",
     "build_vendor.py",
     "vpython*.py",

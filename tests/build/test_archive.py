@@ -46,6 +46,11 @@ def pip(outer: zipfile.ZipFile) -> zipfile.ZipFile:
 
 
 @pytest.fixture(scope="session")
+def pip_more(outer: zipfile.ZipFile) -> zipfile.ZipFile:
+    return within(outer, "pip-more.zip")
+
+
+@pytest.fixture(scope="session")
 def pip_sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
     return within(outer, "pip-source.zip")
 
@@ -100,10 +105,11 @@ def test_what_is_in_it(
     inner: zipfile.ZipFile,
     sources: zipfile.ZipFile,
     pip: zipfile.ZipFile,
+    pip_more: zipfile.ZipFile,
 ) -> None:
     doors = {path.name for path in checkout.place.glob("vpython*.py")}
     expected = {"__main__.py", "__main__.pyc", "LICENSE", *doors, *(f"{name}c" for name in doors)}
-    expected |= {"app.zip", "app-source.zip", "pip.zip", "pip-source.zip"}
+    expected |= {"app.zip", "app-source.zip", "pip.zip", "pip-more.zip", "pip-source.zip"}
     assert set(outer.namelist()) == expected
     names = set(inner.namelist())
     for path in checkout.place.glob("vpy/**/*.py"):
@@ -124,7 +130,8 @@ def test_what_is_in_it(
         "tqdm",
     ):
         assert f"vendor/{package}/__init__.pyc" in names
-    every = [*names, *sources.namelist(), *pip.namelist()]
+    assert not set(pip.namelist()).intersection(name for name in pip_more.namelist() if name[-1] != "/")
+    every = [*names, *sources.namelist(), *pip.namelist(), *pip_more.namelist()]
     assert not [
         name for name in every if re.search(r"/tests?/|RECORD|\.pyi$|py\.typed|\.orig$|~$|\.exe\.", name)
     ]
@@ -135,9 +142,11 @@ def test_what_is_in_it(
     assert places == {"vpy", "vendor", "licenses", "pip"}
 
 
-def test_every_directory_has_its_entry(inner: zipfile.ZipFile, pip: zipfile.ZipFile) -> None:
+def test_every_directory_has_its_entry(
+    inner: zipfile.ZipFile, pip: zipfile.ZipFile, pip_more: zipfile.ZipFile
+) -> None:
     """Without them zipimport does not see a package that has no `__init__.py`, such as `google`."""
-    for archive in (inner, pip):
+    for archive in (inner, pip, pip_more):
         names = set(archive.namelist())
         assert len(names) == len(archive.namelist())
         for name in names:
@@ -150,10 +159,12 @@ def test_compiled_code_is_of_its_source(
     inner: zipfile.ZipFile,
     sources: zipfile.ZipFile,
     pip: zipfile.ZipFile,
+    pip_more: zipfile.ZipFile,
     pip_sources: zipfile.ZipFile,
 ) -> None:
     seen = 0
-    for archive, told in ((outer, outer), (inner, sources), (pip, pip_sources)):
+    parts = ((outer, outer), (inner, sources), (pip, pip_sources), (pip_more, pip_sources))
+    for archive, told in parts:
         for name in archive.namelist():
             if not name.endswith(".pyc"):
                 continue
@@ -173,7 +184,7 @@ def test_compiled_code_is_of_its_source(
     assert seen > 400
 
 
-def test_licences(outer: zipfile.ZipFile, sources: zipfile.ZipFile, pip: zipfile.ZipFile) -> None:
+def test_licences(outer: zipfile.ZipFile, sources: zipfile.ZipFile, pip_sources: zipfile.ZipFile) -> None:
     own = outer.read("LICENSE")
     assert own == (TOP / "LICENSE").read_bytes()
     assert b"Apache License" in own
@@ -182,7 +193,9 @@ def test_licences(outer: zipfile.ZipFile, sources: zipfile.ZipFile, pip: zipfile
     assert found == wheels
     # pip carries other projects, each with a licence of its own
     vendored = {
-        name.split("/")[2] for name in pip.namelist() if re.fullmatch(r"pip/_vendor/[^/]+/__init__\.pyc?", name)
+        name.split("/")[2]
+        for name in pip_sources.namelist()
+        if re.fullmatch(r"pip/_vendor/[^/]+/__init__\.py", name)
     }
     told = {name.split("/")[-2].lower().replace("-", "_") for name in sources.namelist() if "_vendor/" in name}
     assert len(vendored) > 10

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+MORE = "pip-more.zip"
 # Runs one of our programs as it is run in earnest, and tells on its last line of stderr what it imported.
 TRACE = """
 import json, os, runpy, sys
@@ -35,20 +36,21 @@ print(json.dumps(rows), file=sys.stderr)
 
 @pytest.fixture(scope="module")
 def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `pip.zip` that the built file carries, and our own drivers of it beside."""
+    """The `pip.zip` that the built file carries; beside it the rest of pip, and our own drivers."""
     place = tmp_path_factory.mktemp("app")
     with zipfile.ZipFile(built) as outer, outer.open("app.zip") as data, zipfile.ZipFile(data) as inner:
-        outer.extract("pip.zip", place)
+        for part in ("pip.zip", MORE):
+            outer.extract(part, place)
         for program in ("pipdownload", "pipinstall"):
             inner.extract(f"vpy/wheels/{program}.pyc", place)
     return place / "pip.zip"
 
 
 def imported(library: Path, program: str, *rows: Mapping[str, Any]) -> tuple[list[Any], set[str]]:
-    """pip's answers, and the modules it imported from source."""
+    """pip's answers, and the modules it imported from source. Only downloads need the rest of pip."""
     child = library.parent / "vpy" / "wheels" / f"{program}.pyc"
     ended = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", TRACE, str(child), str(library)],
+        [sys.executable, "-I", "-S", "-c", TRACE, str(child), str(library), str(library.parent / MORE)],
         input="".join(json.dumps(row) + "\n" for row in rows),
         capture_output=True,
         text=True,
@@ -58,14 +60,17 @@ def imported(library: Path, program: str, *rows: Mapping[str, Any]) -> tuple[lis
     )
     modules = json.loads(ended.stderr.splitlines()[-1])
     assert len(modules) > 50
-    with zipfile.ZipFile(library) as archive:
-        names = set(archive.namelist())
-    sources = set()
+    names = {}
+    for part in (library, library.parent / MORE):
+        with zipfile.ZipFile(part) as archive:
+            names[str(part)] = set(archive.namelist())
+    sources, used = set(), set()
     for module, file in modules.items():
-        assert file.startswith(str(library)), module
-        inside = file[len(str(library)) + 1 :].removesuffix("c")
-        if f"{inside}c" not in names:
+        (part,) = (part for part in names if file.startswith(f"{part}/"))
+        used.add(part)
+        if f"{file[len(part) + 1 :].removesuffix('c')}c" not in names[part]:
             sources.add(module)
+    assert (str(library.parent / MORE) in used) == (program == "pipdownload")
     return [json.loads(line) for line in ended.stdout.splitlines()], sources
 
 

@@ -104,6 +104,22 @@ def test_a_long_start(hurt: Ground, kind: str, door: Door) -> None:
     assert hurt.leftovers() == []
 
 
+@pytest.mark.parametrize("damage", [remove("pip-more.zip"), cut("pip-more.zip")], ids=["none", "cut"])
+def test_the_rest_of_pip(hurt: Ground, repository: Path, damage: Callable[[Path], None]) -> None:
+    """Only a download comes by it."""
+    place = hurt.place / "simple" / "one"
+    place.mkdir(parents=True)
+    (wheel,) = repository.parent.glob("wheels/one-*.whl")
+    place.joinpath("index.html").write_text(f'<!DOCTYPE html><a href="{wheel.as_uri()}">{wheel.name}</a>')
+    script = hurt.place / "inline.py"
+    script.write_text("# /// script\n# dependencies = ['one']\n# ///\nimport one\nprint(one.NAME)\n")
+    damage(app(hurt))
+    hurt.good()
+    done = hurt.run("-vpython-source", f"index:{place.parent.as_uri()}", script)
+    assert (done.returncode, done.stdout) == (0, "one\n"), done.stderr
+    assert TOLD.fullmatch(done.stderr)
+
+
 @pytest.mark.parametrize("kind", ["all but the mark", "the door's code", "the hook"])
 def test_a_warm_start_does_not_look(hurt: Ground, kind: str) -> None:
     environment = hurt.good()

@@ -28,8 +28,10 @@ def is_of_use() -> bool:
 
 
 @scope.contextmanager
-def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
+def doing(work: Callable[[], object], *, nice: int = 0) -> Iterator[Callable[[], Any]]:
     """Do `work` in a copy of this process; what is yielded waits for its answer, a JSON value.
+
+    A `nice` copy stands back where others want the processors, by so much as `os.nice` has it.
 
     The copy says nothing and is gone at the end, whatever comes up meanwhile: it is asked to end, so
     that it ends its own children. What it raises as an OSError is raised here; ToolError where it
@@ -40,6 +42,7 @@ def doing(work: Callable[[], object]) -> Iterator[Callable[[], Any]]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = os.fork()
     if not child:
+        os.nice(nice)
         _answer(work, writer, before)
     waited = False
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vpy.system.terminal import Terminal
 
 
+MORE = "pip-more.zip"  # beside the archive that holds pip, where that holds a part of it
 END = b"\n"  # said, since others may have the pipe open by then: a copy of this process has
 
 
@@ -128,7 +129,8 @@ class HostPython:
 
     def _command(self, program: str) -> list[str]:
         path = os.path.join(self.programs, f"{program}.py")
-        return [self.executable, "-I", "-S", path if os.path.exists(path) else f"{path}c", self.pip]
+        more = os.path.join(os.path.dirname(self.pip), MORE)
+        return [self.executable, "-I", "-S", path if os.path.exists(path) else f"{path}c", self.pip, more]
 
     def _surroundings(self, environ: Mapping[str, str]) -> dict[str, str]:
         surroundings = process.clean_environ(environ)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vpy.system.terminal import Terminal
     from vpy.wheels.host import HostPython, Installing
 
+_hashed: dict[str, tuple[tuple[int, ...], str]] = {}
+
 
 def ensure(
     wheels: Sequence[WheelFile],
@@ -120,11 +122,15 @@ def _by_package(wheel: WheelFile, message: str) -> str:
 
 
 def hash_of(path: str) -> str:
-    """The sha256 of a file, as hex."""
+    """The sha256 of a file, as hex; one that nobody has touched since it was hashed is not hashed again."""
     import hashlib
 
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        found = os.fstat(file.fileno())
+        signature = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if path not in _hashed or _hashed[path][0] != signature:
+            _hashed[path] = (signature, hashlib.file_digest(file, "sha256").hexdigest())
+    return _hashed[path][1]
 
 
 def _row(wheel: WheelFile, directory: str, interpreter: Interpreter) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Drive pip's own code: fetch wheels from an index, or look at which there are.
 
-Runs alone, as `python -I -S pipdownload.py LIBRARY` on the host's Python: LIBRARY is the directory or the
-zip that holds pip. One job comes as JSON on stdin, one answer goes as JSON to stdout; what pip itself prints
-goes to stderr. `pipinstall` is the other module that touches the internals of the pinned pip.
+Runs alone, as `pipinstall` does and with the same words, the other module that touches the internals of the
+pinned pip. One job comes as JSON on stdin, one answer goes as JSON to stdout; what pip prints goes to stderr.
 
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}
 -> {wheels: [{name, version, url, filename}], notes, errors}. `hashes` are sha256 as hex, any of them;
@@ -310,6 +309,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     sys.path.insert(0, sys.argv[1])
+    if os.path.isfile(sys.argv[2]):
+        importlib.import_module("pipmore")
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
     json.dump(download(json.load(sys.stdin)), answers)

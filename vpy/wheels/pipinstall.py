@@ -1,10 +1,11 @@
 """Drive pip's own code: install wheels that were chosen and checked, one after the other as they come.
 
-Runs alone, as `python -I -S pipinstall.py LIBRARY` on the host's Python: LIBRARY is the directory or the
-zip that holds pip. What is asked comes as lines of JSON on stdin: first {placeholder, version}, then a row
-{name, path, scheme} for each wheel; an empty line is the end. Each row is answered by a line on stdout: what
-went wrong, "" where nothing did. What pip itself prints goes to stderr. This module and `pipdownload` are
-those that touch the internals of the pinned pip; tests compare what it installs with what plain pip installs.
+Runs alone, as `python -I -S pipinstall.py LIBRARY MORE` on the host's Python: LIBRARY is the directory or
+the zip that holds pip, MORE where the rest of pip is (see `pipmore`), if it is apart. What is asked comes as
+lines of JSON on stdin: first {placeholder, version}, then a row {name, path, scheme} for each wheel; an
+empty line is the end. Each row is answered by a line on stdout: what went wrong, "" where nothing did. What
+pip itself prints goes to stderr. This module and `pipdownload` are those that touch the internals of the
+pinned pip; tests compare what it installs with what plain pip installs.
 
 `scheme` maps pip's five scheme keys to absolute directories; scripts name `placeholder` as their
 interpreter; `version` is that of the Python which the wheels are for.
@@ -12,6 +13,7 @@ interpreter; `version` is that of the Python which the wheels are for.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -76,6 +78,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     sys.path.insert(0, sys.argv[1])
+    gc.set_threshold(50_000)  # what pip loads is there to stay: no garbage to look for in it
+    if os.path.isfile(sys.argv[2]):
+        importlib.import_module("pipmore")
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
     installer = importlib.import_module(INSTALLER)  # while its job is still to come
