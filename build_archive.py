@@ -115,7 +115,7 @@ def parted(members: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, by
 def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: Container[str] = ()) -> bytes:
     """A zip of the members: sorted, at a fixed date, with directory entries, behind `head`.
 
-    Inner archives are stored, so that the outer one deflates all their members as one stream.
+    What is deflated as a whole is stored inside: all its members make one stream.
     The doors are stored too: a start then needs no zlib, and has it from no PYTHONPATH.
     """
     out = io.BytesIO()
@@ -131,6 +131,12 @@ def archive(members: Mapping[str, bytes], *, head: bytes = b"", deflated: Contai
             info.compress_type = zipfile.ZIP_DEFLATED if name in deflated else zipfile.ZIP_STORED
             made.writestr(info, members.get(name, b""), compresslevel=9)
     return out.getvalue()
+
+
+def bundle(members: Mapping[str, bytes]) -> bytes:
+    """The members as one text of their sizes and names, and all their bytes behind it."""
+    told = "".join(f"{len(members[name])} {name}\n" for name in sorted(members))
+    return f"{told}\n".encode() + b"".join(members[name] for name in sorted(members))
 
 
 def installing(vendor: Path, pip: Mapping[str, bytes]) -> set[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import build_archive
 import build_package
-from build_archive import archive, installing, parted, with_code
+from build_archive import archive, bundle, installing, parted, with_code
 from build_vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
 
 try:
@@ -147,10 +147,10 @@ def build(config: Path, output: Path) -> int:
     pip_code, pip_sources = parted(pip)
     more = {name for name in pip_code if not {name, name.removesuffix("c")} & {*needed, "pipmore.py"}}
     inner = {
-        "app.zip": archive(app_code),
-        "app-source.zip": archive({**app_sources, **licences(vendored)}),
+        "app.bundle": bundle(app_code),
+        "app-source.bundle": bundle({**app_sources, **licences(vendored)}),
         "pip.zip": archive({name: data for name, data in pip_code.items() if name not in more}),
-        "pip-source.zip": archive(pip_sources),
+        "pip-source.bundle": bundle(pip_sources),
     }
     outer = with_code(doors) | inner
     outer["pip-more.zip"] = archive({name: pip_code[name] for name in more}, deflated=more)

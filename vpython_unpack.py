@@ -129,14 +129,14 @@ def unpack(archive: str, app: str, *, anew: bool = False) -> str:
 
     `anew`: in place of the copy that is there.
     """
-    import shutil
-    import tempfile
+    import time
 
     parent = os.path.dirname(app)
     complete = os.path.join(app, "complete")
+    staged = os.path.join(parent, f".new-{os.getpid():x}-{time.time_ns():x}")
     try:
         os.makedirs(parent, mode=0o700, exist_ok=True)
-        staged = tempfile.mkdtemp(prefix=".new-", dir=parent)
+        os.mkdir(staged, 0o700)
     except OSError as error:
         return _unpack_aside(archive, app, error)
     try:
@@ -147,12 +147,19 @@ def unpack(archive: str, app: str, *, anew: bool = False) -> str:
         _rename(staged, app)
     except OSError as error:
         if anew or not os.path.exists(complete):
-            shutil.rmtree(staged, ignore_errors=True)
+            _remove(staged)
             _refuse(app, error)
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
-        shutil.rmtree(f"{staged}.old", ignore_errors=True)
+        _remove(staged)
+        _remove(f"{staged}.old")
     return app
+
+
+def _remove(place: str) -> None:
+    if os.path.lexists(place):
+        import shutil
+
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _unpack_aside(archive: str, app: str, error: OSError) -> str:

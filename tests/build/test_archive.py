@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.build.bundle import Bundle
 from tests.build.checkout import WHEELS, Checkout
 from tests.support.vpython import TOP
 
@@ -31,13 +32,13 @@ def outer(built: Path) -> zipfile.ZipFile:
 
 
 @pytest.fixture(scope="session")
-def inner(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return within(outer, "app.zip")
+def inner(outer: zipfile.ZipFile) -> Bundle:
+    return Bundle(outer, "app.bundle")
 
 
 @pytest.fixture(scope="session")
-def sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return within(outer, "app-source.zip")
+def sources(outer: zipfile.ZipFile) -> Bundle:
+    return Bundle(outer, "app-source.bundle")
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +52,8 @@ def pip_more(outer: zipfile.ZipFile) -> zipfile.ZipFile:
 
 
 @pytest.fixture(scope="session")
-def pip_sources(outer: zipfile.ZipFile) -> zipfile.ZipFile:
-    return within(outer, "pip-source.zip")
+def pip_sources(outer: zipfile.ZipFile) -> Bundle:
+    return Bundle(outer, "pip-source.bundle")
 
 
 def test_two_builds_are_the_same_bytes(
@@ -102,14 +103,14 @@ def test_it_is_a_zip_behind_a_head(built: Path, outer: zipfile.ZipFile) -> None:
 def test_what_is_in_it(
     checkout: Checkout,
     outer: zipfile.ZipFile,
-    inner: zipfile.ZipFile,
-    sources: zipfile.ZipFile,
+    inner: Bundle,
+    sources: Bundle,
     pip: zipfile.ZipFile,
     pip_more: zipfile.ZipFile,
 ) -> None:
     doors = {path.name for path in checkout.place.glob("vpython*.py")}
     expected = {"__main__.py", "__main__.pyc", "LICENSE", *doors, *(f"{name}c" for name in doors)}
-    expected |= {"app.zip", "app-source.zip", "pip.zip", "pip-more.zip", "pip-source.zip"}
+    expected |= {"app.bundle", "app-source.bundle", "pip.zip", "pip-more.zip", "pip-source.bundle"}
     assert set(outer.namelist()) == expected
     names = set(inner.namelist())
     for path in checkout.place.glob("vpy/**/*.py"):
@@ -135,7 +136,7 @@ def test_what_is_in_it(
     assert not [
         name for name in every if re.search(r"/tests?/|RECORD|\.pyi$|py\.typed|\.orig$|~$|\.exe\.", name)
     ]
-    assert all(entry.date_time == (1980, 1, 1, 0, 0, 0) for entry in (*inner.infolist(), *pip.infolist()))
+    assert all(entry.date_time == (1980, 1, 1, 0, 0, 0) for entry in (*outer.infolist(), *pip.infolist()))
     front = {name for name in every if "/" not in name}
     assert front >= {"vpython.pyc", "vpython_command.pyc", "vpython.py"}
     places = {name.partition("/")[0] for name in every if name not in front}
@@ -143,10 +144,10 @@ def test_what_is_in_it(
 
 
 def test_every_directory_has_its_entry(
-    inner: zipfile.ZipFile, pip: zipfile.ZipFile, pip_more: zipfile.ZipFile
+    outer: zipfile.ZipFile, pip: zipfile.ZipFile, pip_more: zipfile.ZipFile
 ) -> None:
     """Without them zipimport does not see a package that has no `__init__.py`, such as `google`."""
-    for archive in (inner, pip, pip_more):
+    for archive in (outer, pip, pip_more):
         names = set(archive.namelist())
         assert len(names) == len(archive.namelist())
         for name in names:
@@ -156,11 +157,11 @@ def test_every_directory_has_its_entry(
 
 def test_compiled_code_is_of_its_source(
     outer: zipfile.ZipFile,
-    inner: zipfile.ZipFile,
-    sources: zipfile.ZipFile,
+    inner: Bundle,
+    sources: Bundle,
     pip: zipfile.ZipFile,
     pip_more: zipfile.ZipFile,
-    pip_sources: zipfile.ZipFile,
+    pip_sources: Bundle,
 ) -> None:
     seen = 0
     parts = ((outer, outer), (inner, sources), (pip, pip_sources), (pip_more, pip_sources))
@@ -184,7 +185,7 @@ def test_compiled_code_is_of_its_source(
     assert seen > 400
 
 
-def test_licences(outer: zipfile.ZipFile, sources: zipfile.ZipFile, pip_sources: zipfile.ZipFile) -> None:
+def test_licences(outer: zipfile.ZipFile, sources: Bundle, pip_sources: Bundle) -> None:
     own = outer.read("LICENSE")
     assert own == (TOP / "LICENSE").read_bytes()
     assert b"Apache License" in own
@@ -202,7 +203,7 @@ def test_licences(outer: zipfile.ZipFile, sources: zipfile.ZipFile, pip_sources:
     assert vendored <= told
 
 
-def test_one_version_in_one_place(sources: zipfile.ZipFile) -> None:
+def test_one_version_in_one_place(sources: Bundle) -> None:
     with (TOP / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
     assert f"VERSION = {version!r}".encode() in sources.read("vpy/_baked.py")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.build.bundle import Bundle
 from tests.build.readonly import read_only
 from tests.support.vpython import Vpython, base_path
 from tests.support.wheelmaker import make_wheel, spec_text
@@ -218,8 +219,8 @@ def test_what_a_start_imports_is_compiled(place: Vpython, repository: Path) -> N
     assert see(place, python, place.file, "-vpython-tool", "explain", "s.py")[0] == 0
     assert see(place, python, place.file, "-vpython-tool", "doctor")[0] == 0
     assert see(place, python, place.file, "-vpython-tool", "prune")[::2] == (0, "")
-    with zipfile.ZipFile(place.file) as outer, zipfile.ZipFile(io.BytesIO(outer.read("app.zip"))) as inner:
-        shipped = set(inner.namelist())
+    with zipfile.ZipFile(place.file) as outer:
+        shipped = set(Bundle(outer, "app.bundle").namelist())
     (app,) = (place.root / "app-1").glob("*/")
     assert {path.relative_to(app).as_posix() for path in app.rglob("*.pyc")} - shipped == set()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging import markers, tags
 
+from tests.build.bundle import Bundle
 from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ print(json.dumps(rows), file=sys.stderr)
 def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `pip.zip` that the built file carries; beside it the rest of pip, and our own drivers."""
     place = tmp_path_factory.mktemp("app")
-    with zipfile.ZipFile(built) as outer, outer.open("app.zip") as data, zipfile.ZipFile(data) as inner:
+    programs = place / "vpy" / "wheels"
+    programs.mkdir(parents=True)
+    with zipfile.ZipFile(built) as outer:
         for part in ("pip.zip", MORE):
             outer.extract(part, place)
+        app = Bundle(outer, "app.bundle")
         for program in ("pipdownload", "pipinstall"):
-            inner.extract(f"vpy/wheels/{program}.pyc", place)
+            (programs / f"{program}.pyc").write_bytes(app.read(f"vpy/wheels/{program}.pyc"))
     return place / "pip.zip"
 
 
@@ -66,9 +70,9 @@ def imported(library: Path, program: str, *rows: Mapping[str, Any]) -> tuple[lis
             names[str(part)] = set(archive.namelist())
     sources, used = set(), set()
     for module, file in modules.items():
-        (part,) = (part for part in names if file.startswith(f"{part}/"))
-        used.add(part)
-        if f"{file[len(part) + 1 :].removesuffix('c')}c" not in names[part]:
+        (place,) = (place for place in names if file.startswith(f"{place}/"))
+        used.add(place)
+        if f"{file[len(place) + 1 :].removesuffix('c')}c" not in names[place]:
             sources.add(module)
     assert (str(library.parent / MORE) in used) == (program == "pipdownload")
     return [json.loads(line) for line in ended.stdout.splitlines()], sources

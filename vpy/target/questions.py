@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import ToolError
+from vpy.system import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,8 +166,6 @@ def _run(path: str, options: tuple[str, ...], environ: Mapping[str, str]) -> Fin
 
 
 def _read(path: str, finished: Finished) -> dict[str, Any]:
-    import json
-
     if finished.code == -9:
         raise ProbeError(path, f"gave no answer within {TIMEOUT:g} s, or was killed")
     if finished.code:
@@ -174,8 +173,8 @@ def _read(path: str, finished: Finished) -> dict[str, Any]:
     for line in finished.stdout.splitlines():
         if line.startswith(_MARK):
             try:
-                facts = json.loads(line[len(_MARK) :])
-            except ValueError:
+                facts = jsontext.loads(line[len(_MARK) :])
+            except (ValueError, RecursionError):
                 break
             if _is_answer(facts):
                 return dict(facts)

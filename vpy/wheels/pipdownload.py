@@ -311,8 +311,7 @@ def main() -> None:
     sys.path.insert(0, sys.argv[1])
     if os.path.isfile(sys.argv[2]):
         importlib.import_module("pipmore")
-    # Without `site`, whether an environment around this Python counts differs between versions.
-    sys.prefix = sys.base_prefix
+    sys.prefix = sys.base_prefix  # without `site`, whether an environment around it counts differs
     json.dump(download(json.load(sys.stdin)), answers)
     answers.close()
 
