@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.everybody import python_for_everybody
+from tests.support.vpython import BUILT
+
 if TYPE_CHECKING:
     from tests.bad.yard import Yard
 
@@ -147,15 +150,7 @@ def test_python_2(yard: Yard) -> None:
 @pytest.mark.parametrize("name", ["s.py", "s.py.vpython3", "vpython.toml", ".vpython3"])
 def test_unreadable(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     """A spec that is there counts, readable or not."""
-    from tests.support.vpython import BUILT
-
-    python = Path("/usr/bin/python3")
-    told = subprocess.run(
-        [python, "-c", "import sys; print(sys.version_info >= (3, 11))"],
-        capture_output=True,
-        check=False,
-    )
-    if told.stdout != b"True\n":
+    if python_for_everybody() is None:
         pytest.skip("no Python 3.11 that everybody can run")
     place = Path("/var/tmp") / f"vpython-bad-{os.getpid()}"
     place.mkdir()

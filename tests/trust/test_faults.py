@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.everybody import python_for_everybody
 from tests.support.vpython import BUILT
 from tests.trust.ground import BASE, Ground, signal_all
 from tests.trust.test_many import stopped, wait_for
@@ -123,15 +124,6 @@ def test_the_base_python_becomes_another_minor_version(ground: Ground, door: Doo
         assert done.stderr == ""
     first, second = f"{sys.version_info[0]}.{sys.version_info[1]}", ".".join(other.name.split(".")[:2])
     assert told == [first, first, second, second, first, first]
-
-
-def python_for_everybody() -> str | None:
-    """A Python that can run us, and that other users may run."""
-    for path in ("/usr/bin/python3", "/usr/local/bin/python3"):
-        tell = [path, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
-        if os.path.exists(path) and not subprocess.run(tell, check=False).returncode:
-            return path
-    return None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become somebody else")

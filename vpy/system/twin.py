@@ -40,7 +40,13 @@ def doing(work: Callable[[], object], *, nice: int = 0) -> Iterator[Callable[[],
     reader, writer = os.pipe()
     # One that comes before the copy is at its work would raise there, in what is this process's to do.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(reader)
+        os.close(writer)
+        raise
     if not child:
         os.nice(nice)
         _answer(work, writer, before)

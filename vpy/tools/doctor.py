@@ -64,7 +64,7 @@ def run(request: Request, context: Context) -> int:
         report = examine(context)
     for finding in report.findings:
         _show(finding, context.layout.root)
-    looked = ", ".join(f"{number} {kind}s" for kind, number in report.looked.items())
+    looked = ", ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in report.looked.items())
     found = f"{len(report.findings)} not as made" if report.findings else "all as made"
     context.terminal.warning(f"looked at {looked}: {found}")
     if not report.findings:
