@@ -86,9 +86,9 @@ def origin(choice: Choice, context: Context) -> tuple[list[str], tuple[Observati
     if choice.spec.dependencies and not source.startswith("index"):
         source = "index"
     if source == "index" or source.startswith("index:"):
-        from vpy.packages import index
+        from vpy.packages import pipconfig
 
-        told, rows = index.index_identity(context.environ, source, sources.home(context))
+        told, rows = pipconfig.index_identity(context.environ, source, sources.home(context))
         return ["index", told], rows
     if source.startswith("directory:"):
         place = source.removeprefix("directory:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from vpy.errors import VpythonError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600.0
 HOUR = 3600.0
+MOST_ASKED = 100
 MOST_ITEMS = 2000
 MOST_STEPS = 50_000
 
@@ -66,9 +68,12 @@ def _is_due(layout: Layout, now: float, interval: float) -> bool:
 
 
 def _has_aged(context: Context) -> bool:
+    """Whether an environment has aged; of very many only some are asked, at each build others."""
     limit = context.now() - context.config.prune_older_than_days * DAY
-    with os.scandir(context.layout.environments) as found:
-        return any(_used(entry.path) <= limit for entry in found)
+    names = os.listdir(context.layout.environments)
+    step = len(names) // MOST_ASKED + 1
+    chosen = names[time.monotonic_ns() % step :: step]
+    return any(_used(context.layout.environment(name)) <= limit for name in chosen)
 
 
 def _used(environment: str) -> float:

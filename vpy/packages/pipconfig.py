@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 
 from vpy.model import Observation
-from vpy.system import files
+from vpy.system import digest, files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,12 +44,12 @@ def index_identity(
     environment around that Python does not count, since it has nothing to do with the script's.
     """
     if source.startswith("index:"):
-        return hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest(), ()
+        return digest.sha256(source.encode("utf-8", "surrogateescape")).hexdigest(), ()
     rows = [_variable(name, environ) for name in (*_VARIABLES, *_PLACES.get(platform, _PLACES["linux"]))]
     if environ.get("PIP_CONFIG_FILE") != os.devnull:
         rows += [_file(path) for path in config_files(environ, home, platform=platform, prefix=prefix)]
     text = "\n".join(repr((row.kind, row.fields)) for row in rows)
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(), tuple(rows)
+    return digest.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(), tuple(rows)
 
 
 def config_files(environ: Mapping[str, str], home: str, *, platform: str, prefix: str) -> tuple[str, ...]:

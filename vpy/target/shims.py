@@ -13,6 +13,7 @@ _MANAGER = (
     rb"""|^\#\ (asdf)-plugin:"""
     rb"""|(?:^|[\s/\\"'])(vpython)3?(?:\.pyz|\.py|\.bat)?["']?(?=\s|$)"""
 )
+_PYENV = b'/pyenv" exec "$program" "$@"'  # how its own shims end: the expression's import would cost more
 _HEAD = 8192  # bytes of a script that are looked at
 
 
@@ -36,6 +37,8 @@ def why_passed_over(path: str, platform: str) -> str:
     except OSError:
         return "cannot be read"
     if head.startswith(b"#!") or real.lower().endswith((".bat", ".cmd")):
+        if _PYENV in head:
+            return "is a shim of pyenv"
         import re
 
         found = re.search(_MANAGER, head, re.MULTILINE)
