@@ -33,11 +33,11 @@ class Request:
     `caller` is the absolute path of vpython as it was called, `words` go to Python, `record` is
     where the record of this start lies ("" where there can be none), `direct` says that it decides
     the start, `forced` that a hook sent us to decide anew, `doubted` that the copy of our own code
-    did, `waited` that another start decided meanwhile. `root` is "" while a temporary one is not
-    made yet.
+    did; `gate` is the lock that keeps others like it waiting, where this one has it. `root` is ""
+    while a temporary one is not made yet.
     """
 
-    waited = False
+    gate = ""
 
     def __init__(self, caller: str, words: Sequence[str], environ: dict[str, str]) -> None:
         self.caller = caller

@@ -10,8 +10,6 @@ from vpy.errors import ToolError
 from vpy.system import scope, twin
 from vpy.value import value
 
-GATE_WORK = "makes an environment of the same spec"
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -196,11 +194,15 @@ def ensure(request: Request, context: Context, *, attempts: int = 3) -> Start:
     """
     from vpy import memory
     from vpy.system import turns
+    from vpython_gate import WORK
 
     _tell_of_a_dead_python(request, context)
     first = discover_spec(request, context)
     lock = context.layout.lock("gate", memory.digest_of(first[0].source.text)[:2])
-    with turns.gate(lock, GATE_WORK, context.terminal, tired=request.waited) as waited:
+    with (
+        turns.noted(request.gate, context.terminal),
+        turns.gate(lock, WORK, context.terminal) as waited,
+    ):
         if waited and not request.options.get("local-venv") and (known := recorded(request, context)):
             return known
         discovered: Discovered | None = None if waited else first

@@ -50,10 +50,10 @@ def held(lock: Path) -> Iterator[Callable[[], None]]:
         os.close(descriptor)
 
 
-def begin(stage: Stage) -> subprocess.Popen[str]:
+def begin(stage: Stage, *options: str) -> subprocess.Popen[str]:
     """A start of `s.py` by the Python door, which names the modules that it imports on stderr."""
     return subprocess.Popen(
-        [str(BASE), *TELLING, str(stage.file), "s.py"],
+        [str(BASE), *TELLING, str(stage.file), *options, "s.py"],
         cwd=stage.work,
         env=stage.surroundings(),
         stdout=subprocess.PIPE,
@@ -123,11 +123,35 @@ def test_a_record_that_was_there_before_is_not_believed(stage: Stage, record: Pa
     assert (code, out) == (0, "two\n")
 
 
-def test_patience_has_an_end(stage: Stage, record: Path) -> None:
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_who_waits_long_says_for_whom(stage: Stage, record: Path, level: str) -> None:
+    text = record.read_bytes()
     record.unlink()
-    with held(lock_of(stage, record)):
-        code, out, _ = ended(begin(stage))
-    assert (code, out) == (0, "one\n")
+    lock = lock_of(stage, record)
+    note = b"4711 wheels: 3 in the store\n"
+    lock.write_bytes(note + lock.read_bytes()[len(note) :])
+    with held(lock) as leave:
+        child = begin(stage, "-vpython-log-level", level)
+        see_it_wait(child)
+        time.sleep(2.5)
+        record.write_bytes(text)
+        leave()
+        out, err = child.communicate(timeout=120)
+    assert (child.returncode, out) == (0, "one\n")
+    said = [row for row in err.splitlines() if row.startswith("vpython: ")]
+    waiting = "vpython: waiting for process 4711, which makes an environment of the same spec"
+    assert said == ([f"{waiting}: wheels: 3 in the store"] if level == "warning" else [])
+
+
+def test_who_decides_signs_the_lock(stage: Stage, record: Path) -> None:
+    """So that one who waits can say for whom, and how far that one is."""
+    lock = lock_of(stage, record)
+    record.unlink()
+    lock.write_bytes(b"\n")
+    assert stage.see("s.py")[:2] == (0, "one\n")
+    number, _, text = lock.read_text().splitlines()[0].partition(" ")
+    assert int(number) > 1
+    assert text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

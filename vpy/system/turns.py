@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from vpy.system import locks, scope
+from vpython_gate import AGAIN, LONGEST, SILENCE, waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
     from vpy.system.terminal import Terminal
 
-SILENCE = 2.0  # seconds that are waited before a word is said
-SOON = 0.1
-AGAIN = 10.0  # seconds from one word to the next
-LONGEST = 300
 _NOTING = os.O_WRONLY
 for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):
     _NOTING |= getattr(os, _name, 0)
@@ -34,37 +31,36 @@ def turn(path: str, done: Callable[[], bool], work: str, terminal: Terminal) -> 
     locks.ensure_lock_file(path)
     with locks.flocked(path, wait=False, alone=True) as free:
         if free:
-            with _noted(path, terminal):
+            with noted(path, terminal):
                 yield not done()
             return
     with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
         if done():
             yield False
             return
-    with locks.exclusive(path, during=_patience(path, work, terminal)), _noted(path, terminal):
+    with locks.exclusive(path, during=_patience(path, work, terminal)), noted(path, terminal):
         yield not done()
 
 
 @scope.contextmanager
-def gate(path: str, work: str, terminal: Terminal, *, tired: bool = False) -> Iterator[bool]:
+def gate(path: str, work: str, terminal: Terminal) -> Iterator[bool]:
     """Let one through at once, and all others when that one has left; yield whether we had to wait.
 
     It only keeps many processes from doing the same at the same time: what must be done at most
-    once has a turn of its own. Who is `tired` of waiting already says soon what it waits for.
+    once has a turn of its own.
     """
     locks.ensure_lock_file(path)
     with locks.flocked(path, wait=False, alone=True) as free:
         if free:
-            with _noted(path, terminal):
+            with noted(path, terminal):
                 yield False
             return
-    patience = _patience(path, work, terminal, silence=SOON if tired else SILENCE)
-    with locks.flocked(path, alone=False, during=patience):
+    with locks.flocked(path, alone=False, during=_patience(path, work, terminal)):
         yield True
 
 
 @scope.contextmanager
-def _noted(path: str, terminal: Terminal) -> Iterator[None]:
+def noted(path: str, terminal: Terminal) -> Iterator[None]:
     """Note in the lock file, while we hold it, who we are and what the terminal is told."""
     try:
         descriptor = os.open(path, _NOTING)
@@ -87,30 +83,17 @@ def _noted(path: str, terminal: Terminal) -> Iterator[None]:
         os.close(descriptor)
 
 
-def told(path: str) -> tuple[str, str]:
-    """Who holds the lock, as a process number, and how far that one is; "" for what is not known."""
-    try:
-        with open(path, "rb", 0) as file:
-            first = file.read(2 * LONGEST).split(b"\n")[0]
-    except OSError:
-        return "", ""
-    number, _, text = first.decode("utf-8", "replace").partition(" ")
-    return (number, text) if number.isdecimal() else ("", "")
-
-
 @scope.contextmanager
-def _patience(path: str, work: str, terminal: Terminal, *, silence: float = SILENCE) -> Iterator[None]:
+def _patience(path: str, work: str, terminal: Terminal) -> Iterator[None]:
     """Say what is waited for, once it takes long, and again from time to time."""
 
     def say(*_: object) -> None:
-        number, text = told(path)
-        who = f"process {number}" if number else "another process"
-        terminal.warning(f"waiting for {who}, which {work}" + (f": {text}" if text else ""))
+        terminal.warning(waiting(path, work))
 
     import signal
 
     if not hasattr(signal, "SIGALRM"):
-        with _reminders(say, silence):
+        with _reminders(say):
             yield
         return
     try:
@@ -118,7 +101,7 @@ def _patience(path: str, work: str, terminal: Terminal, *, silence: float = SILE
     except ValueError:  # not the main thread
         yield
         return
-    signal.setitimer(signal.ITIMER_REAL, silence, AGAIN)
+    signal.setitimer(signal.ITIMER_REAL, SILENCE, AGAIN)
     try:
         yield
     finally:
@@ -127,14 +110,14 @@ def _patience(path: str, work: str, terminal: Terminal, *, silence: float = SILE
 
 
 @scope.contextmanager
-def _reminders(say: Callable[[], None], silence: float) -> Iterator[None]:
+def _reminders(say: Callable[[], None]) -> Iterator[None]:
     """The same by a thread, where no signal comes when time is up."""
     import threading
 
     over = threading.Event()
 
     def remind() -> None:
-        pause = silence
+        pause = SILENCE
         while not over.wait(pause):
             say()
             pause = AGAIN
