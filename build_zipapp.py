@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import build_archive
 import build_package
-from build_archive import archive, bundle, installing, parted, with_code
+from build_archive import archive, beside, bundle, installing, parted, with_code
 from build_vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
 
 try:
@@ -145,11 +145,12 @@ def build(config: Path, output: Path) -> int:
     needed = installing(TOP / "build" / "vendor", pip)
     pip["pipmore.py"] = own["vpy/wheels/pipmore.py"]
     pip_code, pip_sources = parted(pip)
-    more = {name for name in pip_code if not {name, name.removesuffix("c")} & {*needed, "pipmore.py"}}
+    first = {*needed, "pipmore.py"}
+    more = pip_code.keys() - first - set(map(beside, first))
     inner = {
         "app.bundle": bundle(app_code),
         "app-source.bundle": bundle({**app_sources, **licences(vendored)}),
-        "pip.zip": archive({name: data for name, data in pip_code.items() if name not in more}),
+        "pip.zip": archive({name: pip_code[name] for name in pip_code.keys() - more}),
         "pip-source.bundle": bundle(pip_sources),
     }
     outer = with_code(doors) | inner

@@ -37,8 +37,6 @@ class Request:
     while a temporary one is not made yet.
     """
 
-    gate = ""
-
     def __init__(self, caller: str, words: Sequence[str], environ: dict[str, str]) -> None:
         self.caller = caller
         self.environ = environ
@@ -52,6 +50,7 @@ class Request:
             self.command.target = straight(self.command.target, self.cwd)
         self.root, self.temporary = locate(self.options, environ, self.cwd)
         self.record = _record_path(self)
+        self.gate = ""
         asked = self.options.get("log-level") == "debug" or self.options.get("local-venv")
         self.direct = bool(self.record) and not (asked or self.options.help or self.options.tool)
 

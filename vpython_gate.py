@@ -31,7 +31,7 @@ def enter(request: Request) -> bool:
     import fcntl
 
     path = _lock_path(request)
-    descriptor = _opened(request.root, path)
+    descriptor = open_lock(request.root, path)
     if descriptor is None:
         return False
     try:
@@ -84,8 +84,8 @@ def _lock_path(request: Request) -> str:
     return os.path.join(request.root, "locks", f"start-{number:03x}")
 
 
-def _opened(root: str, path: str) -> int | None:
-    """The lock file, made where it is missing; None where there is none to have."""
+def open_lock(root: str, path: str) -> int | None:
+    """The lock file of a root that is fit, both made where missing; None where there is none to have."""
     given = os.umask(0o022)
     try:
         check(root)

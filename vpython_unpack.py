@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from vpython_gate import open_lock
 from vpython_root import ELSEWHERE, check, fail, make_temporary, remove_temporary
 
 TYPE_CHECKING = False
@@ -105,12 +106,8 @@ def _turn(root: str) -> int | None:
     import fcntl
     import time
 
-    locks = os.path.join(root, "locks")
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        os.makedirs(locks, mode=0o700, exist_ok=True)
-        descriptor = os.open(os.path.join(locks, "own-code"), flags, 0o600)
-    except OSError:
+    descriptor = open_lock(root, os.path.join(root, "locks", "own-code"))
+    if descriptor is None:
         return None  # a root that cannot be written: the copy goes elsewhere
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:

@@ -81,6 +81,17 @@ def ended(child: subprocess.Popen[str]) -> tuple[int, str, list[str]]:
     return child.returncode, out, [row.rpartition("|")[2].strip() for row in err.splitlines()]
 
 
+def after_a_wait(stage: Stage, record: Path, left: bytes = b"") -> tuple[int, str, list[str]]:
+    """How a start ends that waits for another, which leaves a record of the text `left`, if any."""
+    with held(lock_of(stage, record)) as leave:
+        child = begin(stage)
+        see_it_wait(child)
+        if left:
+            record.write_bytes(left)
+        leave()
+        return ended(child)
+
+
 def is_own(module: str) -> bool:
     return module.startswith("vpy.")
 
@@ -88,12 +99,7 @@ def is_own(module: str) -> bool:
 def test_who_waits_has_loaded_none_of_the_long_ways_modules(stage: Stage, record: Path) -> None:
     text = record.read_bytes()
     record.unlink()
-    with held(lock_of(stage, record)) as leave:
-        child = begin(stage)
-        see_it_wait(child)
-        record.write_bytes(text)
-        leave()
-        code, out, modules = ended(child)
+    code, out, modules = after_a_wait(stage, record, text)
     assert (code, out) == (0, "one\n")
     assert "vpython_gate" in modules
     assert [module for module in modules if is_own(module)] == []
@@ -102,11 +108,7 @@ def test_who_waits_has_loaded_none_of_the_long_ways_modules(stage: Stage, record
 def test_who_finds_no_record_decides_for_itself(stage: Stage, record: Path) -> None:
     """As where the one that passed first has failed."""
     record.unlink()
-    with held(lock_of(stage, record)) as leave:
-        child = begin(stage)
-        see_it_wait(child)
-        leave()
-        code, out, modules = ended(child)
+    code, out, modules = after_a_wait(stage, record)
     assert (code, out) == (0, "one\n")
     assert any(map(is_own, modules))
     assert record.exists()
@@ -115,11 +117,7 @@ def test_who_finds_no_record_decides_for_itself(stage: Stage, record: Path) -> N
 def test_a_record_that_was_there_before_is_not_believed(stage: Stage, record: Path) -> None:
     """A start that the hook sent back to decide anew would come back again and again."""
     stage.put("s.py.vpython3", spec("two"))
-    with held(lock_of(stage, record)) as leave:
-        child = begin(stage)
-        see_it_wait(child)
-        leave()
-        code, out, _ = ended(child)
+    code, out, _ = after_a_wait(stage, record)
     assert (code, out) == (0, "two\n")
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 
-__all__ = ["Answer", "Index", "index_identity", "requirement_for"]
+__all__ = ["Answer", "Index", "requirement_for"]
 
 
 @value
