@@ -25,6 +25,7 @@ def put(archive: str, directory: str) -> None:
     Two threads share the work, most of which is zlib's, and needs no interpreter lock.
     """
     import threading
+    import zlib  # noqa: F401  (zipimport takes a thread that comes while another imports it for a fault)
 
     faults: list[BaseException] = []
 

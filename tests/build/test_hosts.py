@@ -225,6 +225,26 @@ def test_what_a_start_imports_is_compiled(place: Vpython, repository: Path) -> N
     assert {path.relative_to(app).as_posix() for path in app.rglob("*.pyc")} - shipped == set()
 
 
+TWO_THREADS = """
+import sys, threading
+class Thread(threading.Thread):
+    def start(self):
+        print("zlib" in sys.modules)
+        super().start()
+threading.Thread = Thread
+sys.path.insert(0, sys.argv[1])
+import vpython_contents
+vpython_contents.put(sys.argv[1], sys.argv[2])
+"""
+
+
+def test_zlib_is_there_before_two_threads_unpack(built: Path, tmp_path: Path) -> None:
+    """zipimport fails in a thread that comes while another one imports zlib for it."""
+    command = [sys.executable, "-I", "-S", "-c", TWO_THREADS, str(built), str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
