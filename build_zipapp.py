@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import build_archive
-import build_package
-from build_archive import archive, beside, bundle, installing, parted, with_code
-from build_vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
+from builder import archive as archives
+from builder import package
+from builder.archive import archive, beside, bundle, installing, parted, with_code
+from builder.vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
 
 try:
     import tomllib
@@ -29,22 +29,21 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DOOR = "vpython*.py"
 MAIN = b"""\
-# Any Python can read this file, so that an old one can be told what is needed.
+# Any Python can read this file, so that an old one can be given what is needed.
 import sys
 
 if sys.version_info < (3, 11):
-    told = (sys.executable, sys.version.split()[0])
-    sys.stderr.write("vpython: needs Python 3.11 or newer to run itself; `%s` is %s\\n" % told)
+    found = (sys.executable, sys.version.split()[0])
+    sys.stderr.write("vpython: needs Python 3.11 or newer to run itself; `%s` is %s\\n" % found)
     sys.exit(1)
 
 import os
 
 if os.environ.get("PYTHONPATH"):
-    import vpython_path
+    from bootstrap import sys_path
 
-    vpython_path.leave(os.environ["PYTHONPATH"])
+    sys_path.leave(os.environ["PYTHONPATH"])
 import vpython
 
 vpython.main()
@@ -67,7 +66,7 @@ LEFT_OUT = re.compile(r".*(/tests/|\.pyi$|/py\.typed$|\.dist-info/|\.data/)")
 
 
 def tree(directory: Path, prefix: str) -> dict[str, bytes]:
-    """Every module under `directory`: name with `/` -> bytes."""
+    """Return every module under `directory`: name with `/` -> bytes."""
     return {
         prefix + path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*.py")
     }
@@ -87,27 +86,27 @@ def settings(path: Path) -> dict[str, Any]:
     return tables
 
 
-def differences(told: Any, model: Any, name: str = "") -> list[str]:
-    """What keeps `told` from having the shape of `model`, a phrase for each."""
-    number = isinstance(model, (int, float)) and isinstance(told, (int, float))
-    if type(told) is not type(model) and not number:
-        return [f"`{name}` is {type(told).__name__}, not {type(model).__name__}"]
-    if isinstance(told, list):
-        rows = [(f"{name}[{at}]", one, model[0]) for at, one in enumerate(told) if model]
-    elif isinstance(told, dict):
+def differences(given: Any, model: Any, name: str = "") -> list[str]:
+    """Return what keeps `given` from having the shape of `model`, a phrase for each difference."""
+    number = isinstance(model, (int, float)) and isinstance(given, (int, float))
+    if type(given) is not type(model) and not number:
+        return [f"`{name}` is {type(given).__name__}, not {type(model).__name__}"]
+    if isinstance(given, list):
+        rows = [(f"{name}[{at}]", item, model[0]) for at, item in enumerate(given) if model]
+    elif isinstance(given, dict):
         path = name + "." if name else ""
-        odd = [f"`{path}{key}` is missing" for key in model.keys() - told.keys()]
-        odd += [f"`{path}{key}` is unknown" for key in told.keys() - model.keys()]
+        odd = [f"`{path}{key}` is missing" for key in model.keys() - given.keys()]
+        odd += [f"`{path}{key}` is unknown" for key in given.keys() - model.keys()]
         if odd:
             return sorted(odd)
-        rows = [(path + key, told[key], model[key]) for key in model]
+        rows = [(path + key, given[key], model[key]) for key in model]
     else:
         rows = []
-    return [fault for at, one, other in rows for fault in differences(one, other, at)]
+    return [fault for at, item, other in rows for fault in differences(item, other, at)]
 
 
 def baked(tables: Mapping[str, Any], version: str, pins: Mapping[str, tuple[str, str]]) -> bytes:
-    """The source of `vpy/_baked.py`: the settings as Python data."""
+    """Return the source of `vpy/_baked.py`: the settings as Python data."""
     vendored = tuple((name, *pin) for name, pin in sorted(pins.items()))
     return (
         f'"""Made by build_zipapp.py."""\n\nVERSION = {version!r}\n'
@@ -129,23 +128,36 @@ def build(config: Path, output: Path) -> int:
         version = tomllib.load(file)["project"]["version"]
 
     own = {**tree(TOP / "vpy", "vpy/"), "vpy/_baked.py": baked(tables, version, pins)}
-    vendored = contents(wheels)
-    kept = {name: data for name, data in vendored.items() if not LEFT_OUT.match(name)}
-    pip = {name: data for name, data in kept.items() if name.startswith("pip/")}
-    shelf = {f"vendor/{name}": data for name, data in kept.items() if name not in pip}
-    doors = {path.name: path.read_bytes() for path in TOP.glob(DOOR)} | {"__main__.py": MAIN}
+    doors = {**tree(TOP / "bootstrap", "bootstrap/"), "vpython.py": (TOP / "vpython.py").read_bytes()}
+    doors["__main__.py"] = MAIN
     head = (TOP / "vpython.sh").read_bytes()
-    builder = Path(__file__).read_bytes() + Path(build_archive.__file__).read_bytes()
-    identity = _identity({**own, **doors, "head": head, "builder": builder}, pins)
+    own_source = Path(__file__).read_bytes() + Path(archives.__file__).read_bytes()
+    identity = _identity({**own, **doors, "head": head, "builder": own_source}, pins)
 
     mark = f'BUILD = "{identity}"'.encode()
     doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
+    inner, pip_more = _inner(own, doors, contents(wheels))
+    outer = {**with_code(doors), **inner, "pip-more.zip": pip_more}
+    outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
+    data = archive(outer, head=_shell_door(head, identity), deflated={*inner, "LICENSE"})
+    write(output, data)
+    return len(data)
+
+
+def _inner(
+    own: Mapping[str, bytes], doors: Mapping[str, bytes], vendored: Mapping[str, bytes]
+) -> tuple[dict[str, bytes], bytes]:
+    """Return the bundles and archives that the app is unpacked from, and the rest of pip."""
+    kept = {name: data for name, data in vendored.items() if not LEFT_OUT.match(name)}
+    pip = {name: data for name, data in kept.items() if name.startswith("pip/")}
+    others = {f"vendor/{name}": data for name, data in kept.items() if name not in pip}
     front = {name: data for name, data in doors.items() if name != "__main__.py"}
-    app_code, app_sources = parted({**own, **shelf, **front})
+    app_code, app_sources = parted({**own, **others, **front})
+
     needed = installing(TOP / "build" / "vendor", pip)
-    pip["pipmore.py"] = own["vpy/wheels/pipmore.py"]
+    pip["pip_more.py"] = own["vpy/wheels/pip_more.py"]
     pip_code, pip_sources = parted(pip)
-    first = {*needed, "pipmore.py"}
+    first = {*needed, "pip_more.py"}
     more = pip_code.keys() - first - set(map(beside, first))
     inner = {
         "app.bundle": bundle(app_code),
@@ -153,21 +165,21 @@ def build(config: Path, output: Path) -> int:
         "pip.zip": archive({name: pip_code[name] for name in pip_code.keys() - more}),
         "pip-source.bundle": bundle(pip_sources),
     }
-    outer = with_code(doors) | inner
-    outer["pip-more.zip"] = archive({name: pip_code[name] for name in more}, deflated=more)
-    outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
-    words = {
+    return inner, archive({name: pip_code[name] for name in more}, deflated=more)
+
+
+def _shell_door(head: bytes, identity: str) -> bytes:
+    """Return the shell door with its constants filled in."""
+    constants = {
         "BUILD": identity,
         "ROOT": "vpython-root",
         "RECORDS": "records-1",
         "APP": "app-1",
         "START": START,
     }
-    for word, text in words.items():
-        head = head.replace(f"@{word}@".encode(), text.encode())
-    data = archive(outer, head=head, deflated={*inner, "LICENSE"})
-    write(output, data)
-    return len(data)
+    for name, text in constants.items():
+        head = head.replace(f"@{name}@".encode(), text.encode())
+    return head
 
 
 def write(output: Path, data: bytes) -> None:
@@ -182,7 +194,7 @@ def write(output: Path, data: bytes) -> None:
 
 
 def _identity(files: Mapping[str, bytes], pins: Mapping[str, tuple[str, str]]) -> str:
-    """What this build is, whoever's Python compiles it: 16 characters for file names."""
+    """Return the identity of a build, 16 characters for file names, the same whatever Python compiles it."""
     digest = hashlib.sha256(repr(sorted(pins.items())).encode())
     for name, data in sorted(files.items()):
         digest.update(f"{name} {len(data)}\n".encode() + data)
@@ -190,6 +202,7 @@ def _identity(files: Mapping[str, bytes], pins: Mapping[str, tuple[str, str]]) -
 
 
 def main() -> int:
+    """Build the file as the command line asks; return the exit code."""
     parser = argparse.ArgumentParser(description="Build dist/vpython.pyz")
     parser.add_argument("--config", type=Path, default=TOP / "config.toml", help="the domain to bake in")
     parser.add_argument("--output", type=Path, default=TOP / "dist" / "vpython.pyz")
@@ -197,14 +210,14 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         size = build(arguments.config, arguments.output)
-        made = build_package.package(arguments.output, arguments.config) if arguments.package else ""
+        result = package.package(arguments.output, arguments.config) if arguments.package else ""
     except BuildError as error:
         print(f"build_zipapp: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"build_zipapp: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    print(f"{arguments.output}: {size:,} bytes{made}")
+    print(f"{arguments.output}: {size:,} bytes{result}")
     return 0
 
 

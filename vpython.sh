@@ -14,7 +14,11 @@ case $0 in
     */*) _vpython_self=$PWD/$0 ;;
     *) if command [ -f "$0" ]; then _vpython_self=$PWD/$0; else _vpython_self=$(command -v "$0"); fi ;;
 esac
-case ${0##*/} in vpython) _vpython_build=@BUILD@-2 ;; *) _vpython_build=@BUILD@-3 ;; esac
+case ${0##*/} in
+    vpython) _vpython_build=@BUILD@-2 ;;
+    vpython-tool*) _vpython_build= && _vpython_long=1 ;;
+    *) _vpython_build=@BUILD@-3 ;;
+esac
 
 # The root: the variable's, else the one of ours in the user's cache that belongs to this user.
 if command [ "${VPYTHON_VIRTUALENV_ROOT+set}" ]; then
@@ -55,11 +59,13 @@ for _vpython_word in "$@"; do
         -X|-W) _vpython_next=value ;;
         -c) _vpython_next=code ;;
         -m) _vpython_next=module ;;
-        -) _vpython_next=done && break ;;
+        -) _vpython_next=stdin && break ;;
         -*|'') _vpython_long=1 && break ;;
         *) _vpython_kind=script && break ;;
     esac
 done
+# A script on stdin may have a spec inside.
+case $_vpython_kind$_vpython_next in cwd|cwdstdin) if ! command [ -t 0 ]; then _vpython_long=1; fi ;; esac
 case $_vpython_next in value|code|module) _vpython_long=1 ;; esac
 
 # Where the record of this start lies: under the script's path, or the working directory's. A `..`
@@ -90,7 +96,12 @@ case $_vpython_word in *//*|*/./*|*/../*|*/.|*/..|*/) _vpython_long=1 ;; esac
 
 if command [ -z "$_vpython_long" ]; then
     _vpython_record=$_vpython_root/@RECORDS@$_vpython_word/@$_vpython_kind-$_vpython_build
-    { IFS= read -r _vpython_environment && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_record" || _vpython_environment=
+    # Nothing that others could have put there is believed: the modes are seen by the Python behind it.
+    if ! command [ -O "$_vpython_record" ] ||
+        ! { IFS= read -r _vpython_environment && IFS= read -r _vpython_landmark; } 2>/dev/null <"$_vpython_record" ||
+        ! command [ -O "$_vpython_environment" ] || ! command [ -O "$_vpython_environment/bin" ]; then
+        _vpython_environment=
+    fi
     if command [ "$_vpython_environment" ]; then
         command : 2>/dev/null >|"$_vpython_environment/used" || command :
         if command [ -f "$_vpython_environment/complete" ] && command [ -f "$_vpython_environment/pyvenv.cfg" ] &&
@@ -103,7 +114,7 @@ $_vpython_record"
             PATH=$_vpython_environment/bin${PATH:+:$PATH}
             PYTHONNOUSERSITE=1
             export VPYTHON_RECORD VIRTUAL_ENV PATH PYTHONNOUSERSITE
-            unset PYTHONHOME __PYVENV_LAUNCHER__
+            unset PYTHONHOME PYTHONEXECUTABLE __PYVENV_LAUNCHER__
             exec "$_vpython_environment/bin/python" -s "$@"
         fi
     fi
@@ -111,7 +122,7 @@ fi
 
 # The long way: the Python that an earlier one found fit, else the first that is. A variable that
 # makes a Python take itself for another file is none of its business.
-unset __PYVENV_LAUNCHER__
+unset PYTHONEXECUTABLE __PYVENV_LAUNCHER__
 _vpython_start=
 if command [ -O "$_vpython_root" ] && command [ -O "$_vpython_root/@APP@/python" ] &&
     { IFS= read -r _vpython_python && IFS= read -r _vpython_landmark && IFS= read -r _vpython_start; } \
@@ -120,7 +131,9 @@ if command [ -O "$_vpython_root" ] && command [ -O "$_vpython_root/@APP@/python"
     # The unpacked code of this very build starts sooner than the archive; which is told where that code fails.
     case $_vpython_start in
         */@BUILD@-*)
-            exec "$_vpython_python" -I -S -c '@START@' "$_vpython_start" "$_vpython_self" "$@"
+            if command [ -O "$_vpython_start" ]; then
+                exec "$_vpython_python" -I -S -c '@START@' "$_vpython_start" "$_vpython_self" "$@"
+            fi
             ;;
     esac
     exec "$_vpython_python" -I -S "$_vpython_self" "$@"

@@ -104,7 +104,7 @@ def first_environments(yard: Yard, home: Path, rounds: int, count: int) -> dict[
 
 
 def against(what: str, ours: Series, rival: Series, bar: float) -> Goal:
-    """The goal of taking at most `bar` times as long as the rival."""
+    """Return the goal of taking at most `bar` times as long as the rival."""
     ratio = ours.median / rival.median
     return Goal(
         what=what,

@@ -49,7 +49,7 @@ class Chapter:
 
 
 def span(seconds: float) -> str:
-    """A time as a reader wants it: `2.31 ms`, `143 ms`, `1.24 s`."""
+    """Return a time as a reader wants it: `2.31 ms`, `143 ms`, `1.24 s`."""
     size = abs(seconds)
     if size >= 1:
         return f"{seconds:.2f} s"
@@ -89,9 +89,9 @@ def series_table(all_series: Iterable[Series], plain: Series | None = None) -> T
         "CPU",
         "samples",
     )
-    return Table(head=head, rows=tuple(_row(one, plain) for one in all_series))
+    return Table(head=head, rows=tuple(_row(series, plain) for series in all_series))
 
 
-def _row(one: Series, plain: Series | None) -> tuple[str, ...]:
-    more = () if plain is None else (MISSING if one is plain else added(one.over(plain)),)
-    return one.name, span(one.median), spread(one), *more, span(one.cpu_median), str(len(one.seconds))
+def _row(item: Series, plain: Series | None) -> tuple[str, ...]:
+    more = () if plain is None else (MISSING if item is plain else added(item.over(plain)),)
+    return item.name, span(item.median), spread(item), *more, span(item.cpu_median), str(len(item.seconds))

@@ -1,4 +1,4 @@
-"""A real spec of Chromium's tools, from the index: only where its file is at hand."""
+"""Real spec of Chromium's tools, from the index: only where its file is at hand."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def measure(yard: Yard, effort: Effort) -> Chapter:
 
 
 def _same(environment: Path, folder: Path) -> Selection:
-    """The wheels that the environment was made of, as files."""
+    """Return the wheels that the environment was made of, as files."""
     told = json.loads((environment / "why.json").read_text())["ingredients"]
     names = [name for name, _ in told["wheels"]]
     python = told["python"][1].split(".")

@@ -43,18 +43,18 @@ class Vpython:
         self.script = plant(self.checkout, selection.spec)
 
     def start(self, *words: str) -> Job:
-        """A start through the head of the archive; of the script where no words are given."""
+        """Return a start through the head of the archive; of the script where no words are given."""
         return Job(words=(self.file, *(words or (str(self.script),))), environ=self.environ)
 
     def start_by_python(self) -> Job:
         return Job(words=(self.python, self.file, str(self.script)), environ=self.environ)
 
     def environment(self) -> Path:
-        """The script's environment, made where it is missing."""
+        """Return the script's environment, made where it is missing."""
         return Path(told(self.start(str(self.script), "print"))[0].strip())
 
     def forget_one(self, environment: Path) -> None:
-        """The script's environment and the record of its start are gone, nothing else is."""
+        """Return the script's environment and the record of its start are gone, nothing else is."""
         self._trash.put(environment)
         self._trash.put(self.root / "records-1" / str(self.script).lstrip("/"))
 
@@ -123,22 +123,22 @@ class Uv:
 
     def make(self, venv: Path | None = None) -> tuple[Job, Job]:
         """`uv venv` and `uv pip install`."""
-        place = str(venv or self.venv)
-        install = (self._uv, "pip", "install", "--python", place, "--no-index", "--no-deps")
+        path = str(venv or self.venv)
+        install = (self._uv, "pip", "install", "--python", path, "--no-index", "--no-deps")
         return (
-            Job(words=(self._uv, "venv", "--python", self._python, place), environ=self.environ),
+            Job(words=(self._uv, "venv", "--python", self._python, path), environ=self.environ),
             Job(words=(*install, *self._selection.requirements), environ=self.environ),
         )
 
     def start(self) -> Job:
-        """The script, by the environment's Python."""
+        """Return the script, by the environment's Python."""
         return Job(words=(str(self.venv / "bin" / "python"), str(self.script)), environ=self.environ)
 
     def forget_environments(self) -> None:
         self._trash.put(self.venv)
 
     def forget_scripts(self) -> None:
-        """The environments that `uv run --script` keeps; the cache of wheels stays."""
+        """Return the environments that `uv run --script` keeps; the cache of wheels stays."""
         for room in self.cache.glob("environments-*"):
             self._trash.put(room)
 
@@ -148,7 +148,7 @@ class Uv:
 
 
 class VenvPip:
-    """The standard library's venv, filled by pip."""
+    """Standard library's venv, filled by pip."""
 
     def __init__(self, yard: Yard, home: Path, selection: Selection) -> None:
         self.venv = home / "plain-venv"
@@ -160,9 +160,9 @@ class VenvPip:
 
     def make(self, venv: Path | None = None) -> tuple[Job, Job]:
         """`python -m venv --without-pip` and `pip install --no-compile`."""
-        place = venv or self.venv
+        path = venv or self.venv
         install = (
-            str(place / "bin" / "python"),
+            str(path / "bin" / "python"),
             self._pip,
             "install",
             "--quiet",
@@ -171,7 +171,7 @@ class VenvPip:
         )
         more = ("--disable-pip-version-check", "--no-index", "--find-links", str(self._selection.folder))
         return (
-            Job(words=(self._python, "-m", "venv", "--without-pip", str(place)), environ=self.environ),
+            Job(words=(self._python, "-m", "venv", "--without-pip", str(path)), environ=self.environ),
             Job(words=(*install, *more, *self._selection.requirements), environ=self.environ),
         )
 
@@ -183,7 +183,7 @@ class VenvPip:
 
 
 def plant(checkout: Path, spec: str) -> Path:
-    """A script eight directories below the common spec that counts for it."""
+    """Return a script eight directories below the common spec that counts for it."""
     script = checkout / DEEP / "script.py"
     script.parent.mkdir(parents=True)
     (checkout / ".vpython3").write_text(spec)
@@ -192,6 +192,6 @@ def plant(checkout: Path, spec: str) -> Path:
 
 
 def inline(requirements: Iterable[str]) -> str:
-    """A script that does nothing and names its requirements in a PEP 723 block."""
+    """Return a script that does nothing and names its requirements in a PEP 723 block."""
     rows = "".join(f'#   "{requirement}",\n' for requirement in requirements)
     return f"# /// script\n# dependencies = [\n{rows}# ]\n# ///\n{SCRIPT}"

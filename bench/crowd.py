@@ -83,8 +83,8 @@ def _crowd(yard: Yard, effort: Effort, count: int) -> dict[str, Series]:
 
 def _goal(name: str, crowds: dict[int, dict[str, Series]]) -> Goal:
     most = COUNTS[-1]
-    one, all_at_once = crowds[1][name].median, crowds[most][name]
-    bar = one + PLAIN_FACTOR * crowds[most][PLAIN].median
+    item, all_at_once = crowds[1][name].median, crowds[most][name]
+    bar = item + PLAIN_FACTOR * crowds[most][PLAIN].median
     return Goal(
         what=f"{most} starts at once of one unbuilt spec ({name.partition(', ')[2]})",
         ours=timed(all_at_once),
@@ -98,15 +98,15 @@ def _goal(name: str, crowds: dict[int, dict[str, Series]]) -> Goal:
 def _builds(yard: Yard) -> Goal:
     """Count environments made by crowds that begin with a spec never seen."""
     ours = Vpython(yard, yard.place / "counted", yard.shelf.take(WHEELS))
-    made = []
+    result = []
     for forget in (ours.forget_all, ours.forget_specs):
         forget()
-        made.append(_made(ours))
+        result.append(_made(ours))
     return Goal(
         what=f"environments built by {COUNTS[-1]} starts at once (empty root; wheels stored)",
-        ours="; ".join(map(str, made)),
+        ours="; ".join(map(str, result)),
         bar="one",
-        met=made == [1, 1],
+        met=result == [1, 1],
     )
 
 

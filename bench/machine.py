@@ -42,13 +42,13 @@ def _processor() -> str:
     return f"{found[1] if found else platform.machine()}, {cores} logical cores"
 
 
-def _filesystem(place: Path) -> str:
-    """The type of the filesystem: of the longest mount point that the place lies under."""
+def _filesystem(path: Path) -> str:
+    """Return the type of the filesystem: of the longest mount point that the place lies under."""
     try:
         mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     except OSError:
         return "unknown"
-    under = [(mount[1], mount[2]) for mount in mounts if _lies_under(str(place), mount[1])]
+    under = [(mount[1], mount[2]) for mount in mounts if _lies_under(str(path), mount[1])]
     return max(under, key=lambda mount: len(mount[0]), default=("", "unknown"))[1]
 
 

@@ -1,4 +1,4 @@
-"""The page: Markdown of all chapters."""
+"""Page: Markdown of all chapters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK = """
 
 
 def render(chapters: Sequence[Chapter], machine: Mapping[str, str], *, quick: bool) -> str:
-    """The whole page; charts are named as files beside it."""
+    """Return the whole page; charts are named as files beside it."""
     goals = [goal for chapter in chapters for goal in chapter.goals]
     parts = [HEAD + (QUICK if quick else ""), "## The machine\n", _table(_machine(machine))]
     if goals:

@@ -1,4 +1,4 @@
-"""The wheels that everyone installs: 27 real ones from the index, the others made here."""
+"""Wheels that everyone installs: 27 real ones from the index, the others made here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A wheel, and the package that `pack` made of it."""
+    """Wheel, and the package that `pack` made of it."""
 
     wheel: Path
     name: str
@@ -68,14 +68,14 @@ class Selection:
 class Shelf:
     """All wheels, the real ones first, packed into one repository."""
 
-    def __init__(self, packages: tuple[Package, ...], repository: Path, place: Path) -> None:
+    def __init__(self, packages: tuple[Package, ...], repository: Path, path: Path) -> None:
         self.packages = packages
         self.real = len(listed())
         self._repository = repository
-        self._place = place
+        self._place = path
 
     def take(self, count: int) -> Selection:
-        """The first `count` packages."""
+        """Return the first `count` packages."""
         folder = self._place / f"first-{count}"
         packages = self.packages[:count]
         if not folder.exists():
@@ -86,12 +86,12 @@ class Shelf:
 
 
 def listed() -> list[str]:
-    """The lines of `wheels.txt` that name a wheel."""
+    """Return the lines of `wheels.txt` that name a wheel."""
     return [line for line in LISTED.read_text().splitlines() if not line.startswith("#")]
 
 
 def fetch(cache: Path) -> list[Path]:
-    """The real wheels, in the listed order: from the cache, else from the index, by their hashes."""
+    """Return the real wheels, in the listed order: from the cache, else from the index, by their hashes."""
     cache.mkdir(parents=True, exist_ok=True)
     found = [_cached(line, cache) for line in listed()]
     if None in found:
@@ -113,8 +113,8 @@ def _cached(line: str, cache: Path) -> Path | None:
     return None
 
 
-def make(number: int, place: Path) -> Path:
-    """A wheel of the size of a small project: a package of a dozen modules; always the same bytes."""
+def make(number: int, directory: Path) -> Path:
+    """Return a wheel of the size of a small project: a package of a dozen modules; always the same bytes."""
     project = f"small_project_{number:03}"
     module = "".join(
         f"def number_{line}(value: int) -> int:\n    return value + {number * line}\n\n\n"
@@ -131,13 +131,13 @@ def make(number: int, place: Path) -> Path:
         "".join(f"{name},sha256={_record_hash(text)},{len(text)}\n" for name, text in files.items())
         + f"{info}/RECORD,,\n"
     )
-    path = place / f"{project}-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+    path = directory / f"{project}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as result:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o100644 << 16
-            made.writestr(entry, text)
+            result.writestr(entry, text)
     return path
 
 
@@ -145,17 +145,17 @@ def _record_hash(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
-def stock(cache: Path, place: Path, most: int, vpython: Path, environ: Mapping[str, str]) -> Shelf:
-    """Bring `most` wheels together under `place`, and pack them."""
+def stock(cache: Path, directory: Path, most: int, vpython: Path, environ: Mapping[str, str]) -> Shelf:
+    """Bring `most` wheels together under `directory`, and pack them."""
     real = fetch(cache)
-    (place / "made").mkdir(parents=True)
-    made = [make(number, place / "made") for number in range(most - len(real))]
+    (directory / "made").mkdir(parents=True)
+    result = [make(number, directory / "made") for number in range(most - len(real))]
     wheels = []
-    for path in [*real, *made]:
-        wheels.append(place / path.name)
+    for path in [*real, *result]:
+        wheels.append(directory / path.name)
         wheels[-1].write_bytes(path.read_bytes())
-    repository = place / "repository"
+    repository = directory / "repository"
     words = (str(vpython), "-vpython-tool", "pack", "-repo", str(repository), *map(str, wheels))
     names = [line.rpartition(":")[0] for line in told(Job(words=words, environ=environ))[0].splitlines()]
     packages = tuple(Package(wheel=wheel, name=name) for wheel, name in zip(wheels, names, strict=True))
-    return Shelf(packages, repository, place / "folders")
+    return Shelf(packages, repository, directory / "folders")

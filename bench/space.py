@@ -98,18 +98,18 @@ def measure_disk(yard: Yard, effort: Effort) -> Chapter:
         "uv": _uv(yard, selections),
         "venv + pip": _pip(yard, selections),
     }
-    one, ten = (used.total for used in rows["vpython"])
+    item, ten = (used.total for used in rows["vpython"])
     return Chapter(
         title="Bytes on disk",
         text=DISK_TEXT.format(wheels=WHEELS),
         goals=(
             Goal(
                 what=f"{TOGETHER} environments sharing wheels",
-                ours=f"{size(ten)} against {size(one)} for one",
+                ours=f"{size(ten)} against {size(item)} for one",
                 rival=f"uv: {size(rows['uv'][1].total)} against {size(rows['uv'][0].total)}",
-                ratio=times(ten / one),
+                ratio=times(ten / item),
                 bar=f"disk of one, {SHARING_BAR} x or less",
-                met=ten <= SHARING_BAR * one,
+                met=ten <= SHARING_BAR * item,
             ),
             Goal(
                 what="the file",
@@ -127,15 +127,15 @@ def measure_disk(yard: Yard, effort: Effort) -> Chapter:
                     "each further one",
                     "its directories",
                 ),
-                rows=tuple(_row(name, one, ten) for name, (one, ten) in rows.items()),
+                rows=tuple(_row(name, item, ten) for name, (item, ten) in rows.items()),
             ),
         ),
     )
 
 
-def _row(name: str, one: Used, ten: Used) -> tuple[str, ...]:
-    more = [(ten.total - one.total) / (TOGETHER - 1), (ten.directories - one.directories) / (TOGETHER - 1)]
-    return name, size(one.total), size(ten.total), *map(size, more)
+def _row(name: str, item: Used, ten: Used) -> tuple[str, ...]:
+    more = [(ten.total - item.total) / (TOGETHER - 1), (ten.directories - item.directories) / (TOGETHER - 1)]
+    return name, size(item.total), size(ten.total), *map(size, more)
 
 
 def _ours(yard: Yard, selections: Sequence[Selection]) -> tuple[Used, Used]:
@@ -166,22 +166,22 @@ def _pip(yard: Yard, selections: Sequence[Selection]) -> tuple[Used, Used]:
     return _one_and_all(jobs, (venvs,))
 
 
-def _one_and_all(groups: Sequence[Sequence[Job]], places: Sequence[Path]) -> tuple[Used, Used]:
+def _one_and_all(groups: Sequence[Sequence[Job]], paths: Sequence[Path]) -> tuple[Used, Used]:
     """Bytes after the jobs of the first environment, and after those of all."""
     for job in groups[0]:
         told(job)
-    one = occupied(places)
+    item = occupied(paths)
     for group in groups[1:]:
         for job in group:
             told(job)
-    return one, occupied(places)
+    return item, occupied(paths)
 
 
-def occupied(places: Sequence[Path]) -> Used:
+def occupied(paths: Sequence[Path]) -> Used:
     """Bytes of the blocks of all that lies under the places, but for vpython's own code."""
     blocks: dict[tuple[int, int], int] = {}
     directories = 0
-    waiting = [os.fspath(place) for place in places]
+    waiting = [os.fspath(path) for path in paths]
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:

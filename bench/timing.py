@@ -41,7 +41,7 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """The samples of one contestant, in the order of the rounds: seconds on the clock, seconds of CPU."""
+    """Samples of one contestant, in the order of the rounds: seconds on the clock, seconds of CPU."""
 
     name: str
     seconds: tuple[float, ...]
@@ -63,7 +63,7 @@ class Series:
         return low, high
 
     def over(self, other: Series) -> Series:
-        """What this one adds to `other`, round by round: both were measured in each."""
+        """Return what this one adds to `other`, round by round: both were measured in each."""
         return Series(
             name=self.name,
             seconds=tuple(map(operator.sub, self.seconds, other.seconds)),
@@ -109,7 +109,7 @@ def interleave(contestants: Sequence[Contestant], rounds: int) -> dict[str, Seri
 
 
 def sample(contestant: Contestant) -> Cost:
-    """What all jobs of the contestant cost, one after another."""
+    """Return what all jobs of the contestant cost, one after another."""
     cost = Cost()
     for job in contestant.jobs:
         cost = cost.then(run(job, contestant.count))

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Trash:
-    """A directory beside what is measured, on the same filesystem.
+    """Directory beside what is measured, on the same filesystem.
 
     Deleting thousands of files before a sample would be felt in it: ext4 passes over inodes that
     were freed in the last minutes, one by one, whenever it needs a new one.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, path: Path) -> None:
+        self._place = path
         self._numbers = itertools.count()
-        place.mkdir()
+        path.mkdir()
 
     def put(self, path: Path) -> None:
         """Take `path` away, if it is there."""

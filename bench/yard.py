@@ -53,68 +53,68 @@ def open_yard(work: Path, vpython: Path, specs: Path) -> Yard:
     """Empty `work/scratch` and furnish it: everything a run needs, on one filesystem."""
     if not vpython.is_file():
         raise BenchError(f"there is no `{vpython}`: run `python3 build_zipapp.py`")
-    place = work / "scratch"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    os.chdir(place)
-    python = fastest(place, os.environ.get("PATH", os.defpath))
-    (place / "bin").mkdir()
-    (place / "bin" / "python3").symlink_to(python)
+    path = work / "scratch"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    os.chdir(path)
+    python = fastest(path, os.environ.get("PATH", os.defpath))
+    (path / "bin").mkdir()
+    (path / "bin" / "python3").symlink_to(python)
     environ = {
-        "PATH": f"{place / 'bin'}:{SYSTEM_PATH}",
-        "HOME": str(place / "home"),
-        "PWD": str(place),
+        "PATH": f"{path / 'bin'}:{SYSTEM_PATH}",
+        "HOME": str(path / "home"),
+        "PWD": str(path),
         "LANG": "C.UTF-8",
     }
-    copied = place / "vpython.pyz"
+    copied = path / "vpython.pyz"
     shutil.copy2(vpython, copied)
-    shelf = stock(work / "wheels", place / "shelf", MOST_WHEELS, copied, environ)
+    shelf = stock(work / "wheels", path / "shelf", MOST_WHEELS, copied, environ)
     return Yard(
-        place=place,
+        place=path,
         python=python,
         uv=_tool("uv"),
-        pip=str(_copied_pip(place)),
+        pip=str(_copied_pip(path)),
         vpython=copied,
         shelf=shelf,
-        trash=Trash(place / "trash"),
+        trash=Trash(path / "trash"),
         environ=environ,
-        outer=_outer(place),
+        outer=_outer(path),
         specs=specs,
     )
 
 
 def _tool(name: str) -> str:
-    """A program of the environment that this script runs in."""
+    """Return a program of the environment that this script runs in."""
     path = os.path.join(sysconfig.get_path("scripts"), name)
     if not os.path.exists(path):
         raise BenchError(f"no `{name}` in this environment: run me by vpython")
     return path
 
 
-def _copied_pip(place: Path) -> Path:
-    """pip as a directory that any Python can run; what that compiles stays in the scratch directory."""
+def _copied_pip(path: Path) -> Path:
+    """Return pip as a directory that any Python can run, in the scratch directory."""
     pip = Path(sysconfig.get_path("purelib")) / "pip"
     if not pip.is_dir():
         raise BenchError("no pip in this environment: run me by vpython")
-    return Path(shutil.copytree(pip, place / "pip", ignore=shutil.ignore_patterns("__pycache__")))
+    return Path(shutil.copytree(pip, path / "pip", ignore=shutil.ignore_patterns("__pycache__")))
 
 
-def _outer(place: Path) -> dict[str, str]:
-    """The user's own variables, for what asks the index; without those that lead to other environments."""
+def _outer(path: Path) -> dict[str, str]:
+    """Return the user's variables, without those that lead to other environments."""
     dropped = ("VPYTHON_", "CIPD_", "PYTHON", "VIRTUAL_ENV", "UV_")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
-    return kept | {"PWD": str(place)}
+    return kept | {"PWD": str(path)}
 
 
-def fastest(place: Path, path: str) -> str:
-    """The Python 3.11 or newer whose bare start is the shortest: of PATH, and of pyenv's versions.
+def fastest(directory: Path, path: str) -> str:
+    """Return the Python 3.11 or newer whose bare start is the shortest: of PATH, and of pyenv's versions.
 
     What a Python's own `site` does at each start would blur every difference.
     """
     found = dict.fromkeys(filter(None, map(_executable, _candidates(path.split(os.pathsep)))))
     if not found:
         raise BenchError("no Python 3.11 or newer with a `venv` module found")
-    environ = {"PATH": SYSTEM_PATH, "HOME": str(place)}
+    environ = {"PATH": SYSTEM_PATH, "HOME": str(directory)}
     contestants = [
         Contestant(name=python, jobs=(Job(words=(python, "-c", "pass"), environ=environ),))
         for python in found
@@ -131,7 +131,7 @@ def _candidates(directories: Iterable[str]) -> Iterable[Path]:
 
 
 def _executable(candidate: Path) -> str | None:
-    """Where the Python behind a name really lies; None where it is none for us."""
+    """Return where the Python behind a name really lies; None where it is none for us."""
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
     ended = subprocess.run(
         [str(candidate), "-I", "-c", LOOK], capture_output=True, text=True, check=False, env=environ

@@ -2,6 +2,7 @@
 """A spec inside the script: the lines between the guards, without their common prefix."""
 
 # [VPYTHON:BEGIN]
+# # vpython-source: index
 # python_version: "3"
 # wheel: <
 #   name: "infra/python/wheels/six-py2_py3"

@@ -1,19 +1,42 @@
-"""Fixtures for tests that run the built file."""
+"""Fixtures for tests that run the built file, and surroundings that do not depend on who runs the tests."""
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.vpython import BUILT, Vpython
+from tests.support.harness import BUILT, Harness
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+# What a shell, `nohup` or a supervisor may have set for its jobs, and children inherit.
+INHERITED = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGTERM", "SIGCHLD", "SIGUSR1", "SIGUSR2")
+
+
+def _reset_surroundings() -> None:
+    """Let children start with default signals and the usual umask, under `nohup` and in the background too.
+
+    A signal that is ignored stays without effect here, by a handler that does nothing: only what is
+    ignored is inherited by a new program (execve(2)), a handler is not.
+    """
+    for name in INHERITED:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.umask(0o022)
+
+
+_reset_surroundings()
+
 
 @pytest.fixture
-def vpython(tmp_path: Path) -> Vpython:
+def harness(tmp_path: Path) -> Harness:
     """The built file with an empty root."""
     assert BUILT.is_file(), "run `python3 build_zipapp.py` first"
-    return Vpython(tmp_path)
+    return Harness(tmp_path)

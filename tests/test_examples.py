@@ -1,4 +1,4 @@
-"""The examples do what they say, cold and then warm, by both doors."""
+"""The examples do what they say as they stand, cold and then warm, by both doors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.vpython import TOP, Door, Vpython
+from tests.support.harness import TOP, Door, Harness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,19 +27,19 @@ def test_each_example_is_tried() -> None:
 
 @pytest.mark.index
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example(vpython: Vpython, name: str) -> None:
+def test_example(harness: Harness, name: str) -> None:
     doors: tuple[Door, ...] = ("head", "head", "python")
     for start, door in enumerate(doors):
-        done = vpython.run("-vpython-source", "index", TOP / "examples" / name, door=door)
+        done = harness.run(TOP / "examples" / name, door=door)
         assert done.returncode == 0, done.stderr
         assert EXAMPLES[name] in done.stdout
         assert not start or done.stderr == ""
-    assert len(vpython.environments()) == 1
+    assert len(harness.environments()) == 1
 
 
 @pytest.mark.index
-def test_the_greeting_lists_what_it_got(vpython: Vpython, tmp_path: Path) -> None:
-    done = vpython.run(TOP / "examples" / "hello.py", env={"COLUMNS": "80"})
-    for word in ("rich", "15.0.0", "humanize", "4.17.0", "pygments", str(vpython.environments()[0])[:40]):
+def test_the_greeting_lists_what_it_got(harness: Harness, tmp_path: Path) -> None:
+    done = harness.run(TOP / "examples" / "hello.py", env={"COLUMNS": "80"})
+    for word in ("rich", "15.0.0", "humanize", "4.17.0", "pygments", str(harness.environments()[0])[:40]):
         assert word.lower() in done.stdout.lower()
     assert max(map(len, done.stdout.splitlines())) <= 80

@@ -1,85 +1,112 @@
-"""One start from the long way's side: settings, stages, and the one handler of errors."""
+"""Command line of the long way: settings, what was asked for, and the one handler of errors."""
 
 from __future__ import annotations
 
 import os
+import time
 
-from vpy import config as configuration
-from vpy.context import Context
-from vpy.errors import ToolError, UserError, VpythonError
+from vpy import config
+from vpy.errors import UserError, VpythonError
+from vpy.operations.context import Context
 from vpy.system.layout import Layout
+from vpy.system.lean.dataclasses import value
 from vpy.system.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vpython import Ready, Request
-
-ATTEMPTS = 3
-TOOLS = (
-    "doctor", "ensure", "explain", "find", "install", "mirror", "pack", "prune", "tags", "verify", "version"
-)  # fmt: skip
+    from bootstrap.request import Request
+    from vpy.operations.start import Started
 
 
 class DamagedError(Exception):
-    """The unpacked copy of our own code is not as it was made: the door begins again with another."""
+    """Damage in the unpacked copy of vpython's own code: the door starts again with another copy."""
 
 
-def run(request: Request, app: str) -> int | str | Ready:
-    """Do what was asked: an exit code where that is all, another vpython's file, the environment to start."""
+@value
+class Outcome:
+    """Result of one start: an exit code, or the file of another vpython, or an environment to become."""
+
+    exit_code: int | None = None
+    other_vpython: str | None = None
+    started: Started | None = None
+
+
+def run(request: Request, app: str) -> Outcome:
+    """Do what was asked for; print every error, and return its exit code."""
+    outcome = _answered(request, app)
+    if outcome.started is None:  # a start has done so itself
+        _settle(request)
+    return outcome
+
+
+def _answered(request: Request, app: str) -> Outcome:
+    """Do what was asked for; turn every error into a line on stderr and an exit code."""
     terminal = Terminal(request.options.get("log-level") or "warning")
     try:
         return _run(request, app, terminal)
     except VpythonError as error:
         if error.exit_code == 1:
-            _doubt_own_code(request, app)
+            _check_app(request, app)
         terminal.error(error)
-        return error.exit_code
+        return Outcome(exit_code=error.exit_code)
     except KeyboardInterrupt:
-        return 130
+        return Outcome(exit_code=130)
     except BrokenPipeError:
-        return 141
+        return Outcome(exit_code=141)
     except RecursionError:
         terminal.error(UserError("the input is nested too deeply"))
-        return 2
+        return Outcome(exit_code=2)
     except OSError as error:
         from vpy.system import files
 
-        _doubt_own_code(request, app)
+        _check_app(request, app)
         where = f" `{error.filename}`" if error.filename else ""
-        hint = files.way_out(error)
+        hint = files.disk_hint(error)
         terminal.error(VpythonError(f"the system refused{where}: {error.strerror or error}", hint=hint))
-        return 1
+        return Outcome(exit_code=1)
     except Exception as error:
         if request.environ.get("VPYTHON_DEBUG_TRACEBACK"):
             raise
-        if isinstance(error, ImportError):  # one that replaces the copy may be at it
+        if isinstance(error, ImportError):  # another process may be replacing the copy right now
             raise DamagedError from error
-        _doubt_own_code(request, app)
-        place = _place_of(error)
-        terminal.error(VpythonError(f"an unforeseen {type(error).__name__} at {place}: {error}"))
-        return 1
+        _check_app(request, app)
+        position = _position_of(error)
+        terminal.error(VpythonError(f"internal error: {type(error).__name__} at {position}: {error}"))
+        return Outcome(exit_code=1)
 
 
-def _doubt_own_code(request: Request, app: str) -> None:
-    """Raise DamagedError where what failed may have failed because our own code is damaged."""
-    import vpython_unpack
+def _settle(request: Request) -> None:
+    """See to disk what a command or a start that failed has made."""
+    from bootstrap import unsettled
+
+    if unsettled.ours() and not request.temporary:
+        from vpy.operations import settle
+
+        settle.in_background(Layout(root=request.root))
+
+
+def _check_app(request: Request, app: str) -> None:
+    """Raise DamagedError where an error may come from damage in the copy of vpython's own code."""
+    from bootstrap import app as own_app
 
     is_copy = os.path.exists(os.path.join(app, "complete"))
-    if is_copy and not request.doubted and not vpython_unpack.is_whole(request.caller, app):
+    if is_copy and not request.doubted and not own_app.is_whole(request.caller, app):
         raise DamagedError
 
 
-def _place_of(error: BaseException) -> str:
+def _position_of(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
 
 
-def _run(request: Request, app: str, terminal: Terminal) -> int | str | Ready:
-    import time
+def _run(request: Request, app: str, terminal: Terminal) -> Outcome:
+    from vpy.operations import bootstrap_manifest, pinned_packages
 
-    settings = configuration.load()
+    settings = config.load()
+    # `ensure` mends manifests, so it must run where one is broken.
+    is_ensure = request.options.tool == "ensure"
     context = Context(
         config=settings,
         layout=Layout(root=request.root),
@@ -88,100 +115,40 @@ def _run(request: Request, app: str, terminal: Terminal) -> int | str | Ready:
         app=app,
         offline=bool(request.options.get("offline")),
         now=time.time,
+        manifest=None if is_ensure else bootstrap_manifest.read(request, settings),
     )
-    if file := _pinned_vpython(request, context):
-        return file
+    if vpython := pinned_packages.other_vpython(request, context):
+        return Outcome(other_vpython=vpython)
     if request.options.help:
-        from vpy.tools import help as help_tool
+        from vpy.commands import help as help_command
 
-        return help_tool.run(context)
+        (help_command.show_commands if request.options.as_tool else help_command.show)(context)
+        return Outcome(exit_code=0)
     if request.options.tool is not None:
-        return _tool(request, context)
-    return start(request, context)
+        return Outcome(exit_code=_run_command(request, context))
+
+    from vpy.operations import start
+
+    return Outcome(started=start.start(request, context))
 
 
-def _pinned_vpython(request: Request, context: Context) -> str | None:
-    """The file of another vpython, where the manifest pins one; what mends a manifest needs none."""
-    from vpy import manifest
+def _run_command(request: Request, context: Context) -> int:
+    """Run the command that `-vpython-tool` names, or show its help; return its exit code."""
+    import importlib
+
+    from vpy.commands import help as help_command
+    from vpy.commands import parser
     from vpy.system import locks
+    from vpy.system.lean import contextlib
 
-    if request.options.tool == "ensure":
-        return None
-    found = manifest.read(request, context)
-    if found.vpython is None or manifest.is_us(found.vpython, request):
-        return None
-    open_root(context)
-    with locks.shared(context.layout.store_lock):
-        return manifest.vpython_file(found, request, context)
+    command = parser.find_command(request.options.tool or "")
+    arguments = parser.parse(command, request.options.tool_words)
+    if arguments.help:
+        help_command.show_command(command, context)
+        return 0
 
-
-def start(request: Request, context: Context) -> Ready:
-    """The main job: an environment for what the request runs."""
-    from vpy import story
-    from vpy.environment import hold, sweep
-    from vpy.system import locks
-    from vpython import BUILD, Ready
-
-    open_root(context)
-    for _ in range(ATTEMPTS):
-        with locks.shared(context.layout.store_lock):
-            made = story.ensure(request, context)
-        # A temporary root is nobody else's, and what is open in it could not be removed on Windows.
-        if request.temporary or hold.keep(context.layout, made.environment):
-            break
-    else:
-        raise ToolError(f"the environment `{made.environment}` is taken away again and again")
-    if request.options.get("local-venv"):
-        from vpy.environment import pointer
-
-        pointer.point(made.spec or request.cwd or "", made.environment)
-    if not request.temporary:
-        sweep.after(context, built=made.built, build=BUILD)
-    return Ready(made.environment, made.landmark, made.recorded)
-
-
-def open_root(context: Context) -> None:
-    """Make sure of the root, and mark it as a cache that backups pass over."""
-    from vpy.system import files
-    from vpython_root import check
-
-    check(context.layout.root)
-    if not os.path.exists(context.layout.cachedir_tag):
-        text = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by vpython.\n"
-        with files.disk_errors("write", context.layout.cachedir_tag):
-            files.write_bytes(context.layout.cachedir_tag, text)
-
-
-def _tool(request: Request, context: Context) -> int:
-    name = request.options.tool or ""
-    if name not in TOOLS:
-        raise UserError(f"unknown tool `{name}`: there are {', '.join(TOOLS)}")
-    from vpy.system import locks, scope
-
-    shares = name not in ("doctor", "prune") and os.path.exists(context.layout.cachedir_tag)
-    with locks.shared(context.layout.store_lock) if shares else scope.nullcontext():
-        if name == "pack":
-            return _pack(request, context)
-        import importlib
-
-        code: int = importlib.import_module(f"vpy.tools.{name}").run(request, context)
+    module = importlib.import_module(f"vpy.commands.{command.name}")
+    shares = command.shares_store and os.path.exists(context.layout.cachedir_tag)
+    with locks.shared(context.layout.store_lock) if shares else contextlib.nullcontext():
+        code: int = module.run(request, context, arguments)
     return code
-
-
-def _pack(request: Request, context: Context) -> int:
-    from vpy import supply
-    from vpy.system import files
-    from vpy.tools import pack
-
-    open_root(context)
-    with files.staging_directory(context.layout.staging, "pack-") as aside:
-        return pack.run(
-            request.options.tool_words,
-            pack.PackContext(
-                config=context.config,
-                terminal=context.terminal,
-                environ=context.environ,
-                layout=context.layout,
-                download=lambda requirements: supply.download(requirements, request, aside, context),
-            ),
-        )

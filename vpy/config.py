@@ -1,10 +1,10 @@
-"""The baked-in domain: `config.toml` as a value; `_baked` is what the build leaves of it."""
+"""Settings of the domain: `config.toml` as a value; `_baked` is its form in the built file."""
 
 from __future__ import annotations
 
 import os
 
-from vpy.value import value
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def from_tables(tables: Mapping[str, Any], version: str) -> Config:
 
 
 def load() -> Config:
-    """The settings of this build; from a source tree, those of its `config.toml`."""
+    """Return the settings of this build; from a source tree, those of its `config.toml`."""
     try:
         from vpy._baked import TABLES, VERSION
     except ImportError:

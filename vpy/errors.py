@@ -1,13 +1,14 @@
-"""The two families of errors that reach a user."""
+"""Errors that reach a user: one that the user can mend, and one that the tool or the system caused."""
 
 from __future__ import annotations
 
 
 class VpythonError(Exception):
-    """What a user is told: a fact, and a way out where there is one.
+    """Error for the user: a fact, and a hint where there is one.
 
     `message` is one line, or several where several mistakes were found together; it has no
-    `vpython: ` in front and no full stop. `hint` is one sentence that says what to do.
+    `vpython: ` in front and no full stop. `hint` is one sentence that says what to do. `excerpt` is the
+    line that the fact is about with a caret below the place.
     """
 
     exit_code = 1
@@ -16,15 +17,20 @@ class VpythonError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.excerpt: str | None = None
         # Where many things were asked for at once: the error of each that failed.
         self.failed: dict[object, VpythonError] = {}
 
 
 class UserError(VpythonError):
-    """The spec or the command can be mended by whoever wrote it."""
+    """Error in the spec or the command, which its author can mend."""
 
     exit_code = 2
 
 
 class ToolError(VpythonError):
-    """A child process, the network or the disk failed: no environment could be made."""
+    """Failure of a child process, the network or the disk: no environment could be made."""
+
+
+class RefusedError(ToolError):
+    """Refusal of a package or a wheel for what is in it: another may be offered under its name later."""

@@ -1,8 +1,8 @@
-"""The values that travel between rooms: frozen, hashable, made once at the edge."""
+"""Values that travel between rooms: frozen, hashable, made once at the edge."""
 
 from __future__ import annotations
 
-from vpy.value import value
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     TagSequence = Sequence["Tag"]
 
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
+    SourceKind = Literal["cipd", "directory", "index"]
     SpecFormat = Literal["text", "toml", "script", "empty"]
     ObservationKind = Literal[
         "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
@@ -23,7 +24,7 @@ else:
 
 @value
 class Tag:
-    """A PEP 425 tag. In a spec's match rules an empty field stands for "any"."""
+    """PEP 425 tag. In a spec's match rules an empty field stands for "any"."""
 
     python: str = ""
     abi: str = ""
@@ -34,10 +35,10 @@ class Tag:
 
 
 class Tags(TagSequence):
-    """A Python's tags in its order of preference, read-only: a sequence of `Tag`.
+    """Tags of a Python in its order of preference: a read-only sequence of `Tag`.
 
     A Python has a thousand, and a start seldom needs more than one: they are kept as rows of
-    (python, abi, platforms) and become `Tag`s when somebody asks for them.
+    (python, abi, platforms), and a `Tag` is made when it is asked for.
     """
 
     __slots__ = ("_made", "_rows")
@@ -58,6 +59,7 @@ class Tags(TagSequence):
 
     @property
     def rows(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Rows of (python, abi, platforms), in order of preference."""
         return self._rows
 
     def texts(self) -> Iterator[str]:
@@ -112,11 +114,12 @@ class Wheel:
 
 @value
 class Spec:
-    """What an environment should hold, as declared.
+    """Declaration of an environment.
 
     Text specs fill `python_version`, `wheels` and `verify_tags`; PEP 723 blocks and
     `vpython.toml` fill `requires_python` (a PEP 440 specifier set) and `dependencies` (PEP 508).
-    `warnings` are lines for stderr.
+    `warnings` are lines for stderr. `source` is the package source that it names, "" for none;
+    `path` is the file that names it. `dev_dependencies` count where they are asked for.
     """
 
     python_version: str = ""
@@ -125,6 +128,9 @@ class Spec:
     requires_python: str = ""
     dependencies: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    source: str = ""
+    path: str = ""
+    dev_dependencies: tuple[str, ...] = ()
 
 
 @value
@@ -140,7 +146,7 @@ class Observation:
     variable NAME VALUE / unset NAME
     command NAME RESULT the first executable NAME on PATH ("" where there is none)
     listing PATH MTIME  a directory whose mtime is MTIME nanoseconds
-    signature PATH SIZE MTIME INODE   a file unchanged since it was probed (MTIME in ns)
+    signature PATH SIZE MTIME INODE CTIME   a file unchanged since it was read (times in ns)
     until SECONDS       the choice holds up to this time since the epoch
     """
 
@@ -150,7 +156,7 @@ class Observation:
 
 @value
 class SpecSource:
-    """Where a spec was found: its bytes, and what kind of place that is.
+    """Text of a spec, and where it was found.
 
     `path` is the file that holds it ("" for the empty spec; `<string>` for a `-c` argument);
     `first_line` is the 1-based line in `path` of the first line of `text`; `column` is how many
@@ -167,16 +173,20 @@ class SpecSource:
 
 @value
 class Discovery:
-    """A spec source, every place that was looked at before it, and what the choice hangs on."""
+    """Spec that was found, every path that was searched before it, and what the search depends on.
+
+    `warnings` are lines for stderr.
+    """
 
     source: SpecSource
     searched: tuple[str, ...]
     observations: tuple[Observation, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @value
 class Interpreter:
-    """A base Python, as one probe of it told.
+    """Base Python, as one probe described it.
 
     `executable` is the real, versioned binary; `landmark` is its `os.py`; `signature` is
     (size, mtime in ns, inode) of the executable; `tags` are in its own order of preference;
@@ -199,8 +209,28 @@ class Interpreter:
 
 
 @value
+class Source:
+    """Package source, as `-vpython-source` spells it: its kind and its location.
+
+    `location` is a URL, or the path of a directory; None for the default service or index.
+    """
+
+    kind: SourceKind
+    location: str | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.location is None else f"{self.kind}:{self.location}"
+
+    @property
+    def folder(self) -> str | None:
+        """Path of a local directory of packages; None for everything else."""
+        local = self.kind == "directory" and self.location is not None and "://" not in self.location
+        return self.location if local else None
+
+
+@value
 class Target:
-    """The Python that will run, the tag chosen from its tags, and the template values."""
+    """Python that will run, the tag chosen from its tags, and the template values."""
 
     interpreter: Interpreter
     tag: Tag
@@ -222,7 +252,8 @@ class Pin:
 
     `instance_id` is CIPD's id of the file's bytes (of the wheel file for the index source);
     `origin` says which source answered (as `-vpython-source` spells it); `note` is a line for
-    stderr, or ""; `until` is when a ref must be asked again (seconds since the epoch; 0: never).
+    stderr, or ""; `until` is when a ref must be asked again (seconds since the epoch; 0: never);
+    `filename` is the wheel's file name where the package file is a wheel itself, else None.
     """
 
     name: str
@@ -232,11 +263,41 @@ class Pin:
     origin: str
     note: str = ""
     until: int = 0
+    filename: str | None = None
+
+
+@value
+class Locked:
+    """Distribution as a lockfile has it for a target.
+
+    `filename`, `url`, `sha256` (hex) and `size` (bytes, 0 for unknown) are those of its wheel; where a
+    lockfile has hashes alone they are empty, and `hashes` are the sha256 of every file that is allowed.
+    """
+
+    name: str
+    version: str
+    filename: str = ""
+    url: str = ""
+    sha256: str = ""
+    size: int = 0
+    hashes: tuple[str, ...] = ()
+
+
+@value
+class Resolution:
+    """Pins that packages or requirements came to at a source, in the order they were asked for.
+
+    `notes` are lines for stderr; `observations` are what the answer depends on.
+    """
+
+    pins: tuple[Pin, ...]
+    notes: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
 
 
 @value
 class WheelFile:
-    """A wheel on disk: its file name (PEP 427), sha256 as hex, where it lies, who brought it."""
+    """Wheel on disk: its file name (PEP 427), sha256 as hex, path, and the package that brought it."""
 
     filename: str
     sha256: str
@@ -246,7 +307,7 @@ class WheelFile:
 
 @value
 class StoredWheel:
-    """A wheel installed once for one scheme: `path` is its tree under `wheels-1`."""
+    """Wheel installed once for one scheme: `path` is its tree under `wheels-1`."""
 
     filename: str
     sha256: str

@@ -1,29 +1,95 @@
-"""The fixtures of wheels, and package indexes that listen on loopback."""
+"""Fixtures of wheels, and package services and indexes that listen on loopback."""
 
 from __future__ import annotations
 
 import hashlib
 import http.server
 import os
+import shutil
+import subprocess
 import threading
 import urllib.parse
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.packages.cipd.bench import Bench
+from tests.packages.cipd.server import Service
+from tests.packages.folder import Repository
 from tests.wheels.conftest import current, host, interpreters, layout, make_wheel, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.support.harness import Harness
+
 __all__ = ["current", "host", "interpreters", "layout", "make_wheel", "terminal"]
+
+
+@pytest.fixture
+def direct(harness: Harness) -> Harness:
+    """Return the harness with none of this machine's proxies, certificates and settings of pip."""
+    harness.use_loopback()
+    return harness
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """Serve packages over plain HTTP."""
+    service = Service()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def bench(service: Service, tmp_path: Path) -> Bench:
+    return Bench(service, tmp_path)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a directory with `ca.pem`, whose authority signed `localhost.pem` (key and certificate)."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl command to make certificates with")
+    directory = tmp_path_factory.mktemp("authority")
+
+    def run(*argv: str) -> None:
+        subprocess.run([openssl, *argv], cwd=directory, check=True, capture_output=True)
+
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-batch")
+    run("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests",
+        "-addext", "keyUsage=critical,keyCertSign",
+        "-addext", "basicConstraints=critical,CA:TRUE")  # fmt: skip
+    for name, subject in (("localhost", "localhost"), ("elsewhere", "elsewhere.example")):
+        run("req", *new, "-keyout", "own.key", "-out", "own.csr", "-subj", f"/CN={subject}")
+        (directory / "own.ext").write_text(f"subjectAltName=DNS:{subject}\n")
+        run("x509", "-req", "-in", "own.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-out", "own.pem",
+            "-days", "2", "-extfile", "own.ext", "-CAcreateserial")  # fmt: skip
+        pem = (directory / "own.key").read_text() + (directory / "own.pem").read_text()
+        (directory / f"{name}.pem").write_text(pem)
+    return directory
+
+
+@pytest.fixture
+def secure(authority: Path) -> Iterator[Service]:
+    """Serve packages over TLS, with a certificate of the test's own authority."""
+    service = Service(str(authority / "localhost.pem"))
+    yield service
+    service.stop()
 
 
 class SimpleIndex:
     """The files of a folder as a package index (PEP 503), and every path that was asked for.
 
     `status` answers everything with that code; `broken` are projects whose page fails with 500.
+    `location` redirects every page there. `links` are further ones on each page.
     """
 
     def __init__(self, folder: str) -> None:
@@ -31,6 +97,8 @@ class SimpleIndex:
         self.asked: list[str] = []
         self.status = 0
         self.broken: set[str] = set()
+        self.location = ""
+        self.links: list[str] = []
         self.requires: dict[str, str] = {}
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
@@ -39,7 +107,7 @@ class SimpleIndex:
         return f"http://127.0.0.1:{self.server.server_address[1]}/simple/"
 
     def page(self, project: str) -> bytes | None:
-        rows = []
+        rows = [f'<a href="{link}">{link.rpartition("/")[2]}</a>' for link in self.links]
         for name in sorted(os.listdir(self.folder)):
             if name.partition("-")[0].replace("_", "-").replace(".", "-").lower() == project:
                 with open(os.path.join(self.folder, name), "rb") as file:
@@ -71,7 +139,11 @@ class SimpleIndex:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, kind, body = index.answer(self.path)
+                if index.location and self.path.startswith("/simple/"):
+                    status, kind, body = 302, "text/plain", b""
                 self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", index.location)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

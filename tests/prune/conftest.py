@@ -1,4 +1,4 @@
-"""A repository for all these tests, a root for each."""
+"""Fixtures: a repository for all tests, a root for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.prune.cache import Cache, make_repository
-from tests.support.vpython import BUILT
+from tests.support.harness import BUILT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
-    """A root that holds what every first start makes: our unpacked code, the Python's venv skeleton."""
+    """Return a root with what every first start makes: the unpacked code, the venv template."""
     first = Cache(tmp_path_factory.mktemp("unpacked"), repository)
     first.make("one.py")
     return first.root
@@ -30,8 +30,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path
 
 @pytest.fixture
 def cache(tmp_path: Path, repository: Path, unpacked: Path) -> Cache:
-    made = Cache(tmp_path, repository)
-    made.root.mkdir(mode=0o700)
+    cache = Cache(tmp_path, repository)
+    cache.root.mkdir(mode=0o700)
     for name in ("app-1", "interpreters-1", "CACHEDIR.TAG"):
-        subprocess.run(["cp", "-a", unpacked / name, made.root], check=True)
-    return made
+        subprocess.run(["cp", "-a", unpacked / name, cache.root], check=True)
+    return cache

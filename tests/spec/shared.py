@@ -1,4 +1,4 @@
-"""The recorded answers and real specs that may lie beside the checkout."""
+"""The real specs that may lie beside the checkout, and the mistakes of a spec."""
 
 from __future__ import annotations
 
@@ -15,18 +15,8 @@ if TYPE_CHECKING:
 
 SHARED = os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "shared")
 ABSENT = pytest.param(
-    {}, marks=pytest.mark.skip("the recorded answers do not lie beside this checkout"), id="absent"
+    {}, marks=pytest.mark.skip("the collection of real specs does not lie beside this checkout"), id="absent"
 )
-
-
-def vectors(name: str) -> list[Any]:
-    """The cases of one file, or one that is skipped; a leading comment case stays first."""
-    path = os.path.join(SHARED, "vectors", f"{name}.json")
-    if not os.path.exists(path):
-        return [ABSENT, ABSENT]
-    with open(path, encoding="utf-8") as file:
-        cases: list[Any] = json.load(file)["cases"]
-    return cases
 
 
 def real_specs(kind: str) -> list[Any]:

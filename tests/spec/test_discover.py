@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.spec.shared import vectors
 from tests.spec.tree import CONFIG, hold, plant, search
+from tests.support.vectors import vectors
 from vpy.errors import UserError
 from vpy.spec.discover import Invocation, absolute, discover, fallback
-from vpy.spec.look import MOST_COMPARED
+from vpy.spec.look import MAX_COMPARED
 from vpy.spec.read import read
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def test_odd_names_of_directories(top: str) -> None:
 
 
 def test_a_large_script_is_known_by_its_signature(top: str) -> None:
-    text = "x = 1\n" * (MOST_COMPARED // 4) + BLOCK
+    text = "x = 1\n" * (MAX_COMPARED // 4) + BLOCK
     plant(top, {"s.py": text, "t.pyz": "", ".vpython3": ""})
     result = search("s.py", cwd=top)
     assert result.source.kind == "script"

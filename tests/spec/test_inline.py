@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.spec.shared import mistakes, real_specs, vectors
+from tests.spec.shared import mistakes, real_specs
+from tests.support.vectors import vectors
 from vpy.errors import UserError
 from vpy.model import Spec, SpecSource
 from vpy.spec.inline import find, find_in_command, script_blocks

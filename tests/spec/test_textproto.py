@@ -6,11 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.spec.shared import mistakes, real_specs, vectors
+from tests.spec.shared import mistakes, real_specs
+from tests.support.vectors import vectors
 from vpy.errors import UserError
 from vpy.model import Spec, SpecSource, Tag, Wheel
 from vpy.spec.read import read
-from vpy.spec.text import LIMIT, MOST_SHOWN
+from vpy.spec.text import MAX_SHOWN, MAX_SIZE
 from vpy.spec.textproto import locate, parse
 
 SIX = Wheel(name="six", version="1")
@@ -132,18 +133,18 @@ def test_very_many_mistakes_are_cut() -> None:
     with pytest.raises(UserError) as caught:
         read(source)
     lines = caught.value.message.split("\n")
-    assert len(lines) == MOST_SHOWN + 1
+    assert len(lines) == MAX_SHOWN + 1
     assert lines[-1] == "and 80 more mistakes"
 
 
-@pytest.mark.parametrize("text", [" " * (LIMIT + 1), "wheel <" * LIMIT, "é" * (LIMIT + 1)])
+@pytest.mark.parametrize("text", [" " * (MAX_SIZE + 1), "wheel <" * MAX_SIZE, "é" * (MAX_SIZE + 1)])
 def test_too_much_text_is_refused_unparsed(text: str) -> None:
     with pytest.raises(UserError, match=r"^s:1:1: a spec of more than 256 KB is not read$"):
         parse(text, "s")
 
 
 @pytest.mark.parametrize(
-    "text", [" " * LIMIT, "wheel <" * (LIMIT // 8), "wheel{}" * (LIMIT // 8), "#" * LIMIT]
+    "text", [" " * MAX_SIZE, "wheel <" * (MAX_SIZE // 8), "wheel{}" * (MAX_SIZE // 8), "#" * MAX_SIZE]
 )
 def test_what_is_just_small_enough_ends_soon(text: str) -> None:
     assert all(len(line) < 300 for line in mistakes(lambda: parse(text, "s")))

@@ -80,5 +80,7 @@ def _holds(kind: str, fields: tuple[str, ...], environ: Mapping[str, str]) -> bo
         return name not in environ
     if kind == "signature":
         found = os.stat(name)
-        return fields[1:] == (str(found.st_size), str(found.st_mtime_ns), str(found.st_ino))
+        return fields[1:] == tuple(
+            map(str, (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns))
+        )
     raise AssertionError(f"no such observation here: {kind}")

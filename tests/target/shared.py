@@ -1,31 +1,25 @@
-"""The recorded answers that may lie beside the checkout, and the Pythons of this machine."""
+"""The Pythons of this machine."""
 
 from __future__ import annotations
 
 import functools
 import glob
-import json
 import os
 import shutil
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-
-
-def vectors(name: str) -> list[Any]:
-    """The cases of one file; one skipped case where the file does not lie beside this checkout."""
-    path = os.path.join(os.path.dirname(TOP), "shared", "vectors", f"{name}.json")
-    if not os.path.exists(path):
-        absent = pytest.mark.skip("the recorded answers do not lie beside this checkout")
-        return [pytest.param({}, marks=absent, id="absent")]
-    with open(path, encoding="utf-8") as file:
-        cases: list[Any] = json.load(file)["cases"]
-    return cases
+# A shim of pyenv, as it writes them.
+PYENV = """#!/usr/bin/env bash
+set -e
+program="${0##*/}"
+export PYENV_ROOT="/home/u/.pyenv"
+exec "/home/u/.pyenv/libexec/pyenv" exec "$program" "$@"
+"""
 
 
 @functools.cache

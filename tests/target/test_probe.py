@@ -13,9 +13,7 @@ import pytest
 
 from tests.target.shared import TOP, VERSIONS, link, python, run, script, wrapper
 from vpy.target import probe as module
-from vpy.target import questions
-from vpy.target.probe import probe
-from vpy.target.questions import ProbeError
+from vpy.target.probe import ProbeError, probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,7 +152,7 @@ def test_debian_packages_paths_are_not_a_venvs(layout: Layout) -> None:
     ],
 )
 def test_patched_schemes(told: dict[str, str], expected: tuple[str, ...]) -> None:
-    found = dict(module._scheme(told, (3, 10)))
+    found = dict(module._venv_scheme(told, (3, 10)))
     assert tuple(found[name] for name in ("purelib", "platlib", "scripts", "data")) == expected
 
 
@@ -225,8 +223,8 @@ def test_nobody_waits_for_one_who_was_killed(layout: Layout, tmp_path: Path) -> 
     path = kept(layout)
     os.unlink(path)
     lock = layout.lock("probe", os.path.basename(os.path.dirname(path))[:2])
-    code = f"import sys, time; sys.path.insert(0, {TOP!r}); from vpy.target import claim\n"
-    code += f"with claim.first_or_told({lock!r}, lambda: None):\n    print(flush=True); time.sleep(60)"
+    code = f"import sys, time; sys.path.insert(0, {TOP!r}); from vpy.target import probe\n"
+    code += f"with probe.first_or_answer({lock!r}, lambda: None):\n    print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-I", "-c", code], stdout=subprocess.PIPE) as asking:
         assert asking.stdout is not None
         assert asking.stdout.readline() == b"\n"
@@ -296,6 +294,8 @@ def kept(layout: Layout) -> str:
     ],
 )
 def test_a_damaged_memory_is_passed_over(content: bytes | str, layout: Layout, children: list[str]) -> None:
+    from vpy.system import sealed
+
     first = ask(python("3.11"), layout)
     path = kept(layout)
     with open(path, "rb") as file:
@@ -303,11 +303,11 @@ def test_a_damaged_memory_is_passed_over(content: bytes | str, layout: Layout, c
     if content == "half":
         content = good[: len(good) // 2]
     elif isinstance(content, str):
-        facts = json.loads(good)
+        facts = sealed.load(good)
         facts[content] = {"tags": [[1, 2]], "platforms": [], "version": [3, 11], "landmark": "/nowhere"}[
             content
         ]
-        content = json.dumps(facts).encode()
+        content = sealed.dump(facts)
     os.chmod(path, 0o600)
     with open(path, "wb") as file:
         file.write(content)
@@ -333,12 +333,13 @@ def test_remembering_imports_little(layout: Layout) -> None:
 import os, sys
 sys.path.insert(0, {TOP!r})
 import _json
-from vpy.system import digest, files
+from vpy.system import files
+from vpy.system.lean import hashlib
 from vpy.system.layout import Layout
 before = set(sys.modules)
-from vpy.target.choice import choose
+from vpy.target.template import target_for
 from vpy.target.probe import probe
-choose(probe({executable!r}, layout=Layout({layout.root!r}), environ=dict(os.environ)))
+target_for(probe({executable!r}, layout=Layout({layout.root!r}), environ=dict(os.environ)))
 print([name for name in sys.modules if name not in before and not name.startswith("vpy.")])
 """
     assert run(sys.executable, code, "-I", "-S") == "[]"
@@ -381,7 +382,7 @@ def test_an_old_python_says_so(version: str, layout: Layout, children: list[str]
 def test_what_is_no_python(
     text: str, reason: str, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "TIMEOUT", 0.5)
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
     path = script(str(tmp_path / "python3"), text)
     error = refusal(path, layout)
     assert error.reason == reason
@@ -428,8 +429,18 @@ def test_a_library_in_a_zip_is_its_own_landmark(layout: Layout, tmp_path: Path) 
 def test_what_the_caller_set_does_not_steer_the_probe(layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(3)")
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit(3)")
-    environ = ENVIRON | {"PYTHONPATH": str(tmp_path), "PYTHONHOME": "/nowhere", "__PYVENV_LAUNCHER__": "/x"}
-    assert probe(python("3.11"), layout=layout, environ=environ).version[:2] == (3, 11)
+    environ = ENVIRON | {
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONHOME": "/nowhere",
+        "PYTHONEXECUTABLE": "/x",
+        "__PYVENV_LAUNCHER__": "/x",
+        "_PYTHON_HOST_PLATFORM": "win-arm64",
+        "_PYTHON_PROJECT_BASE": "/x",
+        "_PYTHON_SYSCONFIGDATA_NAME": "x",
+    }
+    found = probe(python("3.11"), layout=layout, environ=environ)
+    assert found == probe(python("3.11"), layout=layout, environ=ENVIRON)
+    assert found.platform != "win-arm64"
 
 
 def test_a_vpython_behind_the_name_is_told_to_stay_out(layout: Layout, tmp_path: Path) -> None:

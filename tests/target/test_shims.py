@@ -1,68 +1,84 @@
+"""A shim stands for the Python that its manager's own files choose for everywhere; none is run."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.target.shared import link, python, script, wrapper
-from vpy.target.shims import version_in_name, why_passed_over
+from vpy.target import shims
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PYENV = """#!/usr/bin/env bash
-set -e
-program="${0##*/}"
-export PYENV_ROOT="/home/u/.pyenv"
-exec "/home/u/.pyenv/libexec/pyenv" exec "$program" "$@"
-"""
-ASDF = '#!/usr/bin/env bash\n# asdf-plugin: python 3.11.7\nexec /home/u/.asdf/bin/asdf exec "python3" "$@"\n'
-DEPOT_TOOLS = """#!/usr/bin/env bash
-DEPOT_TOOLS=$(dirname "$0")
-PYTHON3_BIN_DIR=`cat $DEPOT_TOOLS/python3_bin_reldir.txt`
-exec "$DEPOT_TOOLS/$PYTHON3_BIN_DIR/python3" "$@"
-"""
+    from vpy.model import Observation
+
+PYTHON = "python3"
+PLACES = {
+    "pyenv": ".pyenv/versions/{}/bin",
+    "asdf": ".asdf/installs/python/{}/bin",
+    "mise": ".local/share/mise/installs/python/{}/bin",
+}
+
+
+def behind(manager: str, home: Path, **variables: str) -> tuple[str | None, set[str]]:
+    """What stands behind a shim, and the fields that the answer depends on."""
+    seen: list[Observation] = []
+    path = shims.behind(
+        f"/shims/{PYTHON}",
+        f"is a shim of {manager}",
+        {"HOME": str(home), **variables},
+        lambda *rows: seen.extend(rows),
+    )
+    return path, {row.fields[0] for row in seen}
+
+
+def install(manager: str, home: Path, version: str) -> str:
+    directory = home / PLACES[manager].format(version)
+    directory.mkdir(parents=True)
+    (directory / PYTHON).touch(mode=0o755)
+    return str(directory / PYTHON)
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("manager", "file", "text"),
     [
-        (PYENV, "is a shim of pyenv"),
-        (ASDF, "is a shim of asdf"),
-        ('#!/bin/sh\nexec mise x -- python3 "$@"\n', "is a shim of mise"),
-        ("#!/bin/sh\nexec '/opt/my mise/mise' exec python -- \"$@\"\n", "is a shim of mise"),
-        ('#!/bin/sh\nexec vpython3 "$@"\n', "is a shim of vpython"),
-        ('#!/bin/sh\nexec "$(dirname "$0")/vpython" "$@"\n', "is a shim of vpython"),
-        (DEPOT_TOOLS, ""),
-        ('#!/bin/sh\nexec /home/u/.pyenv/versions/3.11.7/bin/python3.11 "$@"\n', ""),
-        ("#!/bin/sh\n# not for mise users\nexec /usr/bin/python3\n", ""),
+        ("pyenv", ".pyenv/version", "3.12.1\n3.11.7\n"),
+        ("asdf", ".tool-versions", "# mine\nnodejs 20\npython 3.12.1 3.11.7 # why\n"),
+        ("mise", ".config/mise/config.toml", '[tools]\npython = ["3.12.1", "3.11.7"]\n'),
+        ("mise", ".config/mise/config.toml", '[tools]\npython = { version = "3.11.7" }\n'),
+        ("mise", ".tool-versions", "python 3.11.7\n"),
     ],
 )
-def test_scripts(text: str, reason: str, tmp_path: Path) -> None:
-    assert why_passed_over(script(str(tmp_path / "python3"), text), "linux") == reason
+def test_the_file_of_the_user_chooses(manager: str, file: str, text: str, tmp_path: Path) -> None:
+    chosen = tmp_path / file
+    chosen.parent.mkdir(parents=True, exist_ok=True)
+    chosen.write_text(text)
+    assert behind(manager, tmp_path)[0] is None, "nothing is installed yet"
+    older = install(manager, tmp_path, "3.11.7")
+    path, fields = behind(manager, tmp_path)
+    assert path == older
+    assert {str(chosen), "HOME"} <= fields
+    if "3.12.1" in text:
+        assert behind(manager, tmp_path)[0] != install(manager, tmp_path, "3.12.1") != older
+        assert behind(manager, tmp_path)[0] != older
 
 
-def test_links(tmp_path: Path) -> None:
-    manager = script(str(tmp_path / "mise"), "\x7fELF")
-    shim = link(str(tmp_path / "shims" / "python3"), manager)
-    assert why_passed_over(shim, "linux") == f"is a link to `{manager}`, which is no Python"
-    own = script(str(tmp_path / "vpython.pyz"), "#!/bin/sh\n")
-    assert why_passed_over(link(str(tmp_path / "own" / "python3"), own), "linux") == "is a vpython"
-    assert why_passed_over(link(str(tmp_path / "bin" / "python3"), python("3.11")), "linux") == ""
-    assert why_passed_over(wrapper(str(tmp_path / "python"), python("3.11")), "linux") == ""
-    assert why_passed_over(link(str(tmp_path / "gone" / "python"), "/nowhere"), "linux") == "cannot be read"
+@pytest.mark.parametrize(
+    ("manager", "variable"),
+    [("pyenv", "PYENV_VERSION"), ("asdf", "ASDF_PYTHON_VERSION"), ("mise", "MISE_PYTHON_VERSION")],
+)
+def test_a_variable_comes_first(manager: str, variable: str, tmp_path: Path) -> None:
+    path = install(manager, tmp_path, "3.9.18")
+    found, fields = behind(manager, tmp_path, **{variable: "3.9.18"})
+    assert (found, variable in fields) == (path, True)
 
 
-def test_other_systems(tmp_path: Path) -> None:
-    alias = script(str(tmp_path / "x\\Microsoft\\WindowsApps\\python.exe"), "")
-    assert why_passed_over(alias, "win32") == "is an alias of the Windows store"
-    assert why_passed_over("/usr/bin/python3", "darwin") == "may be Apple's developer-tools stub"
-    batch = script(str(tmp_path / "python.bat"), "@echo off\r\ncall pyenv exec python %*\r\n")
-    assert why_passed_over(batch, "win32") == "is a shim of pyenv"
-    assert why_passed_over("bin/python3", "linux") == "is found by a relative PATH entry"
+@pytest.mark.parametrize("version", ["system", "../../x", "", ".."])
+def test_what_is_no_version(version: str, tmp_path: Path) -> None:
+    install("pyenv", tmp_path, "3.9.18")
+    assert behind("pyenv", tmp_path, PYENV_VERSION=version)[0] is None
 
 
-def test_versions_in_names(tmp_path: Path) -> None:
-    script(str(tmp_path / "python3.12"), "")
-    assert version_in_name(link(str(tmp_path / "python"), str(tmp_path / "python3.12"))) == (3, 12)
-    assert version_in_name(str(tmp_path / "python3")) == ()
+def test_a_shim_of_nobody(tmp_path: Path) -> None:
+    assert behind("vpython", tmp_path)[0] is None

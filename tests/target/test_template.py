@@ -1,3 +1,5 @@
+"""Package name templates and their values."""
+
 from __future__ import annotations
 
 import contextlib
@@ -5,12 +7,13 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.target.shared import vectors
+from tests.support.vectors import vectors
 from vpy.errors import UserError
 from vpy.model import Interpreter, Tag, Tags
-from vpy.target.choice import choose
-from vpy.target.template import expand, parse_platform, validate, values_for
+from vpy.target.template import expand, parse_platform, target_for, validate, values_for
 
 LINUX = {"os": "linux", "arch": "amd64", "platform": "linux-amd64"}
 REFUSED = object()
@@ -173,6 +176,48 @@ def test_a_target() -> None:
         markers=(),
         scheme=(),
     )
-    target = choose(interpreter)
+    target = target_for(interpreter)
     assert target.tag == tags[0]
     assert dict(target.template)["vpython_platform"] == "linux-amd64_cp311_cp311"
+
+
+PLAIN = st.text(st.characters(exclude_characters="$"), max_size=8)
+NAMES = st.sampled_from(sorted(LINUX))
+PIECES = st.sampled_from(
+    ["$", "${", "}", "{", "=", ",", "os", "arch", "linux", "mac", "${os}", "x/", "\n", "é"]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=14).map("".join)))
+def test_any_text_is_filled_in_or_refused(text: str) -> None:
+    refused, filled = "", None
+    try:
+        filled = expand(text, LINUX)
+    except UserError as error:
+        refused = error.message
+    if refused:
+        assert f"`{text}`" in refused
+        return
+    if filled is None:  # a condition that does not hold
+        assert "=" in text
+        return
+    assert "$" not in filled
+    assert filled == text or "${" in text
+    assert validate(text, LINUX) == filled
+    assert expand(filled, LINUX) == filled
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(PLAIN, NAMES, st.none() | st.lists(st.sampled_from(["linux", "mac", "amd64", ""]))))
+)
+def test_what_is_put_together_comes_out(parts: list[tuple[str, str, list[str] | None]]) -> None:
+    text = expected = ""
+    holds = True
+    for plain, name, allowed in parts:
+        text += plain + f"${{{name}" + ("" if allowed is None else "=" + ",".join(allowed)) + "}"
+        expected += plain + LINUX[name]
+        holds = holds and (allowed is None or LINUX[name] in allowed)
+    assert expand(text, LINUX) == (expected if holds else None)
+    assert validate(text, LINUX) == expected

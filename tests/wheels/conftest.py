@@ -1,4 +1,4 @@
-"""Wheels made by hand, the Pythons of this machine, and the vendored pip as the host's."""
+"""Fixtures: wheels made by hand, the Pythons of this machine, the vendored pip on the host's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from packaging import tags
 from vpy.model import Interpreter, Tag, Tags, WheelFile
 from vpy.system.layout import Layout
 from vpy.system.terminal import Terminal
-from vpy.wheels.host import HostPython
+from vpy.wheels.pip_runner import HostPython
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ print(json.dumps({
 
 
 def find_python(version: str) -> str | None:
-    """A Python X.Y of this machine: on PATH, or among pyenv's."""
+    """Return a Python X.Y of this machine, from PATH or from pyenv, or None."""
     home = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     for path in [*glob.glob(os.path.join(home, "versions", f"{version}.*", "bin", "python")), ""]:
         found = path or shutil.which(f"python{version}") or ""
@@ -77,7 +77,7 @@ def probe(executable: str) -> Interpreter:
         base_prefix=facts["base_prefix"],
         landmark=facts["landmark"],
         signature=(0, 0, 0),
-        tags=Tags.of(Tag(one.interpreter, one.abi, one.platform) for one in supported),
+        tags=Tags.of(Tag(tag.interpreter, tag.abi, tag.platform) for tag in supported),
         markers=tuple(sorted(facts["markers"].items())),
         scheme=tuple(sorted(facts["scheme"].items())),
     )
@@ -85,7 +85,7 @@ def probe(executable: str) -> Interpreter:
 
 @pytest.fixture(scope="session")
 def interpreters() -> Callable[[str], Interpreter]:
-    """The interpreter of a version, or a skip where this machine has none."""
+    """Return a function that probes a Python by version, and skips where there is none."""
     known: dict[str, Interpreter] = {}
 
     def get(version: str) -> Interpreter:
@@ -124,7 +124,7 @@ def terminal() -> Terminal:
 
 
 class MakeWheel(Protocol):
-    """Write a wheel: NAME, VERSION, its files, with `.dist-info` and RECORD made up."""
+    """Write a wheel with these files, a `.dist-info` and a RECORD."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""The store of installed wheels: made once by one pip process, whole or not at all."""
+"""Installation into the store: by one pip process, whole or not at all, whatever ends it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 
 from tests.wheels.conftest import TOP, find_python, write_wheel
 from vpy.errors import ToolError
-from vpy.value import replace
+from vpy.system.lean.dataclasses import replace
 from vpy.wheels import store
-from vpy.wheels.host import Installing
 from vpy.wheels.install import ensure
+from vpy.wheels.pip_runner import PipInstaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, StoredWheel, WheelFile
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
-    from vpy.wheels.host import HostPython
+    from vpy.wheels.pip_runner import HostPython
 
 ENTRY = "[console_scripts]\n{0} = {0}:main\n"
 
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The names of the wheels that each pip process was given."""
+    """Return the names of the wheels that each pip process was sent."""
     seen: list[list[str]] = []
-    tell = Installing.tell
+    send = PipInstaller.send
 
-    def watch(pip: Installing, row: Mapping[str, Any]) -> None:
+    def watch(pip: PipInstaller, row: Mapping[str, Any]) -> None:
         if "placeholder" in row:
             seen.append([])
         else:
             seen[-1].append(row["name"])
-        tell(pip, row)
+        send(pip, row)
 
-    monkeypatch.setattr(Installing, "tell", watch)
+    monkeypatch.setattr(PipInstaller, "send", watch)
     return seen
 
 
@@ -71,10 +71,10 @@ def refusal(run: Callable[..., object], wheels: Sequence[WheelFile]) -> ToolErro
 
 
 def left_over(layout: Layout) -> list[str]:
-    """What lies in the store or beside it that is no whole wheel."""
+    """Return paths in the store or in its staging directory that are no whole wheel."""
     rest = os.listdir(layout.staging) if os.path.isdir(layout.staging) else []
     for directory, names, found in os.walk(layout.wheels):
-        if os.path.dirname(os.path.dirname(directory)) == layout.wheels and store.MANIFEST not in found:
+        if os.path.dirname(os.path.dirname(directory)) == layout.wheels and store.FILE_LIST not in found:
             rest.append(directory)
         if os.path.dirname(directory) == layout.wheels:
             rest += [name for name in names if "dropped" in name]
@@ -92,13 +92,13 @@ def test_one_process_for_all_and_none_when_all_are_stored(
     first = run(wheels[:1])
     stored = run([*wheels, wheels[0]])
     assert (stored[0], stored[3]) == (first[0], first[0])
-    assert [one.filename for one in stored[:3]] == [one.filename for one in wheels]
+    assert [wheel.filename for wheel in stored[:3]] == [wheel.filename for wheel in wheels]
     assert jobs == [["one"], ["two", "three"]]
     assert run(wheels) == stored[:3]
     assert run([]) == ()
     assert len(jobs) == 2
-    for one in stored:
-        assert one.path == layout.wheel(one.sha256, store.scheme_id(current))
+    for wheel in stored:
+        assert wheel.path == layout.wheel(wheel.sha256, store.scheme_id(current))
     assert left_over(layout) == []
 
 
@@ -114,8 +114,8 @@ def test_only_the_owners_bit_makes_a_program(
             member.external_attr = (0o100000 | mode) << 16
             target.writestr(member, source.read(member))
     sha256 = hashlib.sha256(odd.read_bytes()).hexdigest()
-    (one,) = run([replace(plain, path=str(odd), sha256=sha256)])
-    rows = {os.path.basename(path): mode for _, _, _, mode, path, _ in store.read_manifest(one).files}
+    (wheel,) = run([replace(plain, path=str(odd), sha256=sha256)])
+    rows = {os.path.basename(path): mode for _, _, _, mode, path, _ in store.read_file_list(wheel).files}
     assert {name for name, mode in rows.items() if mode == 0o555} == {"own", "all"}
     assert set(rows.values()) == {0o444, 0o555}
 
@@ -130,17 +130,17 @@ def test_files_of_the_store_are_read_only(
             "tool-1.0.data/scripts/own": "#!/bin/sh\n",
             "tool-1.0.data/data/x": "",
         }
-        (one,) = run([make_wheel("tool", "1.0", files, entry_points=ENTRY.format("tool"))])
+        (wheel,) = run([make_wheel("tool", "1.0", files, entry_points=ENTRY.format("tool"))])
     finally:
         os.umask(old)
-    manifest = store.read_manifest(one)
+    file_list = store.read_file_list(wheel)
     modes = {
-        path: os.stat(os.path.join(one.path, store.TREE, path)).st_mode & 0o7777
-        for *_, path, _ in manifest.files
+        path: os.stat(os.path.join(wheel.path, store.TREE, path)).st_mode & 0o7777
+        for *_, path, _ in file_list.files
     }
     assert {path for path, mode in modes.items() if mode == 0o555} == {"bin/tool", "bin/own"}
     assert set(modes.values()) == {0o444, 0o555}
-    kinds = {path: kind for kind, *_, path, _ in manifest.files}
+    kinds = {path: kind for kind, *_, path, _ in file_list.files}
     assert kinds["bin/tool"] == "s"
     assert kinds["bin/own"] == "f"
     assert [path for path, kind in kinds.items() if kind == "r"] == [
@@ -161,7 +161,8 @@ def test_schemes_have_trees_of_their_own(
     odd = replace(current, scheme=tuple((key, f"odd/{path}") for key, path in current.scheme))
     patch = replace(current, version=(*current.version[:2], 99))
     names = {
-        store.scheme_id(one) for one in (current, older, odd, replace(current, platform="macosx-11.0-arm64"))
+        store.scheme_id(target)
+        for target in (current, older, odd, replace(current, platform="macosx-11.0-arm64"))
     }
     assert len(names) == 4
     assert store.scheme_id(patch) == store.scheme_id(current)
@@ -183,7 +184,7 @@ def test_wheels_that_changed_are_not_opened(
     assert (jobs, left_over(layout)) == ([[], []], [])
 
 
-def test_wheels_that_contradict_themselves_are_told_together(
+def test_all_contradictions_come_in_one_error(
     run: Callable[..., object],
     make_wheel: MakeWheel,
     layout: Layout,
@@ -210,7 +211,7 @@ def test_wheels_that_contradict_themselves_are_told_together(
     assert not os.path.exists(layout.wheels)
 
 
-def test_what_pip_refuses_is_told_by_wheel(
+def test_an_error_of_pip_names_the_wheel(
     run: Callable[..., object], make_wheel: MakeWheel, layout: Layout
 ) -> None:
     wheels = [
@@ -226,7 +227,7 @@ def test_what_pip_refuses_is_told_by_wheel(
 def test_a_pip_that_ends_without_an_answer(
     run: Callable[..., object], make_wheel: MakeWheel, host: HostPython, tmp_path: Path, layout: Layout
 ) -> None:
-    broken = tmp_path / "pipinstall.py"
+    broken = tmp_path / "pip_install.py"
     broken.write_text("import sys\nsys.stdin.read()\nsys.exit('it broke')\n")
     wheels = [make_wheel("one", "1.0", {"one.py": ""})]
     for changed, message in {
@@ -252,26 +253,26 @@ def test_hosts(
     layout: Layout,
     tmp_path: Path,
 ) -> None:
-    """Whatever Python runs pip, and whether pip lies in a directory or a zip: the same trees."""
+    """Any host Python, and pip in a directory or a zip, give the same trees."""
     executable = find_python(version)
     if executable is None:
         pytest.skip(f"no Python {version} on this machine")
     wheels = [make_wheel("tool", "1.0", {"tool.py": ""}, entry_points=ENTRY.format("tool"))]
     (expected,) = run(wheels)
-    manifest = [
+    file_list = [
         (kind, size, path, recorded)
-        for kind, size, _, _, path, recorded in store.read_manifest(expected).files
+        for kind, size, _, _, path, recorded in store.read_file_list(expected).files
     ]
     pip = zip_of_pip(host, tmp_path) if form == "zip" else host.pip
     store.drop(expected)
     (found,) = run(wheels, on=replace(host, executable=executable, pip=pip))
     assert [
-        (kind, size, path, recorded) for kind, size, _, _, path, recorded in store.read_manifest(found).files
-    ] == manifest
+        (kind, size, path, recorded) for kind, size, _, _, path, recorded in store.read_file_list(found).files
+    ] == file_list
 
 
-def zip_of_pip(host: HostPython, place: Path) -> str:
-    path = str(place / "pip.zip")
+def zip_of_pip(host: HostPython, into: Path) -> str:
+    path = str(into / "pip.zip")
     with zipfile.ZipFile(path, "w") as archive:
         for directory, _, names in os.walk(os.path.join(host.pip, "pip")):
             for name in names:
@@ -288,24 +289,24 @@ from tests.wheels.conftest import probe
 from vpy.model import WheelFile
 from vpy.system.layout import Layout
 from vpy.system.terminal import Terminal
-from vpy.wheels.host import HostPython
+from vpy.wheels.pip_runner import HostPython
 from vpy.wheels.install import ensure
 from vpy.wheels.link import link
 from vpy.wheels.script import Limits
-root, place, *rows = sys.argv[1:]
+root, prefix, *rows = sys.argv[1:]
 wheels = [WheelFile(os.path.basename(row.split("=")[1]), *row.split("=")) for row in rows]
 vendor = os.path.join({top!r}, "build", "vendor")
 host = HostPython(sys.executable, vendor, os.path.join({top!r}, "vpy", "wheels"))
 stored = ensure(wheels, probe(os.path.realpath(sys.executable)), layout=Layout(root), host=host,
                 environ=os.environ, terminal=Terminal("error"))
-os.mkdir(place)
-link(stored, place, place, place + "/bin/python", limits=Limits(127, 4095))
+os.mkdir(prefix)
+link(stored, prefix, prefix, prefix + "/bin/python", limits=Limits(127, 4095))
 """.replace("{top!r}", repr(TOP))
 
 
-def start(layout: Layout, place: Path, wheels: Sequence[WheelFile]) -> subprocess.Popen[bytes]:
-    rows = [f"{one.sha256}={one.path}" for one in wheels]
-    command = [sys.executable, "-c", WORKER, layout.root, str(place), *rows]
+def start(layout: Layout, prefix: Path, wheels: Sequence[WheelFile]) -> subprocess.Popen[bytes]:
+    rows = [f"{wheel.sha256}={wheel.path}" for wheel in wheels]
+    command = [sys.executable, "-c", WORKER, layout.root, str(prefix), *rows]
     return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
 
 
@@ -330,7 +331,7 @@ def test_killed_at_any_moment(
     layout: Layout,
     tmp_path: Path,
 ) -> None:
-    """What is under a final name is whole; the next one that needs the wheels has them."""
+    """A final name means a whole tree; the next process that needs the wheels gets them."""
     wheels = [make_wheel(f"w{n}", "1.0", {f"w{n}/m{m}.py": "" for m in range(40)}) for n in range(8)]
     child = start(layout, tmp_path / "env", wheels)
     time.sleep(moment)
@@ -338,13 +339,13 @@ def test_killed_at_any_moment(
     child.communicate()
     whole = [name for name in left_over(layout) if os.path.dirname(name)]
     assert whole == []
-    for one in run(wheels):
-        assert len(store.read_manifest(one).files) == 40 + 5
+    for wheel in run(wheels):
+        assert len(store.read_file_list(wheel).files) == 40 + 5
     (tmp_path / "again").mkdir()
 
 
 def test_interrupted(make_wheel: MakeWheel, layout: Layout, tmp_path: Path) -> None:
-    """Ctrl-C ends the pip process too, and leaves nothing behind."""
+    """Ctrl-C ends the pip process too and leaves nothing in the root."""
     wheels = [make_wheel(f"w{n}", "1.0", {f"w{n}/m{m}.py": "" for m in range(200)}) for n in range(10)]
     child = start(layout, tmp_path / "env", wheels)
     deadline = time.monotonic() + 20
@@ -356,4 +357,18 @@ def test_interrupted(make_wheel: MakeWheel, layout: Layout, tmp_path: Path) -> N
     assert child.returncode != 0
     with pytest.raises(ProcessLookupError):
         os.killpg(child.pid, 0)
+    assert left_over(layout) == []
+
+
+def test_what_pip_put_beside_python_is_looked_at(
+    run: Callable[..., Any], make_wheel: MakeWheel, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever our own reader makes of a wheel."""
+    monkeypatch.setattr("vpy.wheels.contents.wheel_facts", lambda *_, **__: None)
+    wheel = make_wheel("tool", "1.0", {"tool.py": ""}, entry_points="[[console_scripts]]\npython2 = tool:x\n")
+    error = refusal(run, [wheel])
+    assert error.message == (
+        "package `pkg/tool`: cannot install `tool-1.0-py3-none-any.whl`: "
+        "it brings `bin/python2`, and `python2` is the environment's own"
+    )
     assert left_over(layout) == []

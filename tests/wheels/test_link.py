@@ -1,4 +1,4 @@
-"""Stored wheels in environments: shared, checked, rewritten where needed, never mixed up."""
+"""Stored wheels linked into environments: files shared, scripts rewritten, clashes and changes reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, StoredWheel, WheelFile
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
-    from vpy.wheels.host import HostPython
+    from vpy.wheels.pip_runner import HostPython
 
     Store = Callable[[Sequence[WheelFile]], tuple[StoredWheel, ...]]
 
@@ -49,25 +49,25 @@ def library(current: Interpreter) -> str:
     return dict(current.scheme)["purelib"]
 
 
-def link_into(stored: Sequence[StoredWheel], place: Path) -> Path:
-    place.mkdir()
-    link(stored, str(place), str(place), str(place / "bin" / "python"), limits=LIMITS)
-    return place
+def link_into(stored: Sequence[StoredWheel], prefix: Path) -> Path:
+    prefix.mkdir()
+    link(stored, str(prefix), str(prefix), str(prefix / "bin" / "python"), limits=LIMITS)
+    return prefix
 
 
-def clash(stored: Sequence[StoredWheel], place: Path) -> str:
+def clash(stored: Sequence[StoredWheel], prefix: Path) -> str:
     with pytest.raises(UserError) as caught:
-        link_into(stored, place)
+        link_into(stored, prefix)
     return caught.value.message
 
 
 def test_plain_files_are_shared_and_scripts_are_not(
     store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
 ) -> None:
-    (one,) = store_all(
+    (wheel,) = store_all(
         [make_wheel("tool", "1.0", {"tool.py": "def main(): pass\n"}, entry_points=ENTRY.format("tool"))]
     )
-    first, second = link_into([one], tmp_path / "a"), link_into([one], tmp_path / "b")
+    first, second = link_into([wheel], tmp_path / "a"), link_into([wheel], tmp_path / "b")
     shared = (first / library / "tool.py").stat()
     assert shared.st_ino == (second / library / "tool.py").stat().st_ino
     assert (shared.st_nlink, shared.st_mode & 0o777) == (3, 0o444)
@@ -81,16 +81,16 @@ def test_plain_files_are_shared_and_scripts_are_not(
 def test_record_of_a_wheel_without_scripts_is_shared(
     store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
 ) -> None:
-    (one,) = store_all([make_wheel("quiet", "1.0", {"quiet.py": ""})])
-    made = link_into([one], tmp_path / "a")
-    assert (made / library / "quiet-1.0.dist-info" / "RECORD").stat().st_nlink == 2
+    (wheel,) = store_all([make_wheel("quiet", "1.0", {"quiet.py": ""})])
+    environment = link_into([wheel], tmp_path / "a")
+    assert (environment / library / "quiet-1.0.dist-info" / "RECORD").stat().st_nlink == 2
 
 
-def test_made_aside_for_another_place(store_all: Store, make_wheel: MakeWheel, tmp_path: Path) -> None:
-    (one,) = store_all([make_wheel("tool", "1.0", {"tool.py": ""}, entry_points=ENTRY.format("tool"))])
+def test_linked_aside_for_a_later_prefix(store_all: Store, make_wheel: MakeWheel, tmp_path: Path) -> None:
+    (wheel,) = store_all([make_wheel("tool", "1.0", {"tool.py": ""}, entry_points=ENTRY.format("tool"))])
     aside = tmp_path / "aside"
     aside.mkdir()
-    link([one], "/final", str(aside), "/final/bin/python", limits=LIMITS)
+    link([wheel], "/final", str(aside), "/final/bin/python", limits=LIMITS)
     assert (aside / "bin" / "tool").read_bytes().startswith(b"#!/final/bin/python\n")
 
 
@@ -115,7 +115,7 @@ def test_a_changed_store_is_noticed_before_anything_is_made(
     elif damage == "gone":
         os.unlink(file)
     else:
-        manifest = os.path.join(bad.path, store.MANIFEST)
+        manifest = os.path.join(bad.path, store.FILE_LIST)
         os.unlink(manifest)
         if damage == "not a manifest":
             with open(manifest, "w") as text:
@@ -130,17 +130,33 @@ def test_a_changed_store_is_noticed_before_anything_is_made(
     assert (link_into([good, bad], tmp_path / "b") / library / "bad.py").read_text() == "x = 1\n"
 
 
+def test_all_that_is_stale_goes_at_once(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
+) -> None:
+    names = ("one", "two", "three", "four", "five")
+    stored = store_all([make_wheel(name, "1.0", {f"{name}.py": ""}) for name in names])
+    os.unlink(os.path.join(stored[0].path, store.TREE, library, "one.py"))
+    os.chmod(os.path.join(stored[1].path, store.FILE_LIST), 0o644)
+    os.truncate(os.path.join(stored[1].path, store.FILE_LIST), 20)
+    os.unlink(os.path.join(stored[3].path, store.FILE_LIST))
+    os.unlink(os.path.join(stored[4].path, store.TREE, library, "five.py"))
+    with pytest.raises(StaleWheel) as caught:
+        link_into(stored, tmp_path / "a")
+    assert set(caught.value.stale) == {stored[0], stored[1], stored[3], stored[4]}
+    assert [store.is_stored(wheel) for wheel in stored] == [False, False, True, False, False]
+
+
 def test_the_same_bytes_are_one_file(
     store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
 ) -> None:
     same = {"shared/__init__.py": "", "LICENSE": "free\n"}
     entry = "[console_scripts]\nrun = shared:main\n"
     stored = store_all([make_wheel(name, "1.0", same, entry_points=entry) for name in ("one", "two")])
-    made = link_into(stored, tmp_path / "a")
-    assert (made / library / "LICENSE").read_text() == "free\n"
+    environment = link_into(stored, tmp_path / "a")
+    assert (environment / library / "LICENSE").read_text() == "free\n"
 
 
-def test_other_bytes_are_refused_with_both_names(
+def test_different_bytes_are_refused_with_both_names(
     store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
 ) -> None:
     wheels = [
@@ -165,27 +181,27 @@ def test_other_bytes_are_refused_with_both_names(
 def test_what_the_environment_has_is_not_replaced(
     store_all: Store, make_wheel: MakeWheel, tmp_path: Path
 ) -> None:
-    (one,) = store_all([make_wheel("bold", "1.0", {"bold-1.0.data/data/share/own.txt": "mine"})])
+    (wheel,) = store_all([make_wheel("bold", "1.0", {"bold-1.0.data/data/share/own.txt": "mine"})])
     (tmp_path / "a" / "share").mkdir(parents=True)
     (tmp_path / "a" / "share" / "own.txt").write_text("the environment's")
     with pytest.raises(UserError) as caught:
-        link([one], str(tmp_path / "a"), str(tmp_path / "a"), "/python", limits=LIMITS)
+        link([wheel], str(tmp_path / "a"), str(tmp_path / "a"), "/python", limits=LIMITS)
     assert caught.value.message == (
         "`bold-1.0-py3-none-any.whl` brings a file that an environment has of its own: `share/own.txt`"
     )
 
 
-@pytest.mark.parametrize("other", NAMESPACES[1:])
-def test_namespaces_may_be_declared_in_other_words(
-    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str, other: str
+@pytest.mark.parametrize("declaration", NAMESPACES[1:])
+def test_namespaces_may_be_declared_differently(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str, declaration: str
 ) -> None:
     wheels = [
         make_wheel("kin_a", "1.0", {"kin/__init__.py": NAMESPACES[0], "kin/a.py": ""}),
-        make_wheel("kin_b", "1.0", {"kin/__init__.py": other, "kin/b.py": ""}),
+        make_wheel("kin_b", "1.0", {"kin/__init__.py": declaration, "kin/b.py": ""}),
     ]
-    made = link_into(store_all(wheels), tmp_path / "a")
-    assert (made / library / "kin" / "__init__.py").read_text() == NAMESPACES[0]
-    assert {"a.py", "b.py"} <= set(os.listdir(made / library / "kin"))
+    environment = link_into(store_all(wheels), tmp_path / "a")
+    assert (environment / library / "kin" / "__init__.py").read_text() == NAMESPACES[0]
+    assert {"a.py", "b.py"} <= set(os.listdir(environment / library / "kin"))
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP])
@@ -197,28 +213,28 @@ def test_copies_where_links_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     number: int,
 ) -> None:
-    (one,) = store_all([make_wheel("lonely", "1.0", {"lonely.py": "x = 1\n"})])
+    (wheel,) = store_all([make_wheel("lonely", "1.0", {"lonely.py": "x = 1\n"})])
 
     def refuse(*_: object) -> None:
         raise OSError(number, "no links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    made = (link_into([one], tmp_path / "a") / library / "lonely.py").stat()
-    stored = os.stat(os.path.join(one.path, store.TREE, library, "lonely.py"))
-    assert (made.st_nlink, made.st_mode, made.st_mtime_ns) == (1, stored.st_mode, stored.st_mtime_ns)
-    assert clash_free(one, tmp_path / "b", library)
+    copy = (link_into([wheel], tmp_path / "a") / library / "lonely.py").stat()
+    stored = os.stat(os.path.join(wheel.path, store.TREE, library, "lonely.py"))
+    assert (copy.st_nlink, copy.st_mode, copy.st_mtime_ns) == (1, stored.st_mode, stored.st_mtime_ns)
+    assert clash_free(wheel, tmp_path / "b", library)
 
 
-def clash_free(one: StoredWheel, place: Path, library: str) -> bool:
-    """The same wheel twice is no clash, links or no links."""
-    made = link_into([one, one], place)
-    return (made / library / "lonely.py").is_file()
+def clash_free(wheel: StoredWheel, prefix: Path, library: str) -> bool:
+    """Return whether the same wheel twice is no clash, without links too."""
+    environment = link_into([wheel, wheel], prefix)
+    return (environment / library / "lonely.py").is_file()
 
 
 def test_paths_that_are_too_long(store_all: Store, make_wheel: MakeWheel, tmp_path: Path) -> None:
-    (one,) = store_all([make_wheel("deep", "1.0", {f"deep/{'x' * 100}.py": ""})])
+    (wheel,) = store_all([make_wheel("deep", "1.0", {f"deep/{'x' * 100}.py": ""})])
     with pytest.raises(ToolError) as caught:
-        link([one], "C:\\root", str(tmp_path), "python", limits=Limits(shebang=0, path=120))
+        link([wheel], "C:\\root", str(tmp_path), "python", limits=Limits(shebang=0, path=120))
     assert caught.value.message.startswith("the path is longer than 120 characters: `")
     assert caught.value.hint == "name a shorter root with -vpython-root DIR"
 
@@ -226,18 +242,18 @@ def test_paths_that_are_too_long(store_all: Store, make_wheel: MakeWheel, tmp_pa
 def test_full_disk_is_one_line(
     store_all: Store, make_wheel: MakeWheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (one,) = store_all([make_wheel("tool", "1.0", {"tool/x.py": ""}, entry_points=ENTRY.format("tool"))])
+    (wheel,) = store_all([make_wheel("tool", "1.0", {"tool/x.py": ""}, entry_points=ENTRY.format("tool"))])
 
     def refuse(*_: object, **__: object) -> int:
         raise OSError(errno.ENOSPC, "full")
 
     for name in ("mkdir", "open", "link"):
-        place = tmp_path / name
-        place.mkdir()
+        prefix = tmp_path / name
+        prefix.mkdir()
         with monkeypatch.context() as patch:
             patch.setattr(os, name, refuse)
             with pytest.raises(ToolError) as caught:
-                link([one], str(place), str(place), "/python", limits=LIMITS)
+                link([wheel], str(prefix), str(prefix), "/python", limits=LIMITS)
         assert "No space left on device" in caught.value.message
 
 
@@ -253,16 +269,16 @@ def test_pip_and_metadata_inside_agree(
         ),
         make_wheel("helper", "1.5", {"helper/__init__.py": ""}),
     ]  # fmt: skip
-    place = tmp_path / "long" / ("x" * 150)
-    subprocess.run([current.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    python = str(place / "bin" / "python")
-    link(store_all(wheels), str(place), str(place), python, limits=LIMITS)
+    prefix = tmp_path / "long" / ("x" * 150)
+    subprocess.run([current.executable, "-m", "venv", "--without-pip", str(prefix)], check=True)
+    python = str(prefix / "bin" / "python")
+    link(store_all(wheels), str(prefix), str(prefix), python, limits=LIMITS)
 
     def run(*command: str) -> str:
         environ = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}
         return subprocess.run(command, check=True, capture_output=True, text=True, env=environ).stdout
 
-    assert run(str(place / "bin" / "tool")) == "it runs\n"
+    assert run(str(prefix / "bin" / "tool")) == "it runs\n"
     alone = tmp_path / "pip-alone"
     alone.mkdir()
     os.symlink(os.path.join(host.pip, "pip"), alone / "pip")
@@ -272,8 +288,8 @@ def test_pip_and_metadata_inside_agree(
     ask = (
         "from importlib.metadata import distribution, files, entry_points\n"
         "tool = distribution('tool')\n"
-        "print(tool.read_text('INSTALLER').strip(), all(one.locate().is_file() for one in tool.files))\n"
-        "print(sorted(one.name for one in tool.entry_points))\n"
-        "print([one.extras for one in entry_points(group='tool.plugins')])\n"
+        "print(tool.read_text('INSTALLER').strip(), all(file.locate().is_file() for file in tool.files))\n"
+        "print(sorted(point.name for point in tool.entry_points))\n"
+        "print([point.extras for point in entry_points(group='tool.plugins')])\n"
     )
     assert run(python, "-c", ask) == "pip True\n['one', 'tool']\n[['more']]\n"

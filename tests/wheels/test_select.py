@@ -1,4 +1,4 @@
-"""The wheel chosen is the one that pip chooses; what cannot be chosen is told in full."""
+"""Selection of wheels as pip does it, from files and from the cache; every mistake in one error."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ import pytest
 from vpy.errors import UserError
 from vpy.model import Tag
 from vpy.wheels import filename
-from vpy.wheels.offer import Offer, dump, load
-from vpy.wheels.select import choose, choose_again
+from vpy.wheels.select import PackagedWheel, choose, choose_known, dump, load
 
 if TYPE_CHECKING:
     from tests.wheels.conftest import MakeWheel
     from vpy.model import Interpreter
-    from vpy.wheels.host import HostPython
+    from vpy.wheels.pip_runner import HostPython
 
 TAGS = (
     Tag("cp311", "cp311", "manylinux_2_17_x86_64"),
@@ -79,16 +78,16 @@ def test_one_wheel_is_chosen(case: str, make_wheel: MakeWheel, tmp_path: Path) -
         make(make_wheel, "many", "1.0", tag)
     (found,) = choose(str(tmp_path / "wheels"), TAGS, {})
     assert found.filename == f"many-1.0-{expected}.whl"
-    (again,) = choose_again(offers(tmp_path / "wheels", {found.filename: found.sha256}), TAGS) or ()
+    (again,) = choose_known(wheels(tmp_path / "wheels", {found.filename: found.sha256}), TAGS) or ()
     assert (again.filename, again.sha256, again.package) == (found.filename, found.sha256, "p")
-    assert choose_again(offers(tmp_path / "wheels", {}), TAGS) is None
+    assert choose_known(wheels(tmp_path / "wheels", {}), TAGS) is None
 
 
-def offers(folder: Path, hashes: dict[str, str]) -> list[Offer]:
-    """What a package with these wheels offers, after the way through the memory."""
+def wheels(folder: Path, hashes: dict[str, str]) -> list[PackagedWheel]:
+    """Return the wheels of a package, as the cache returns them."""
     names = sorted(os.listdir(folder))
-    told = dump([Offer("p", name, filename.parse(name), hashes.get(name, "")) for name in names])
-    return load("p", json.loads(json.dumps(told))) or []
+    data = dump([PackagedWheel("p", name, filename.parse(name), hashes.get(name, "")) for name in names])
+    return load("p", json.loads(json.dumps(data))) or []
 
 
 @pytest.mark.parametrize(
@@ -99,23 +98,28 @@ def offers(folder: Path, hashes: dict[str, str]) -> list[Offer]:
     ],
     ids=["two versions", "nothing fits"],
 )
-def test_what_is_wrong_is_left_to_who_opens_the_packages(names: list[str]) -> None:
-    assert choose_again([Offer("p", name, filename.parse(name), "0" * 64) for name in names], TAGS) is None
+def test_mistakes_are_left_to_the_files(names: list[str]) -> None:
+    assert (
+        choose_known([PackagedWheel("p", name, filename.parse(name), "0" * 64) for name in names], TAGS)
+        is None
+    )
 
 
-def test_one_name_with_two_hashes_is_left_to_them_too() -> None:
+def test_one_name_with_two_hashes_is_left_to_the_files() -> None:
     name = filename.parse("odd-1.0-py3-none-any.whl")
-    assert choose_again([Offer(one, f"{one}/odd", name, one * 64) for one in "ab"], TAGS) is None
-    assert choose_again([Offer(one, "odd", name, "a" * 64) for one in "pq"], TAGS) is None
+    different = [PackagedWheel(digit, f"{digit}/odd", name, digit * 64) for digit in "ab"]
+    assert choose_known(different, TAGS) is None
+    same_path = [PackagedWheel(package, "odd", name, "a" * 64) for package in "pq"]
+    assert choose_known(same_path, TAGS) is None
 
 
-@pytest.mark.parametrize("told", [None, {}, {"offers": []}, {"offers": [["x"]]}, {"offers": 1}, []])
-def test_a_spoilt_memory_tells_nothing(told: object) -> None:
-    assert load("p", told) is None
+@pytest.mark.parametrize("data", [None, {}, {"offers": []}, {"offers": [["x"]]}, {"offers": 1}, []])
+def test_damaged_cache(data: object) -> None:
+    assert load("p", data) is None
 
 
 def test_same_as_pip(current: Interpreter, host: HostPython, make_wheel: MakeWheel, tmp_path: Path) -> None:
-    """For this machine's own tags, `pip download` picks the very same files."""
+    """`pip download` picks the same files for the tags of this machine."""
     own = [f"{tag.python}-{tag.abi}-{tag.platform}" for tag in current.tags]
     for step in (1, 7, 31, 97):
         for tag in own[step :: step * 5]:
@@ -124,7 +128,7 @@ def test_same_as_pip(current: Interpreter, host: HostPython, make_wheel: MakeWhe
         for tag in [*tags, "py3-none-any"]:
             make(make_wheel, f"case{case}", "1.0", tag)
     folder = str(tmp_path / "wheels")
-    found = {one.filename for one in choose(folder, current.tags, {})}
+    found = {wheel.filename for wheel in choose(folder, current.tags, {})}
     names = sorted({name.partition("-")[0] for name in os.listdir(folder)})
     picked = tmp_path / "picked"
     options = ["download", "-q", "--no-deps", "--no-index", "--find-links", folder, "-d", str(picked), *names]
@@ -145,8 +149,8 @@ def test_depth_and_owners(make_wheel: MakeWheel, tmp_path: Path) -> None:
 
 
 def test_the_same_bytes_twice_are_one_wheel(make_wheel: MakeWheel, tmp_path: Path) -> None:
-    make(make_wheel, "twin", "1.0", "py3-none-any", into="wheels/a")
-    make(make_wheel, "twin", "1.0", "py3-none-any", into="wheels/b")
+    make(make_wheel, "same", "1.0", "py3-none-any", into="wheels/a")
+    make(make_wheel, "same", "1.0", "py3-none-any", into="wheels/b")
     assert len(choose(str(tmp_path / "wheels"), TAGS, {})) == 1
 
 

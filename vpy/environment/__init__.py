@@ -1,1 +1,1 @@
-"""Installed trees become an environment; who uses it; when it goes."""
+"""Environments: built once from a venv template, started by a record, verified."""

@@ -1,125 +1,196 @@
-"""An environment: built aside, under a lock, at most once, and renamed when it is complete."""
+"""Build of an environment: its key, and one process that builds it aside and renames it when complete."""
 
 from __future__ import annotations
 
 import os
 
-from vpy.environment import hold
-from vpy.system import digest, files, jsontext, locks, scope, turns
+from vpy.errors import ToolError
+from vpy.system import files, locks, run_once, usage_lock
 from vpy.system.layout import KEY
-from vpy.value import value
+from vpy.system.lean import contextlib, hashlib, json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vpy.model import Interpreter
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
 
 FORMAT = "1"
+LISTED = "listed"  # in `why.json`
 
 
-@value
-class Plan:
-    """How an environment is made, and seen to be whole.
+def ingredients(
+    interpreter: Interpreter, template: str, wheels: Sequence[tuple[str, str]]
+) -> dict[str, object]:
+    """Return everything that shapes an environment, and nothing else, as JSON has it.
 
-    `make(into, final)` fills the directory `into`, which is then renamed to `final`; `lost(final)`
-    is the relative path of something that has gone, or ""; `line` is where the line lies that runs
-    the start hook.
-    """
-
-    key: str
-    line: str
-    make: Callable[[str, str], None]
-    lost: Callable[[str], str]
-
-
-def ingredients(interpreter: Interpreter, base: str, wheels: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """Everything that shapes an environment, and nothing else.
-
-    `base` is the skeleton's identity; `wheels` are (file name, sha256 as hex).
+    `template` is the identity of the venv template; `wheels` are (file name, sha256 as hex).
     """
     return {
         "format": FORMAT,
         "python": [interpreter.executable, interpreter.version_text, interpreter.platform],
-        "skeleton": base,
+        "skeleton": template,  # the name in keys that exist
         "wheels": sorted([name, sha256] for name, sha256 in wheels),
     }
 
 
-def key_of(told: Mapping[str, object]) -> str:
-    """The environment's name: hex digits of a hash over its ingredients."""
-    return digest.sha256(jsontext.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
+def key_of(ingredients: Mapping[str, object]) -> str:
+    """Return the environment's key: hex digits of a hash over its ingredients."""
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()[:KEY]
 
 
 def is_complete(layout: Layout, key: str) -> bool:
+    """Return whether the environment has its mark `complete`, which is made last."""
     return os.path.exists(os.path.join(layout.environment(key), "complete"))
 
 
-def ensure(plan: Plan, why: Mapping[str, object], *, layout: Layout, terminal: Terminal) -> tuple[str, bool]:
-    """Return the environment's path, and whether this call built it.
+@contextlib.contextmanager
+def building(
+    key: str,
+    why: Mapping[str, object],
+    *,
+    mark: str,
+    watched: Sequence[str],
+    missing_file: Callable[[], str | None],
+    foreign: Callable[[], str | None],
+    layout: Layout,
+    terminal: Terminal,
+) -> Iterator[str | None]:
+    """Yield the directory to fill where the environment must be built, None where it is whole.
 
-    Of many callers one builds; the others wait for its lock and find it done. An environment that
-    has lost a file is taken away and built again.
+    Of many processes one builds; the others wait for its lock and find it complete. The directory is
+    renamed to `layout.environment(key)` when the block ends without an error. An environment that lacks a
+    file (`missing_file` returns its relative path, or None), or has got what its key does not say (`foreign`
+    tells of it), is built again. `why` becomes `why.json`, with the times of the `watched` directories;
+    `mark` is what the mark `complete` leads to.
     """
-    final, key = layout.environment(plan.key), plan.key
-    if is_complete(layout, key) and not plan.lost(final):
-        _ensure_hold(layout, key, terminal)
-        return final, False
+    final = layout.environment(key)
 
-    def done() -> bool:
-        return is_complete(layout, key) and not plan.lost(final)
+    def is_done() -> bool:
+        return is_complete(layout, key) and not missing_file() and not foreign()
+
+    if is_done():
+        _ensure_lock_file(layout, key, terminal)
+        yield None
+        return
 
     with (
         files.disk_errors("make the environment", final),
-        turns.turn(layout.lock("build", key), done, f"builds `{final}`", terminal) as ours,
+        run_once.run_once(layout.lock("build", key), is_done, f"builds `{final}`", terminal) as is_ours,
     ):
-        if not ours:
-            return final, False
-        locks.ensure_lock_file(layout.lock("environment", key))
-        if os.path.lexists(final) and not _make_room(plan, layout, terminal):
-            return final, False
+        if not is_ours or not _make_way(key, mark, missing_file, foreign, layout, terminal):
+            yield None
+            return
+
         with files.staging_directory(layout.staging, "environment-") as stage:
-            plan.make(stage, final)
-            files.write_bytes(os.path.join(stage, "why.json"), _page(why), mode=0o644)
-            files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
-            mark_complete(stage, plan.line)
-            os.makedirs(layout.environments, mode=0o700, exist_ok=True)
-            files.rename(stage, final)
-    return final, True
+            yield stage
+            _finish(stage, final, {**why, LISTED: listed(stage, watched)}, mark)
 
 
-def _make_room(plan: Plan, layout: Layout, terminal: Terminal) -> bool:
-    """Whether the environment has to be made; one that lacks something is gone then."""
-    final = layout.environment(plan.key)
-    if lost := plan.lost(final):
-        terminal.warning(f"the environment `{final}` has lost `{lost}`: making it again")
-    return hold.make_room(layout, plan.key, lambda: plan.lost(final), lambda: mark_complete(final, plan.line))
+def _make_way(
+    key: str,
+    mark: str,
+    missing_file: Callable[[], str | None],
+    foreign: Callable[[], str | None],
+    layout: Layout,
+    terminal: Terminal,
+) -> bool:
+    """Remove an environment that is not as it should be, with a warning; return False where it stays.
+
+    That is where it is whole after all, or has only got something and is in use.
+    """
+    final = layout.environment(key)
+    locks.ensure_lock_file(layout.lock("environment", key))
+    if not os.path.lexists(final):
+        return True
+
+    def repair() -> None:
+        mark_complete(final, mark)
+
+    if path := missing_file():
+        found = foreign()
+        state = "a damaged" if os.path.lexists(os.path.join(final, path)) else "lost"
+        reason = f"has got {found}" if found else f"has {state} `{path}`"
+        terminal.warning(f"the environment `{final}` {reason}: making it again")
+    if usage_lock.remove_damaged(layout, key, missing_file, repair):
+        return True
+
+    found = foreign()
+    if not found:
+        return False
+    wait = usage_lock.SHORT_WAIT_SECONDS
+    try:
+        is_removed = usage_lock.remove_damaged(
+            layout, key, lambda: missing_file() or foreign(), repair, seconds=wait
+        )
+    except ToolError:
+        terminal.warning(f"the environment `{final}` has got {found}, and is in use: starting it as it is")
+        return False
+    if is_removed:
+        terminal.warning(f"the environment `{final}` has got {found}: making it again")
+    return is_removed
 
 
-def _ensure_hold(layout: Layout, key: str, terminal: Terminal) -> None:
-    """Without its lock file nobody could hold the environment. Where none can be written, none is pruned."""
+def listed(environment: str, watched: Sequence[str]) -> dict[str, int]:
+    """Return the time, in ns, at which something was last added to each directory or removed from it."""
+    places = {path: os.path.join(environment, path) for path in watched}
+    return {path: os.stat(place).st_mtime_ns for path, place in places.items() if os.path.isdir(place)}
+
+
+def known_listing(environment: str) -> dict[str, int]:
+    """Return what `listed` was when all in the environment was known to belong there; empty for unknown."""
+    try:
+        times = json.loads(files.read_bytes(os.path.join(environment, "why.json")))[LISTED]
+        return {str(path): int(time) for path, time in times.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def note_listing(environment: str, times: Mapping[str, int]) -> None:
+    """Note that all in the environment belongs there; `times` were taken before that was looked at."""
+    path = os.path.join(environment, "why.json")
+    with contextlib.suppress(OSError, ValueError):
+        why = json.loads(files.read_bytes(path))
+        if isinstance(why, dict):
+            _write_why(path, {**why, LISTED: times})
+
+
+def _write_why(path: str, why: Mapping[str, object]) -> None:
+    rows = ",\n".join(f'"{name}": {json.dumps(item)}' for name, item in why.items())
+    files.write_bytes(path, f"{{\n{rows}\n}}\n".encode(), mode=0o644)
+
+
+def _ensure_lock_file(layout: Layout, key: str, terminal: Terminal) -> None:
+    """Make the lock file again where it is missing or empty: no process could hold the environment."""
     lock = layout.lock("environment", key)
-    if not os.path.exists(lock):
+    if not locks.is_lock_file(lock):
         terminal.warning(f"the lock file `{lock}` had gone: making it again")
-        with scope.suppress(OSError):
+        with contextlib.suppress(OSError):
             locks.ensure_lock_file(lock)
 
 
-def mark_complete(environment: str, line: str) -> None:
-    """Make the mark that doors look for: a link to the line that holds a start, so that it fails with it."""
-    mark = os.path.join(environment, "complete")
-    with scope.suppress(FileNotFoundError):
-        os.unlink(mark)
+def _finish(stage: str, final: str, why: Mapping[str, object], mark: str) -> None:
+    """Write what an environment has beside its Python and its wheels, the mark last; rename it to `final`."""
+    _write_why(os.path.join(stage, "why.json"), why)
+    files.write_bytes(os.path.join(stage, "used"), b"", mode=0o644)
+    mark_complete(stage, mark)
+
+    os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
+    files.rename(stage, final)
+
+
+def mark_complete(environment: str, mark: str) -> None:
+    """Make the mark that a start checks.
+
+    It is a link where links are to be had. It leads to the hook's `.pth` file, relative, without which
+    there is no mark; or, while not all is on disk, to a file that the next boot will not have.
+    """
+    path = os.path.join(environment, "complete")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
     if os.name == "posix":
-        os.symlink(line, mark)
+        os.symlink(mark, path)
     else:
-        files.write_bytes(mark, b"", mode=0o644)
-
-
-def _page(told: Mapping[str, object]) -> bytes:
-    """JSON with a line for each of its names."""
-    return (
-        "{\n" + ",\n".join(f'"{name}": {jsontext.dumps(item)}' for name, item in told.items()) + "\n}\n"
-    ).encode()
+        files.write_bytes(path, b"", mode=0o644)

@@ -1,12 +1,12 @@
-"""The start hook: the one verifier of a start, and the hold that keeps an environment alive.
+"""Start hook: verifies a start inside its environment, and holds the environment's lock while it runs.
 
-It is copied into each environment as `_vpython_start` and run by a `.pth` line of its
-site-packages, so it runs in any Python from 3.8 up, imports nothing of the project and as little
-else as can be. The doors and the builder use its `holds` too, where no environment's own Python
-checks (`-S`) or before one is started.
+It is copied into each environment as `_vpython_start.py` and run by a `.pth` line of its
+site-packages, which finds it by its place. It runs in any Python from 3.8 up, imports nothing of
+the project and as little else as possible. The doors and the builder use its `holds` too, where no
+environment's own Python checks (`-S`) or before one is started.
 
 `VPYTHON_RECORD`, set by a door, is lines: a mark (`+` check, `=` already checked) and the file of
-vpython as it was called; what runs that file; the record's path; each of vpython's own option words.
+vpython as it was called; what runs that file; the record's path; each of vpython's own options.
 On Windows the door, which waits for its child, checks by itself and sets nothing.
 """
 
@@ -27,15 +27,15 @@ def start():  # type: () -> None
     path = sys.path[:]
     if os.environ.get("PYTHONPATH"):
         _leave_foreign_path(os.environ["PYTHONPATH"])
-    told = os.environ.get("VPYTHON_RECORD", "").split("\n")
-    if told[0] != "!":  # that one is for a vpython which this environment's Python is about to run
+    lines = os.environ.get("VPYTHON_RECORD", "").split("\n")
+    if lines[0] != "!":  # that one is for a vpython which this environment's Python is about to run
         os.environ.pop("VPYTHON_RECORD", None)
     prefix = _prefix()
     # The second name is for a link to the environment, such as an editor's `.venv`.
     held = hold(lock_path(prefix)) or hold(lock_path(os.path.realpath(prefix)))
-    asked = told[0][:1] == "+" and len(told) > 2
-    if asked and not (held and is_fit(prefix) and holds(told[2], _path_given(prefix), prefix)):
-        go_the_long_way(told[0][1:], told[1], told[3:], prefix)
+    asked = lines[0][:1] == "+" and len(lines) > 2
+    if asked and not (held and is_fit(prefix) and holds(lines[2], _path_given(prefix), prefix)):
+        go_the_long_way(lines[0][1:], lines[1], lines[3:], prefix)
     sys.path[:] = path
     for name in set(sys.modules) - before:
         del sys.modules[name]
@@ -53,7 +53,7 @@ def _leave_foreign_path(given):  # type: (str) -> None
 
 
 def is_fit(prefix):  # type: (str) -> bool
-    """Whether the environment is whole, in a root that nobody else can have written to."""
+    """Return whether the environment is whole, in a root that only this user can write to."""
     if not os.path.exists(prefix + "/complete"):
         return False
     if os.name == "nt":
@@ -71,7 +71,7 @@ def _prefix():  # type: () -> str
 
 
 def lock_path(prefix):  # type: (str) -> str
-    """The lock of the environment at `prefix`: `<root>/locks/environment-<key>`."""
+    """Return the lock of the environment at `prefix`: `<root>/locks/environment-<key>`."""
     parent, key = os.path.split(prefix)
     return os.path.join(os.path.dirname(parent), "locks", "environment-" + key)
 
@@ -104,7 +104,7 @@ def hold(path):  # type: (str) -> bool
 
 
 def _hold_on_windows(path):  # type: (str) -> bool
-    """The same by a lock on one byte of many (see `system/ranges.py`), which lasts as long as the handle."""
+    """Hold one byte of many (see `system/windows_locks.py`), which lasts as long as the handle."""
     system = __import__("msvcrt")
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -131,13 +131,14 @@ def _path_given(prefix):  # type: (str) -> str | None
 
 
 def go_the_long_way(caller, host, options, prefix):  # type: (str, str, list[str], str) -> None
-    """Become vpython again, run by `host` with the words it was called with, told to decide anew."""
+    """Become vpython again, run by `host` with the same arguments, to plan this start again."""
     arguments = options + _arguments()[2:]
     path = _path_given(prefix)
     if path is None:
         os.environ.pop("PATH", None)
     else:
         os.environ["PATH"] = path
+    os.environ.pop("VIRTUAL_ENV", None)  # who names an environment counts as one that uses it
     os.environ["VPYTHON_RECORD"] = "!"
     try:
         os.execv(host, [host, caller, *arguments])
@@ -147,10 +148,10 @@ def go_the_long_way(caller, host, options, prefix):  # type: (str, str, list[str
 
 
 def _arguments():  # type: () -> list[str]
-    """This process's own argument list; before 3.10 only the system or the C interface tells it."""
-    told = getattr(sys, "orig_argv", None)
-    if told is not None:
-        return list(told)
+    """Return this process's arguments; before 3.10 only the system or the C interface knows them."""
+    arguments = getattr(sys, "orig_argv", None)
+    if arguments is not None:
+        return list(arguments)
     try:
         with open("/proc/self/cmdline", "rb") as file:
             return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
@@ -163,9 +164,9 @@ def _arguments():  # type: () -> list[str]
 
 
 def holds(record, path, environment):  # type: (str, str | None, str) -> bool
-    """Whether the record is for `environment`, and every row still so; `path` is the PATH for commands.
+    """Return whether the record is for `environment` and every row is still true; `path` is PATH.
 
-    A door read which environment it names before: another start may have written it anew meanwhile.
+    A door read the environment's path earlier: another start may have replaced the record meanwhile.
     """
     try:
         with open(record, "rb", 0) as file:
@@ -202,7 +203,7 @@ def _content(path, name, copy):  # type: (str | None, bytes, bytes) -> bool
 
 
 def _read(name, size=-1):  # type: (bytes, int) -> bytes
-    """The bytes of a regular file, or of the null device; ValueError where there are not `size` of them."""
+    """Return the bytes of a regular file or the null device; ValueError where there are not `size`."""
     descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         found = os.fstat(descriptor)
@@ -245,7 +246,7 @@ def _command(path, name, result):  # type: (str | None, bytes, bytes) -> bool
 
 
 def find_command(name, path):  # type: (str, str | None) -> str
-    """The first executable file `name` on `path`, passing over environments of ours; "" for none."""
+    """Return the first executable `name` on `path`, skipping vpython's environments; "" for none."""
     for directory in (path or "").split(os.pathsep):
         candidate = os.path.join(directory, name)
         fit = os.access(candidate, os.X_OK) and os.path.isfile(candidate)
@@ -258,9 +259,10 @@ def _listing(path, name, mtime):  # type: (str | None, bytes, bytes) -> bool
     return os.stat(name).st_mtime_ns == int(mtime)
 
 
-def _signature(path, name, size, mtime, inode):  # type: (str | None, bytes, bytes, bytes, bytes) -> bool
+def _signature(path, name, size, mtime, inode, ctime):  # type: (str | None, bytes, bytes, bytes, bytes, bytes) -> bool
     found = os.stat(name)
-    return (found.st_size, found.st_mtime_ns, found.st_ino) == (int(size), int(mtime), int(inode))
+    seen = (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+    return seen == (int(size), int(mtime), int(inode), int(ctime))
 
 
 def _until(path, seconds):  # type: (str | None, bytes) -> bool

@@ -1,11 +1,12 @@
-"""The record of a choice: what the next start checks instead of choosing again."""
+"""Record of a start: the facts that the next start checks instead of planning again."""
 
 from __future__ import annotations
 
 import os
 
 from vpy.environment import hook
-from vpy.system import digest, files
+from vpy.system import files
+from vpy.system.lean import hashlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 def write(
     path: str, environment: str, landmark: str, observations: Sequence[Observation], layout: Layout
 ) -> bool:
-    """Write the record at `path`; False where it cannot be kept.
+    """Write the record of a start at `path`; return False where there can be none.
 
-    That is: a newline in a name, a root that cannot be written, a spec that was read from a pipe.
+    There can be none with a newline in a name, in a root that cannot be written, and of a spec that was
+    read from a pipe.
 
-    Two lines for the head (environment, landmark), one row per observation (a kind and its
-    fields, parted by NUL), `end`. Contents are kept as copies under their own hash.
+    A record has two lines for the head (environment, landmark), one row per observation (a kind and its
+    fields, separated by NUL), then `end`. Contents are copied, under their own hash.
     """
     rows = [os.fsencode(environment), os.fsencode(landmark)]
     if not path or any(b"\n" in row for row in rows):
@@ -31,9 +33,10 @@ def write(
     try:
         for observation in dict.fromkeys(observations):
             row = _row(observation, layout)
-            if b"\n" in row or row.count(b"\0") != len(observation.fields) or _was_pipe(observation):
+            if b"\n" in row or row.count(b"\0") != len(observation.fields) or _is_of_pipe(observation):
                 return False
             rows.append(row)
+
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         files.write_bytes(path, b"\n".join([*rows, b"end", b""]), mode=0o600)
     except OSError:
@@ -41,8 +44,8 @@ def write(
     return True
 
 
-def _was_pipe(observation: Observation) -> bool:
-    """Whether it tells of a pipe: nobody can read one twice, and its name is soon another's."""
+def _is_of_pipe(observation: Observation) -> bool:
+    """Return whether the observation is of a pipe, which cannot be read again at the next start."""
     if observation.kind not in ("content", "real"):
         return False
     path = observation.fields[0]
@@ -53,12 +56,13 @@ def _was_pipe(observation: Observation) -> bool:
 def _row(observation: Observation, layout: Layout) -> bytes:
     fields = observation.fields
     if observation.kind == "content":
-        fields = (fields[0], _keep(fields[1].encode("latin-1"), layout))
+        fields = (fields[0], _copy(fields[1].encode("latin-1"), layout))
     return b"\0".join([observation.kind.encode(), *(os.fsencode(field) for field in fields)])
 
 
-def _keep(data: bytes, layout: Layout) -> str:
-    copy = layout.copy(digest.sha256(data).hexdigest())
+def _copy(data: bytes, layout: Layout) -> str:
+    """Return the path of a copy of `data`; a copy that is there already counts as used now."""
+    copy = layout.copy(hashlib.sha256(data).hexdigest())
     try:
         if files.read_bytes(copy) == data:
             os.utime(copy)
@@ -69,8 +73,8 @@ def _keep(data: bytes, layout: Layout) -> str:
     return copy
 
 
-def forget(path: str) -> None:
-    """Remove the record at `path`: the next start decides anew."""
+def remove(path: str) -> None:
+    """Remove the record at `path`, so that the next start plans again."""
     try:
         os.unlink(path)
     except OSError:
@@ -78,12 +82,12 @@ def forget(path: str) -> None:
 
 
 def still_holds(path: str, search_path: str | None, environment: str) -> bool:
-    """Whether the record at `path` is for `environment` and true now; `search_path` is the caller's PATH."""
+    """Return whether the record is of `environment` and its facts hold; `search_path` is PATH."""
     return hook.holds(path, search_path, environment)
 
 
 def read(path: str) -> tuple[str, str] | None:
-    """The environment and the landmark that a record names, or None."""
+    """Return the environment and the landmark that a record names, or None."""
     try:
         lines = files.read_bytes(path).split(b"\n", 2)
         return os.fsdecode(lines[0]), os.fsdecode(lines[1])

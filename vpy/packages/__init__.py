@@ -1,1 +1,1 @@
-"""A Spec and a Target become pinned package files."""
+"""Packages and their sources: CIPD, a directory, an index; each source is a `PackageLoader`."""

@@ -1,8 +1,10 @@
-"""The `directory` source: packages as files, in a folder or behind any web server.
+"""Directory of packages as a `PackageLoader`: packages as files, in a folder or behind any web server.
 
-`<repo>/<name>/+/<instance id>` is a package file; `<repo>/<name>/+/versions.json` says which
-instances refs and tags mean: `{"refs": {"latest": ID}, "tags": {"version:1.16.0": [ID]}}`. A tag
-on two instances is ambiguous, as it is for CIPD.
+    <root>/<name>/+/<instance id>    a package file
+    <root>/<name>/+/versions.json    {"refs": {"latest": ID}, "tags": {"version:1.16.0": [ID]}}
+    <root>/packages.json             {"packages": [NAME, …]}, for a web server that lists nothing
+
+A tag on two instances is ambiguous, as it is for CIPD.
 """
 
 from __future__ import annotations
@@ -10,13 +12,12 @@ from __future__ import annotations
 import os
 
 from vpy.errors import ToolError, UserError, VpythonError
-from vpy.model import Pin
-from vpy.packages.cipd import weakness
+from vpy.model import Pin, Resolution
+from vpy.packages.cipd.names import parse_instance_id, parse_package_name, parse_version, weak_hash_note
 from vpy.packages.loader import collect
-from vpy.packages.names import parse_instance_id, parse_package_name, parse_version
-from vpy.system import jsontext
 from vpy.system.files import disk_errors
-from vpy.value import value
+from vpy.system.lean import json
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,36 +25,40 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from vpy.model import Wanted
+    from vpy.packages.cipd.names import Version
     from vpy.system.layout import Layout
 
     class Reader(Protocol):
-        """How a tree of packages is reached. Paths are relative and have `/` between their parts."""
+        """Access to a directory of packages. Paths are relative and have `/` between their parts."""
 
-        def read(self, path: str, most: int) -> bytes | None:
-            """The bytes of a small file, None where there is none; more than `most` is a ToolError."""
+        def read(self, path: str, limit: int) -> bytes | None:
+            """Return the bytes of a small file, None where there is none; ToolError for more than `limit`."""
 
         def stream(self, path: str) -> Iterable[bytes]:
-            """The bytes of a file in pieces; ToolError where there is none, or where it cannot be read."""
+            """Yield the bytes of a file in pieces; ToolError where it cannot be read."""
 
         def size(self, path: str) -> int | None:
-            """The file's size, where it can be told without asking anybody; else None."""
+            """Return the file's size where it is known without a request, else None."""
 
 
+VERSIONS = "versions.json"
+NAMES = "packages.json"
 LARGEST_VERSIONS = 16 << 20
-PIECE = 1 << 20
-BOM = b"\xef\xbb\xbf"
+_PIECE = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+_LISTED = 8
 
 
 @value
 class Versions:
-    """What `versions.json` says: refs and their instance, tags and their instances."""
+    """Contents of `versions.json`: refs and their instance, tags and their instances."""
 
     refs: Mapping[str, str]
     tags: Mapping[str, tuple[str, ...]]
 
 
 class FolderReader:
-    """A tree of packages in a local folder."""
+    """`Reader` of a local folder."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -61,26 +66,29 @@ class FolderReader:
     def _path(self, path: str) -> str:
         return os.path.join(self.root, *path.split("/"))
 
-    def read(self, path: str, most: int) -> bytes | None:
-        place = self._path(path)
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return the bytes of a small file, None where there is none; ToolError for more than `limit`."""
+        file_path = self._path(path)
         try:
-            with disk_errors("read", place), open(place, "rb") as file:
-                data = file.read(most + 1)
+            with disk_errors("read", file_path), open(file_path, "rb") as file:
+                data = file.read(limit + 1)
         except ToolError as error:
             if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
                 return None
             raise
-        if len(data) > most:
-            raise ToolError(f"`{place}` has more than {most} bytes")
+        if len(data) > limit:
+            raise ToolError(f"`{file_path}` has more than {limit} bytes")
         return data
 
     def stream(self, path: str) -> Iterable[bytes]:
-        place = self._path(path)
-        with disk_errors("read", place), open(place, "rb") as file:
-            while piece := file.read(PIECE):
+        """Yield the bytes of a file in pieces; ToolError where it cannot be read."""
+        file_path = self._path(path)
+        with disk_errors("read", file_path), open(file_path, "rb") as file:
+            while piece := file.read(_PIECE):
                 yield piece
 
     def size(self, path: str) -> int | None:
+        """Return the file's size, None where there is no such file."""
         try:
             return os.stat(self._path(path)).st_size
         except OSError:
@@ -88,10 +96,10 @@ class FolderReader:
 
 
 class DirectoryLoader:
-    """A `PackageLoader` over a tree of packages.
+    """`PackageLoader` over a directory of packages.
 
     `origin` is the source as a user spells it; `contact` is the hint where something is missing;
-    `workers` are how many packages are asked for at once, and `stop` ends their asking.
+    `workers` is how many packages are requested at once, and `stop` ends their requests.
     """
 
     def __init__(
@@ -100,7 +108,7 @@ class DirectoryLoader:
         layout: Layout,
         origin: str,
         *,
-        contact: str = "",
+        contact: str | None = None,
         workers: int = 1,
         stop: Callable[[], None] = lambda: None,
     ) -> None:
@@ -112,31 +120,39 @@ class DirectoryLoader:
         self._stop = stop
         self._versions: dict[str, Versions] = {}
 
-    def resolve(self, wanted: Sequence[Wanted]) -> tuple[Pin, ...]:
-        return collect(wanted, self._pin, workers=self._workers, stop=self._stop)
+    def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
+        """Pin each package by its `versions.json`, or by the instance id that it names."""
+        return Resolution(collect(packages, self._pin, workers=self._workers, stop=self._stop))
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
-        return collect(pins, self._fetched, workers=self._workers, stop=self._stop)
+        """Return verified package files, copied into the root where it lacks them."""
+        return collect(pins, self._fetch, workers=self._workers, stop=self._stop)
+
+    def forget(self, pins: Sequence[Pin]) -> None:
+        """Do nothing: a directory is read each time."""
 
     def _pin(self, wanted: Wanted) -> Pin:
         name = parse_package_name(wanted.name)
         version = parse_version(wanted.version)
-        found = version.text if version.kind == "id" else self._named(name, version.kind, version.text)
-        parse_instance_id(found)
-        return Pin(name, wanted.template, wanted.version, found, self._origin, weakness(found))
+        instance_id = version.text if version.kind == "id" else self._instance_of(name, version)
+        parse_instance_id(instance_id)
+        note = weak_hash_note(instance_id)
+        return Pin(name, wanted.template, wanted.version, instance_id, self._origin, note)
 
-    def _named(self, name: str, kind: str, text: str) -> str:
+    def _instance_of(self, name: str, version: Version) -> str:
+        """Return the instance that a ref or a tag means; UserError where there is none, or several."""
         versions = self._versions_of(name)
         instances: tuple[str, ...]
-        if kind == "ref":
-            instances = (versions.refs[text],) if text in versions.refs else ()
+        if version.kind == "ref":
+            instances = (versions.refs[version.text],) if version.text in versions.refs else ()
         else:
-            instances = versions.tags.get(text, ())
+            instances = versions.tags.get(version.text, ())
+
         if not instances:
-            hint = "; ".join(filter(None, (_nearest(versions), self._contact)))
-            raise UserError(f"`{self._origin}` has no such {kind}", hint=hint or None)
+            hint = "; ".join(filter(None, (_last_names(versions), self._contact)))
+            raise UserError(f"`{self._origin}` has no such {version.kind}", hint=hint or None)
         if len(instances) > 1:
-            listed = " and ".join(f"`{found}`" for found in instances)
+            listed = " and ".join(f"`{instance_id}`" for instance_id in instances)
             raise UserError(
                 f"the tag is ambiguous: {listed} have it", hint="name an instance id as the version"
             )
@@ -144,30 +160,35 @@ class DirectoryLoader:
 
     def _versions_of(self, name: str) -> Versions:
         if name not in self._versions:
-            path = f"{name}/+/versions.json"
-            data = self._reader.read(path, LARGEST_VERSIONS)
-            if data is None:
+            versions = read_versions(self._reader, name)
+            if versions is None:
                 raise UserError(f"`{self._origin}` has no such package", hint=self._contact or None)
-            self._versions[name] = parse_versions(data, path)
+            self._versions[name] = versions
         return self._versions[name]
 
-    def _fetched(self, pin: Pin) -> str:
-        from vpy.packages import instance
+    def _fetch(self, pin: Pin) -> str:
+        from vpy.packages import store
 
         path = f"{pin.name}/+/{pin.instance_id}"
-        return instance.store(
-            pin, lambda: self._reader.stream(path), self._layout, size=self._reader.size(path)
-        )
+        size = self._reader.size(path)
+        return store.ensure(pin, lambda: self._reader.stream(path), self._layout, size=size)
+
+
+def read_versions(reader: Reader, name: str) -> Versions | None:
+    """Return the refs and tags of a package, None where the directory does not have it."""
+    path = f"{name}/+/{VERSIONS}"
+    data = reader.read(path, LARGEST_VERSIONS)
+    return None if data is None else parse_versions(data, path)
 
 
 def parse_versions(data: bytes, path: str) -> Versions:
-    """Read `versions.json`; ToolError names `path` and what is wrong with it. Other keys are passed over."""
+    """Parse `versions.json`; ToolError names `path` and what is wrong with it. Unknown keys are ignored."""
     try:
-        fields = jsontext.loads(data.removeprefix(BOM).decode())
+        fields = json.loads(data.removeprefix(_BOM).decode())
         if not isinstance(fields, dict):
             raise ValueError("it is no object")
-        refs = {ref: parse_instance_id(_text(found)) for ref, found in _table(fields, "refs")}
-        tags = {tag: _instances(found) for tag, found in _table(fields, "tags")}
+        refs = {ref: _instance_id(instance) for ref, instance in _table(fields, "refs")}
+        tags = {tag: _instance_ids(instances) for tag, instances in _table(fields, "tags")}
     except (ValueError, RecursionError, VpythonError) as error:
         reason = error.message if isinstance(error, VpythonError) else str(error)
         raise ToolError(f"`{path}` is damaged: {reason}") from error
@@ -181,18 +202,18 @@ def _table(fields: Mapping[str, object], key: str) -> Iterable[tuple[str, object
     return table.items()
 
 
-def _text(item: object) -> str:
-    if not isinstance(item, str):
+def _instance_id(field: object) -> str:
+    if not isinstance(field, str):
         raise ValueError("an instance id is no string")
-    return item
+    return parse_instance_id(field)
 
 
-def _instances(item: object) -> tuple[str, ...]:
-    if not isinstance(item, list):
+def _instance_ids(field: object) -> tuple[str, ...]:
+    if not isinstance(field, list):
         raise ValueError("a tag's instances are no list")
-    return tuple(dict.fromkeys(parse_instance_id(_text(found)) for found in item))
+    return tuple(dict.fromkeys(_instance_id(item) for item in field))
 
 
-def _nearest(versions: Versions) -> str:
+def _last_names(versions: Versions) -> str | None:
     names = [*versions.tags, *versions.refs]
-    return f"it has {', '.join(f'`{name}`' for name in names[-8:])}" if names else ""
+    return f"it has {', '.join(f'`{name}`' for name in names[-_LISTED:])}" if names else None

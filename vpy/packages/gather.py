@@ -1,11 +1,11 @@
-"""All packages of a spec unpacked into one place, as the original does: only their wheels count."""
+"""Gathering of all packages of a spec in one directory, as the original does: only wheels count."""
 
 from __future__ import annotations
 
 import os
 
 from vpy.errors import UserError
-from vpy.packages import packagefile
+from vpy.packages.cipd import package_file
 from vpy.system import files
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[str, list[list[str]]]:
-    """Unpack package files below `directory`; return the common place, and the wheels that each brought.
+    """Unpack package files below `directory`; return the common directory, and each package's wheels.
 
     The same path with the same bytes is one file. UserError names every path for which two packages
     have different bytes, and every package without a wheel.
@@ -27,9 +27,9 @@ def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[s
     brought = []
     mistakes = []
     for number, (pin, path) in enumerate(zip(pins, paths, strict=True)):
-        place = os.path.join(directory, str(number))
-        packagefile.unpack(path, place, expected_name=pin.name, instance_id=pin.instance_id)
-        wheels = _wheels_of(place)
+        location = os.path.join(directory, str(number))
+        package_file.unpack(path, location, expected_name=pin.name, instance_id=pin.instance_id)
+        wheels = _wheels_of(location)
         brought.append(wheels)
         if not wheels:
             mistakes.append(f"package `{pin.name}` at `{pin.version}` holds no wheel")
@@ -38,8 +38,8 @@ def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[s
             target = os.path.join(common, *wheel.split("/"))
             if other == pin.name:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                files.link_or_copy(os.path.join(place, *wheel.split("/")), target)
-            elif files.read_bytes(target) != files.read_bytes(os.path.join(place, *wheel.split("/"))):
+                files.link_or_copy(os.path.join(location, *wheel.split("/")), target)
+            elif files.read_bytes(target) != files.read_bytes(os.path.join(location, *wheel.split("/"))):
                 mistakes.append(
                     f"packages `{other}` and `{pin.name}` bring different files of one name: `{wheel}`"
                 )
@@ -48,11 +48,11 @@ def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[s
     return common, brought
 
 
-def _wheels_of(place: str) -> list[str]:
-    """Paths of the wheels below `place`, with `/`, sorted."""
+def _wheels_of(path: str) -> list[str]:
+    """Paths of the wheels below `path`, with `/`, sorted."""
     return sorted(
-        os.path.relpath(os.path.join(parent, name), place).replace(os.sep, "/")
-        for parent, _, names in os.walk(place)
+        os.path.relpath(os.path.join(parent, name), path).replace(os.sep, "/")
+        for parent, _, names in os.walk(path)
         for name in names
         if name.lower().endswith(".whl")
     )

@@ -1,10 +1,10 @@
-"""Where packages come from: what each source promises, and how its failures are told.
+"""`PackageLoader`: what each package source promises, and how its failures are collected.
 
-A source answers many packages in one call, so that it may ask side by side. It judges nothing
+A loader resolves many packages in one call, so that it may ask concurrently. It judges nothing
 about wheels: it turns (name, version) into an instance, and an instance into a file whose bytes
 were hashed before anything opened them. It asks the network only where it must: an instance that
-lies in the root already is not fetched again. It never writes but below the root, and nothing
-there has its final name before it is whole and verified.
+is in the root already is not fetched again. It writes only below the root, and nothing there has
+its final name before it is whole and verified.
 """
 
 from __future__ import annotations
@@ -12,32 +12,37 @@ from __future__ import annotations
 from functools import partial
 
 from vpy.errors import ToolError, UserError, VpythonError
-from vpy.system import crew
+from vpy.system import threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Protocol, TypeVar
 
-    from vpy.model import Pin, Wanted
+    from vpy.model import Pin, Resolution, Wanted
 
     Item = TypeVar("Item", Wanted, Pin)
     Answer = TypeVar("Answer")
 
-    class Memory(Protocol):
-        """Answers kept in the root by their question, which is any JSON value."""
+    class Cache(Protocol):
+        """Cache of answers in the root by their question, which is any JSON value."""
 
-        def recall(self, question: object) -> Any:
-            """What is kept, or None."""
+        def get(self, question: object) -> Any:
+            """Return the cached answer, or None."""
 
-        def keep(self, question: object, answer: object) -> None:
-            """Keep it, where the root allows that."""
+        def put(self, question: object, answer: object) -> None:
+            """Store an answer, where the root can be written."""
+
+        def drop(self, question: object) -> None:
+            """Remove the cached answer, if there is one."""
 
     class PackageLoader(Protocol):
-        """A source of packages."""
+        """Source of packages."""
 
-        def resolve(self, wanted: Sequence[Wanted]) -> tuple[Pin, ...]:
-            """Pin each package, in the given order.
+        def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
+            """Pin each package, in the given order, or what PEP 508 requirements come to.
+
+            Only an index is asked for `dependencies`, and then for no packages.
 
             All failures come as one error, a line for each package with its name and version:
             a UserError where all of them can be mended in the spec, else a ToolError. Its
@@ -45,11 +50,14 @@ if TYPE_CHECKING:
             """
 
         def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
-            """Paths of verified package files (`layout.package(instance_id)`), in the given order.
+            """Return paths of verified package files (`layout.package(instance_id)`), in the given order.
 
             Their bytes are those of their instance id. A bad file is dropped and fetched once more,
             then refused; failures are collected as `resolve` does.
             """
+
+        def forget(self, pins: Sequence[Pin]) -> None:
+            """Drop the cached answers that came to these pins, whose files were refused; ask next time."""
 
 
 def collect(
@@ -61,12 +69,12 @@ def collect(
 ) -> tuple[Answer, ...]:
     """Answer every item, then raise one error for all that failed: a line for each, in order.
 
-    `workers` are how many items are answered at once; `stop` is called where nobody waits for them
-    any more.
+    `workers` is how many items are answered at once; `stop` is called where the answers are no
+    longer needed.
     """
     outcomes: Sequence[Callable[[], Answer]]
     if workers > 1 and len(items) > 1:
-        outcomes = crew.side_by_side(items, answer, workers=workers, stop=stop)
+        outcomes = threads.map_concurrently(items, answer, workers=workers, stop=stop)
     else:
         outcomes = [partial(answer, item) for item in items]
     answers: list[Answer] = []
@@ -86,7 +94,7 @@ def collect(
 def answered(
     items: Sequence[Item], ask: Callable[[Sequence[Item]], Sequence[Answer]]
 ) -> tuple[dict[Item, Answer], dict[Item, VpythonError]]:
-    """What a loader's `resolve` or `fetch` answers to each item, and why there is no answer to the others."""
+    """Return the answer of a loader's `resolve` or `fetch` to each item, and the error of each other item."""
     failed: dict[Item, VpythonError] = {}
     left = list(items)
     while left:
@@ -105,6 +113,6 @@ def _together(failed: dict[object, VpythonError], lines: Sequence[str]) -> Vpyth
     errors = list(failed.values())
     family = UserError if all(isinstance(error, UserError) for error in errors) else ToolError
     hints = dict.fromkeys(error.hint for error in errors if error.hint)
-    made = family("\n".join(dict.fromkeys(lines)), hint=next(iter(hints), None))
-    made.failed, made.__cause__ = failed, errors[0]
-    return made
+    result = family("\n".join(dict.fromkeys(lines)), hint=next(iter(hints), None))
+    result.failed, result.__cause__ = failed, errors[0]
+    return result

@@ -1,21 +1,22 @@
-"""A folder of packages, written: what `directory` reads.
+"""Writer of a directory of packages, which `directory` reads.
 
-Whatever has its final name is whole: the package file comes first, then `versions.json` that names it.
+The package file comes first, then the `versions.json` that names it, so what has a name is whole.
 """
 
 from __future__ import annotations
 
 import contextlib
 import filecmp
+import hashlib
 import json
 import os
 import shutil
 import time
 
 from vpy.errors import UserError
-from vpy.packages import packagewriter
-from vpy.packages.directory import LARGEST_VERSIONS, FolderReader, Versions, parse_versions
-from vpy.packages.manifest import Manifest
+from vpy.packages.cipd import package_writer
+from vpy.packages.cipd.manifest import Manifest
+from vpy.packages.directory import NAMES, VERSIONS, FolderReader, Versions, read_versions
 from vpy.system import locks
 from vpy.system.files import disk_errors, is_file, read_bytes, remove_tree, staging_directory, write_bytes
 
@@ -23,13 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vpy.packages.packagewriter import Member
+    from vpy.packages.cipd.package_writer import Member
     from vpy.system.layout import Layout
 
-VERSIONS = "versions.json"
-LIST = "packages.json"
-PASSING = ".new-"
-PASSING_SECONDS = 24 * 3600
+TEMPORARY_PREFIX = ".new-"
+STALE_SECONDS = 24 * 3600
 
 
 def put(
@@ -40,19 +39,19 @@ def put(
     tags: Sequence[str],
     refs: Sequence[str],
     layout: Layout,
-    moving: bool = False,
+    move_tags: bool = False,
 ) -> str:
     """Add a package of `members` under `name`, point `tags` and `refs` at it, and return its instance id.
 
-    The same files again change nothing. A ref moves; a tag stays unless `moving`: UserError where another
-    instance has it, because then nobody could resolve it any more.
+    The same files again change nothing. A ref moves; a tag moves only with `move_tags`: else UserError
+    where another instance has it, because then the tag would be ambiguous.
     """
-    with _opened(repository, name, layout) as (place, aside):
-        made = os.path.join(aside, "package")
-        instance_id = packagewriter.write(made, Manifest(name), members)
-        known = _read(repository, name)
-        versions = _with(known, name, instance_id, tags, refs, moving=moving)
-        _publish(place, made, instance_id, known, versions)
+    with _locked(repository, name, layout) as (directory, stage):
+        staged = os.path.join(stage, "package")
+        instance_id = package_writer.write(staged, Manifest(name), members)
+        known = _read_versions(repository, name)
+        versions = _with_instance(known, name, instance_id, tags, refs, move_tags=move_tags)
+        _publish(directory, staged, instance_id, known, versions)
     return instance_id
 
 
@@ -67,114 +66,118 @@ def add(
     layout: Layout,
 ) -> None:
     """Add the verified package file at `path` as it is, and point `tags` and `refs` at it, as `put` does."""
-    with _opened(repository, name, layout) as (place, aside):
-        made = os.path.join(aside, "package")
-        known = _read(repository, name)
-        versions = _with(known, name, instance_id, tags, refs, moving=False)
-        with disk_errors("write", place):
-            shutil.copyfile(path, made)
-        _publish(place, made, instance_id, known, versions)
+    with _locked(repository, name, layout) as (directory, stage):
+        staged = os.path.join(stage, "package")
+        known = _read_versions(repository, name)
+        versions = _with_instance(known, name, instance_id, tags, refs, move_tags=False)
+        with disk_errors("write", directory):
+            shutil.copyfile(path, staged)
+        _publish(directory, staged, instance_id, known, versions)
 
 
 def instances_of(repository: str, name: str, tag: str) -> list[str]:
-    """The paths of the package files that a tag means there."""
-    place = os.path.join(repository, *name.split("/"), "+")
-    paths = [os.path.join(place, found) for found in _read(repository, name).tags.get(tag, ())]
+    """Return the paths of the package files that have a tag."""
+    directory = _directory_of(repository, name)
+    instance_ids = _read_versions(repository, name).tags.get(tag, ())
+    paths = [os.path.join(directory, instance_id) for instance_id in instance_ids]
     return [path for path in paths if is_file(path)]
 
 
 def package_names(repository: str) -> list[str]:
-    """The names of all packages there, sorted: what has a `versions.json`."""
+    """Return the names of all packages there, sorted: those with a `versions.json`."""
     return sorted(
-        os.path.relpath(os.path.dirname(place), repository).replace(os.sep, "/")
-        for place, _, names in os.walk(repository)
-        if os.path.basename(place) == "+" and VERSIONS in names
+        os.path.relpath(os.path.dirname(directory), repository).replace(os.sep, "/")
+        for directory, _, names in os.walk(repository)
+        if os.path.basename(directory) == "+" and VERSIONS in names
     )
 
 
 def write_list(repository: str) -> None:
-    """Write the list of packages, which tells what is there where no directory can be listed."""
-    path = os.path.join(repository, LIST)
+    """Write the list of packages, for a web server that does not list directories."""
+    path = os.path.join(repository, NAMES)
     with disk_errors("write", repository):
         os.makedirs(repository, mode=0o755, exist_ok=True)
-    text = json.dumps({"packages": package_names(repository)}, indent=0).encode() + b"\n"
+    data = json.dumps({"packages": package_names(repository)}, indent=0).encode() + b"\n"
     with disk_errors("write", path):
-        if not is_file(path) or read_bytes(path) != text:
-            write_bytes(path, text, mode=0o644)
+        if not is_file(path) or read_bytes(path) != data:
+            write_bytes(path, data, mode=0o644)
 
 
-@contextlib.contextmanager
-def _opened(repository: str, name: str, layout: Layout) -> Iterator[tuple[str, str]]:
-    """The package's directory, which nobody else writes to meanwhile, and one aside in it."""
-    place = os.path.join(repository, *name.split("/"), "+")
-    with disk_errors("write", place):
-        os.makedirs(place, mode=0o755, exist_ok=True)
-    with (
-        locks.exclusive(layout.lock("repository", lock_name(place))),
-        staging_directory(place, PASSING) as aside,
-    ):
-        tidy(place)
-        yield place, aside
-
-
-def tidy(place: str) -> None:
-    """Remove what a run that was killed left half made in a directory, when nobody can be at it any more."""
-    for name in os.listdir(place):
-        path = os.path.join(place, name)
+def remove_stale_files(directory: str) -> None:
+    """Remove temporary files that a killed process left, once no process can use them any more."""
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
         with contextlib.suppress(OSError):
-            if name.startswith(PASSING) and time.time() - os.lstat(path).st_mtime > PASSING_SECONDS:
+            if name.startswith(TEMPORARY_PREFIX) and time.time() - os.lstat(path).st_mtime > STALE_SECONDS:
                 remove_tree(path)
 
 
-def _publish(place: str, made: str, instance_id: str, known: Versions, versions: Versions) -> None:
-    """Give the file its name, then name it; what is there and right already is left as it is."""
-    path, final = os.path.join(place, VERSIONS), os.path.join(place, instance_id)
-    with disk_errors("write", place):
-        if not (is_file(final) and filecmp.cmp(made, final, shallow=False)):
-            os.chmod(made, 0o444)
-            os.replace(made, final)
-        if versions != known or not is_file(path):
-            write_bytes(path, render(versions), mode=0o644)
+def lock_name(path: str) -> str:
+    """Return the lock name of a directory, whatever path leads to it."""
+    with contextlib.suppress(OSError):
+        path = os.path.realpath(path)
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
 
 def render(versions: Versions) -> bytes:
-    """`versions.json`: sorted, so that the same state is the same bytes."""
+    """Return `versions.json`, sorted, so that the same versions are the same bytes."""
     fields = {"refs": dict(versions.refs), "tags": {tag: list(ids) for tag, ids in versions.tags.items()}}
     return (json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _read(repository: str, name: str) -> Versions:
-    path = f"{name}/+/versions.json"
-    data = FolderReader(repository).read(path, LARGEST_VERSIONS)
-    return Versions({}, {}) if data is None else parse_versions(data, path)
+def _directory_of(repository: str, name: str) -> str:
+    return os.path.join(repository, *name.split("/"), "+")
 
 
-def _with(
+def _read_versions(repository: str, name: str) -> Versions:
+    return read_versions(FolderReader(repository), name) or Versions({}, {})
+
+
+@contextlib.contextmanager
+def _locked(repository: str, name: str, layout: Layout) -> Iterator[tuple[str, str]]:
+    """Yield the package's directory, locked against other writers, and a temporary directory in it."""
+    directory = _directory_of(repository, name)
+    with disk_errors("write", directory):
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+    with (
+        locks.exclusive(layout.lock("repository", lock_name(directory))),
+        staging_directory(directory, TEMPORARY_PREFIX) as stage,
+    ):
+        remove_stale_files(directory)
+        yield directory, stage
+
+
+def _with_instance(
     versions: Versions,
     name: str,
     instance_id: str,
     tags: Sequence[str],
     refs: Sequence[str],
     *,
-    moving: bool,
+    move_tags: bool,
 ) -> Versions:
-    moved = [
-        f"tag `{tag}` of `{name}` is on `{other}`, and cannot be on `{instance_id}` too"
+    """Return the versions with `tags` and `refs` on an instance."""
+    taken = [
+        f"tag `{tag}` of `{name}` is on `{tagged}`, and cannot be on `{instance_id}` too"
         for tag in tags
-        for other in versions.tags.get(tag, ())
-        if other != instance_id and not moving
+        for tagged in versions.tags.get(tag, ())
+        if tagged != instance_id and not move_tags
     ]
-    if moved:
-        raise UserError("\n".join(moved), hint="give the new instance another tag with -tag KEY:VALUE")
+    if taken:
+        raise UserError("\n".join(taken), hint="give the new instance another tag with -tag KEY:VALUE")
     return Versions(
         {**versions.refs, **dict.fromkeys(refs, instance_id)},
         {**versions.tags, **dict.fromkeys(tags, (instance_id,))},
     )
 
 
-def lock_name(place: str) -> str:
-    import hashlib
-
-    with contextlib.suppress(OSError):
-        place = os.path.realpath(place)
-    return hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
+def _publish(directory: str, staged: str, instance_id: str, known: Versions, versions: Versions) -> None:
+    """Rename the staged package file, then write the versions; leave what is there already."""
+    final = os.path.join(directory, instance_id)
+    versions_path = os.path.join(directory, VERSIONS)
+    with disk_errors("write", directory):
+        if not (is_file(final) and filecmp.cmp(staged, final, shallow=False)):
+            os.chmod(staged, 0o444)
+            os.replace(staged, final)
+        if versions != known or not is_file(versions_path):
+            write_bytes(versions_path, render(versions), mode=0o644)

@@ -1,60 +1,66 @@
-"""A tree of packages behind any web server: the `directory` source by its address."""
+"""Directory of packages behind any web server: the `directory:URL` source."""
 
 from __future__ import annotations
 
 import urllib.parse
 
 from vpy.errors import ToolError
-from vpy.packages.download import Download
-from vpy.system import address
-from vpy.system.patience import NetworkError, persist
+from vpy.system.network import urls
+from vpy.system.network.download import Download
+from vpy.system.network.retry import NetworkError, retry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vpy.system.http import Client
-    from vpy.system.progress import Progress
+    from vpy.system.network.http import Client
+    from vpy.system.network.progress import Progress
 
 MISSING = (404, 410)
 
 
 class WebReader:
-    """A `directory.Reader`; `root` is the tree's address, which may end in a slash and has no query.
+    """`directory.Reader` of a URL, `root`, which may end in a slash and has no query.
 
-    Without a `client` nobody is asked (offline). Raises UserError for an address that may not be asked.
+    Without a `client`, network access is disabled. Raises UserError for a URL that is refused.
     """
 
     def __init__(self, root: str, client: Client | None, progress: Progress) -> None:
-        self._root = address.check(root).rstrip("/")
+        self._root = urls.check(root).rstrip("/")
         self._client = client
         self._progress = progress
 
     def _url(self, path: str) -> str:
-        # `+` too: some buckets read a plain one as a blank.
+        # `+` is quoted too: some buckets read a plain one as a blank.
         return f"{self._root}/{urllib.parse.quote(path, safe='/')}"
 
-    def _asked(self) -> Client:
+    def _online_client(self) -> Client:
         if self._client is None:
-            raise ToolError("nobody may be asked", hint="run it once without -vpython-offline")
+            raise ToolError(
+                "network access is disabled by `-vpython-offline`",
+                hint="run it once without -vpython-offline",
+            )
         return self._client
 
-    def read(self, path: str, most: int) -> bytes | None:
-        client = self._asked()
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return the bytes of a small file, None where there is none; NetworkError for more than `limit`."""
+        client = self._online_client()
 
-        def once() -> bytes:
+        def get() -> bytes:
             with client.open(self._url(path), {}) as answer:
-                return answer.small(most)
+                return answer.small(limit)
 
         try:
-            return persist(once, client.patience, client.clockwork)
+            return retry(get, client.policy, client.clock)
         except NetworkError as error:
             if error.status in MISSING:
                 return None
             raise
 
     def stream(self, path: str) -> Iterable[bytes]:
-        return Download(self._asked(), lambda: self._url(path), self._progress).pieces()
+        """Yield the bytes of a file in pieces; NetworkError where it cannot be read."""
+        return Download(self._online_client(), lambda: self._url(path), self._progress).pieces()
 
     def size(self, path: str) -> int | None:
+        """Return None: the size is not known without a request."""
         return None

@@ -1,1 +1,1 @@
-"""Bytes on disk become a Spec; parsing is pure."""
+"""Specs: found, read, and selected from; parsing is pure."""

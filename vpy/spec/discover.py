@@ -1,4 +1,4 @@
-"""Finds the spec of an invocation, first that exists wins, and keeps what the choice hung on.
+"""Discovery of the spec of an invocation: the first that exists, and what that depends on.
 
 The order: the option, the partner file, the inline block, the common file, the default spec, none.
 """
@@ -11,9 +11,9 @@ import stat
 from vpy.errors import UserError
 from vpy.model import Discovery, SpecSource
 from vpy.spec import inline
-from vpy.spec.look import Look, cannot_open, mode
+from vpy.spec.look import FileObserver, cannot_open, mode
 from vpy.spec.text import printable
-from vpy.value import value
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ DEFAULT_VARIABLE = "VPYTHON_DEFAULT_SPEC"
 
 @value
 class Invocation:
-    """What is to be run, as the command line says it.
+    """Program to run, as the command line names it.
 
-    `target` is the script's path as given, the module's name or the `-c` string; `spec` the path
-    behind `-vpython-spec`; `cwd` None where it was deleted; `legacy` whether vpython was called by
-    the name `vpython`, for which the `.vpython` names count.
+    `target` is the script's path as given, the module's name or the `-c` string; `cwd` is None where
+    it was deleted; `spec` is the path behind `-vpython-spec`; `legacy` is whether vpython was called
+    by the name `vpython`, for which the `.vpython` names count. `stdin` is what a script on stdin begins
+    with, where that may have a spec inside.
     """
 
     kind: Literal["script", "module", "command", "stdin", "none"]
@@ -40,36 +41,42 @@ class Invocation:
     cwd: str | None = None
     spec: str | None = None
     legacy: bool = False
+    stdin: bytes = b""
 
 
 def discover(invocation: Invocation, *, environ: Mapping[str, str], config: Config) -> Discovery:
-    """Find the spec; what was found is read, not parsed.
+    """Find the spec and read its text, which is not parsed.
 
-    Raises UserError for a script that is not there, a spec that cannot be read or is not UTF-8,
+    Raises UserError for a script that does not exist, a spec that cannot be read or is not UTF-8,
     and an inline block that is broken.
     """
-    look = Look()
-    source = _Search(invocation, config, look).run() or _default(invocation, environ, look)
-    if _lacks_version(source):
-        _default(invocation, environ, look)
-    return Discovery(source=source, searched=tuple(look.searched), observations=look.observations)
+    observer = FileObserver()
+    source = _Search(invocation, config, observer).run() or _default(invocation, environ, observer)
+    if _may_lack_version(source):
+        _default(invocation, environ, observer)
+    return Discovery(
+        source=source,
+        searched=tuple(observer.searched),
+        observations=observer.observations,
+        warnings=tuple(observer.warnings),
+    )
 
 
 def fallback(found: Discovery, invocation: Invocation, environ: Mapping[str, str]) -> SpecSource | None:
-    """The default spec, where a text spec that was found leaves its `python_version` to it.
+    """Return the default spec where a text spec that was found leaves its `python_version` to it.
 
-    The observations of `found` already hold what this hangs on.
+    The observations of `found` cover what this depends on.
     """
-    if not _lacks_version(found.source):
+    if not _may_lack_version(found.source):
         return None
-    source = _default(invocation, environ, Look())
+    source = _default(invocation, environ, FileObserver())
     return source if source.kind == "default" else None
 
 
 class _Search:
-    """One search, short of the default spec."""
+    """Search for a spec, without the default spec."""
 
-    def __init__(self, invocation: Invocation, config: Config, look: Look) -> None:
+    def __init__(self, invocation: Invocation, config: Config, observer: FileObserver) -> None:
         self.invocation = invocation
         self.suffix = config.legacy_suffix if invocation.legacy else config.suffix
         self.common_names: tuple[tuple[str, SpecFormat], ...] = (
@@ -77,143 +84,160 @@ class _Search:
             (self.suffix, "text"),
         )
         self.barrier = config.barrier
-        self.look = look
+        self.observer = observer
 
     def run(self) -> SpecSource | None:
         if self.invocation.kind == "script":
-            return self._of_script()
-        return self._option() or self._of_directory()
+            return self._for_script()
+        return self._option() or self._for_directory()
 
     def _option(self) -> SpecSource | None:
         path = self.invocation.spec
         if not path:
             return None
-        return self.look.spec(_pinned(path, self.invocation.cwd, self.look), "option", _format(path))
+        whole = _absolute_observed(path, self.invocation.cwd, self.observer)
+        return self.observer.read_spec(whole, "option", _format(path))
 
-    def _of_script(self) -> SpecSource | None:
+    def _for_script(self) -> SpecSource | None:
         given = absolute(self.invocation.target, self.invocation.cwd)
         found = _script_mode(given)
-        directory = stat.S_ISDIR(found)
+        is_directory = stat.S_ISDIR(found)
         if source := self._option():
             return source
-        real, source = self._partner(given, directory)
+        real, source = self._partner(given, is_directory)
         if source is not None:
             return source
-        main = os.path.join(real, "__main__.py") if directory else real
-        if directory or stat.S_ISREG(found):
-            source = inline.find(self.look.script(main), main)
+
+        main = os.path.join(real, "__main__.py") if is_directory else real
+        if is_directory or stat.S_ISREG(found):
+            source = self._inline(self.observer.read_script(main), main)
         else:
-            # A pipe can be read only once, and not by us.
-            self.look.saw("exists", real)
-            self.look.saw("no-file", real)
+            # What a pipe holds can be read only once, by Python itself.
+            self.observer.observe("exists", real)
+            self.observer.observe("no-file", real)
         return source or self._common(os.path.dirname(main))
 
-    def _of_directory(self) -> SpecSource | None:
-        """For what is no file: the current directory stands for the script."""
+    def _for_directory(self) -> SpecSource | None:
+        """Return the spec of a program that is not a script: the current directory stands for it."""
         source = None
         cwd = self.invocation.cwd
         real = None
         if cwd is not None:
             real = os.path.realpath(cwd)
-            for name in dict.fromkeys((cwd, real)):
-                if source := self.look.partner(name + self.suffix):
+            for path in dict.fromkeys((cwd, real)):
+                if source := self.observer.read_partner(path + self.suffix):
                     return source
-            self.look.real(cwd, real)
+            self.observer.observe_real(cwd, real)
+
         if self.invocation.kind == "command":
-            self.look.searched.append(inline.COMMAND_PATH)
+            self.observer.searched.append(inline.COMMAND_PATH)
             source = inline.find_in_command(self.invocation.target)
+        elif self.invocation.stdin:
+            self.observer.searched.append(inline.STDIN_PATH)
+            source = self._inline(self.invocation.stdin, inline.STDIN_PATH)
         return source or (self._common(real) if real is not None else None)
 
-    def _partner(self, given: str, directory: bool) -> tuple[str, SpecSource | None]:
-        """The real path, and the partner of the name as given, of the real file, of their packages."""
+    def _inline(self, data: bytes, path: str) -> SpecSource | None:
+        """Return the spec inside a script; warn of a PEP 723 block that is none."""
+        source = inline.find(data, path)
+        if (source is None or source.kind != "script") and inline.may_have_near_miss(data):
+            from vpy.spec import near_miss
+
+            self.observer.warnings += near_miss.warnings(data, path)
+        return source
+
+    def _partner(self, given: str, is_directory: bool) -> tuple[str, SpecSource | None]:
+        """Return the real path, and the partner of the given path, the real file, or their packages."""
         real = given
-        if not directory:
-            if source := self.look.partner(given + self.suffix):
+        if not is_directory:
+            if source := self.observer.read_partner(given + self.suffix):
                 return real, source
-            real = self._real(given)
-            if real != given and (source := self.look.partner(real + self.suffix)):
+            real = os.path.realpath(given)
+            self.observer.observe_real(given, real)
+            if real != given and (source := self.observer.read_partner(real + self.suffix)):
                 return real, source
-            names = os.path.dirname(given), os.path.dirname(real)
+            directories = os.path.dirname(given), os.path.dirname(real)
         else:
             real = os.path.realpath(given)
-            names = given, real
-        for name in dict.fromkeys(names):
-            if name == real:
-                self.look.real(given, real)
-            if source := self._package(name):
+            directories = given, real
+
+        for directory in dict.fromkeys(directories):
+            if directory == real:
+                self.observer.observe_real(given, real)
+            if source := self._package(directory):
                 return real, source
-        self.look.real(given, real)
+        self.observer.observe_real(given, real)
         return real, None
 
-    def _real(self, given: str) -> str:
-        real = os.path.realpath(given)
-        self.look.real(given, real)
-        return real
-
     def _package(self, directory: str) -> SpecSource | None:
-        """The partner of a package's directory, or of a package it is in."""
-        while self.look.exists(os.path.join(directory, "__init__.py")):
-            above = os.path.dirname(directory)
-            if above == directory:
+        """Return the partner of a package's directory, or of a package it is in."""
+        while self.observer.exists(os.path.join(directory, "__init__.py")):
+            parent = os.path.dirname(directory)
+            if parent == directory:
                 break
-            if source := self.look.partner(directory + self.suffix):
+            if source := self.observer.read_partner(directory + self.suffix):
                 return source
-            directory = above
+            directory = parent
         return None
 
     def _common(self, directory: str) -> SpecSource | None:
-        """The common file of `directory` or one above, up to the one that holds the barrier."""
+        """Return the common file of `directory` or of one above, up to the one that holds the barrier."""
         while True:
-            for name, form in self.common_names:
+            for name, spec_format in self.common_names:
                 path = os.path.join(directory, name)
-                self.look.searched.append(path)
+                self.observer.searched.append(path)
                 found = mode(path)
                 if found is None:
-                    self.look.saw("absent", path)
+                    self.observer.observe("absent", path)
                 elif stat.S_ISDIR(found):
                     # As in the original: it is no spec, yet nothing above it counts.
-                    self.look.saw("exists", path)
-                    self.look.saw("no-file", path)
+                    self.observer.observe("exists", path)
+                    self.observer.observe("no-file", path)
                     return None
                 else:
-                    return self.look.spec(path, "common", form, found)
-            above = os.path.dirname(directory)
-            if self.look.exists(os.path.join(directory, self.barrier)) or above == directory:
+                    return self.observer.read_spec(path, "common", spec_format, found)
+
+            parent = os.path.dirname(directory)
+            if self.observer.exists(os.path.join(directory, self.barrier)) or parent == directory:
                 return None
-            directory = above
+            directory = parent
 
 
-def _default(invocation: Invocation, environ: Mapping[str, str], look: Look) -> SpecSource:
-    """The spec that the variable names, else the empty one."""
+def _default(invocation: Invocation, environ: Mapping[str, str], observer: FileObserver) -> SpecSource:
+    """Return the spec that the variable names, else the empty one."""
     path = environ.get(DEFAULT_VARIABLE)
     if path is None:
-        look.saw("unset", DEFAULT_VARIABLE)
+        observer.observe("unset", DEFAULT_VARIABLE)
     else:
-        look.saw("variable", DEFAULT_VARIABLE, path)
+        observer.observe("variable", DEFAULT_VARIABLE, path)
     if not path:
         return SpecSource(kind="empty", format="empty", path="", text="")
-    look.searched.append(path)
+
+    observer.searched.append(path)
     try:
-        return look.spec(_pinned(path, invocation.cwd, look), "default", _format(path))
+        whole = _absolute_observed(path, invocation.cwd, observer)
+        return observer.read_spec(whole, "default", _format(path))
     except UserError as error:
         raise UserError(error.message, hint=error.hint or f"{DEFAULT_VARIABLE} names it") from error
 
 
-def _lacks_version(source: SpecSource) -> bool:
-    """Whether a text spec that was found may have no `python_version` of its own."""
-    searched = source.kind in ("partner", "inline", "common")
-    return searched and source.format == "text" and not _names_version(source.text)
+def _may_lack_version(source: SpecSource) -> bool:
+    """Return whether this is a discovered text spec without a line of `python_version`."""
+    discovered = source.kind in ("partner", "inline", "common")
+    return discovered and source.format == "text" and not _has_version_line(source.text)
 
 
-def _names_version(text: str) -> bool:
-    """Whether a line of a text spec begins with `python_version`."""
+def _has_version_line(text: str) -> bool:
     field = "python_version"
-    starts = (line.lstrip(" \t") for line in text.split("\n")) if field in text else ()
-    behind = (line[len(field) : len(field) + 1] for line in starts if line.startswith(field))
-    return any(not (one.isalnum() or one == "_") for one in behind)
+    if field not in text:
+        return False
+    lines = (line.lstrip(" \t") for line in text.split("\n"))
+    following = (line[len(field) : len(field) + 1] for line in lines if line.startswith(field))
+    return any(not (character.isalnum() or character == "_") for character in following)
 
 
 def _script_mode(path: str) -> int:
+    """Return the mode of a script, or of a directory with a `__main__.py`; raise UserError for others."""
     try:
         found = os.stat(path).st_mode
     except (OSError, ValueError) as error:
@@ -229,16 +253,16 @@ def _format(path: str) -> SpecFormat:
     return "toml" if path.endswith(".toml") else "text"
 
 
-def _pinned(path: str, cwd: str | None, look: Look) -> str:
-    """The absolute path; that a relative one means this file is kept, as it hangs on the directory."""
+def _absolute_observed(path: str, cwd: str | None, observer: FileObserver) -> str:
+    """Return the absolute path; observe what a relative one means, since that depends on the directory."""
     whole = absolute(path, cwd)
     if not os.path.isabs(path):
-        look.same(path, whole)
+        observer.observe_same(path, whole)
     return whole
 
 
 def absolute(path: str, cwd: str | None) -> str:
-    """The path from the root, without `.` and `//`; `..` stays, since a link may stand before it."""
+    """Return the absolute path, without `.` and `//`; `..` stays, since a link may stand before it."""
     if cwd is None and not os.path.isabs(path):
         raise UserError(
             f"cannot open `{printable(path)}`: the current directory is gone", hint="cd to one that exists"

@@ -1,9 +1,11 @@
-"""A spec source of any format becomes a Spec, or one error that tells all that is wrong with it."""
+"""Parser of specs of any format: a Spec, or one error with every mistake in it."""
 
 from __future__ import annotations
 
+from vpy.errors import UserError
 from vpy.model import Spec
-from vpy.value import replace
+from vpy.spec.text import excerpt
+from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,10 +13,18 @@ if TYPE_CHECKING:
 
 
 def read(source: SpecSource, default: SpecSource | None = None) -> Spec:
-    """Read `source`; where it is a text spec without `python_version`, that of `default` counts.
+    """Parse a spec; where it is a text spec without `python_version`, that of `default` counts.
 
-    Raises UserError: the syntax error, or else every mistake, each as `path:line:column: fact`.
+    Raises UserError with the syntax error, or else with every mistake, as `path:line:column: fact`.
     """
+    try:
+        return _read(source, default)
+    except UserError as error:
+        error.excerpt = excerpt(source, error.message)
+        raise
+
+
+def _read(source: SpecSource, default: SpecSource | None) -> Spec:
     if source.format == "empty":
         return Spec()
     if source.format == "toml":
@@ -25,6 +35,7 @@ def read(source: SpecSource, default: SpecSource | None = None) -> Spec:
         from vpy.spec.toml import parse_script
 
         return parse_script(source.text, source.path, source.first_line, source.column)
+
     spec = _read_text(source)
     if not spec.python_version and default is not None and default.format == "text":
         spec = replace(spec, python_version=_read_text(default).python_version)
@@ -32,17 +43,21 @@ def read(source: SpecSource, default: SpecSource | None = None) -> Spec:
 
 
 def _read_text(source: SpecSource) -> Spec:
-    from vpy.spec.normal import check
-    from vpy.spec.text import at, together
+    from vpy.spec.select import check
+    from vpy.spec.settings import source_of_text
+    from vpy.spec.text import format_mistake, mistakes_error
     from vpy.spec.textproto import locate, parse
 
     spec = parse(source.text, source.path, first_line=source.first_line, column=source.column)
     mistakes = check(spec)
-    if mistakes:
-        places = locate(source.text, source.path, {mistake.field for mistake in mistakes})
-        lines = []
-        for mistake in mistakes:
-            row, place = places[mistake.field]
-            lines.append(at(source.path, row + source.first_line - 1, place + source.column, mistake.fact))
-        raise together(lines)
-    return spec
+    if not mistakes:
+        named = source_of_text(source.text)
+        return replace(spec, source=named, path=source.path) if named else spec
+
+    positions = locate(source.text, source.path, {mistake.field for mistake in mistakes})
+    lines = []
+    for mistake in mistakes:
+        line, column = positions[mistake.field]
+        line, column = line + source.first_line - 1, column + source.column
+        lines.append(format_mistake(source.path, line, column, mistake.fact))
+    raise mistakes_error(lines)

@@ -1,4 +1,4 @@
-"""Bytes to text, and the form in which a mistake in a text is told: `path:line:column: fact`."""
+"""Text of specs: decoding, and mistakes with their positions, `path:line:column: fact`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
     from vpy.model import SpecSource
 
-# Larger text is refused before it is parsed: a parser's time and memory must stay bounded.
-LIMIT = 256 * 1024
-# More mistakes than this help nobody.
-MOST_SHOWN = 20
+# Bytes or characters. Larger text is refused unparsed: a parser's time and memory must stay bounded.
+MAX_SIZE = 256 * 1024
+WIDEST_EXCERPT = 72  # characters of a line that is shown
+MAX_SHOWN = 20  # mistakes in one error
 
 
 def decode(data: bytes, path: str) -> str:
-    """Strict UTF-8 with an optional byte order mark; UserError names the first bad byte's place."""
-    refuse_oversize(len(data), path)
+    """Decode UTF-8 with an optional byte order mark; raise UserError at the first byte that is wrong."""
+    check_size(len(data), path)
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode()
@@ -27,52 +27,74 @@ def decode(data: bytes, path: str) -> str:
         line = before.count(b"\n") + 1
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         fact = f"not UTF-8: byte `0x{data[error.start]:02x}`"
-        raise UserError(at(path, line, column, fact), hint="save the file as UTF-8") from error
+        raise UserError(format_mistake(path, line, column, fact), hint="save the file as UTF-8") from error
 
 
-def refuse_oversize(size: int, path: str) -> None:
-    """Raise UserError where `size` (bytes or characters) is more than a spec may have."""
-    if size > LIMIT:
-        raise UserError(at(path, 1, 1, f"a spec of more than {LIMIT // 1024} KB is not read"))
+def check_size(size: int, path: str) -> None:
+    """Raise UserError where `size` (bytes or characters) is more than `MAX_SIZE`."""
+    if size > MAX_SIZE:
+        fact = f"a spec of more than {MAX_SIZE // 1024} KB is not read"
+        raise UserError(format_mistake(path, 1, 1, fact))
 
 
-def place_of(source: SpecSource, name: str) -> str:
-    """The place of the first string `name` in the spec; its path alone where it is spelt otherwise there."""
+def position_of(source: SpecSource, string: str) -> str:
+    """Return `path:line:column` of the first quoted `string` in a spec; the path alone where it is not found.
+
+    It is not found where it is spelt otherwise, with escapes or in parts.
+    """
     for quote in ('"', "'"):
-        before, found, _ = source.text.partition(quote + name + quote)
+        before, found, _ = source.text.partition(quote + string + quote)
         if found:
-            lines = before.splitlines()[-1] if before and not before.endswith(("\n", "\r")) else ""
-            line = len(before.splitlines()) + (0 if lines else 1)
-            return f"{printable(source.path)}:{line - 1 + source.first_line}:{len(lines) + 1 + source.column}"
+            last = before.splitlines()[-1] if before and not before.endswith(("\n", "\r")) else ""
+            line = len(before.splitlines()) + (0 if last else 1)
+            return f"{printable(source.path)}:{line - 1 + source.first_line}:{len(last) + 1 + source.column}"
     return printable(source.path)
 
 
-def at(path: str, line: int, column: int, fact: str) -> str:
-    """One mistake as one line; `line` and `column` count from 1."""
+def format_mistake(path: str, line: int, column: int, fact: str) -> str:
+    """Return the line of a message that reports a mistake; `line` and `column` count from 1."""
     return f"{printable(path)}:{line}:{column}: {fact}"
 
 
-def together(mistakes: Sequence[str], *, hint: str | None = None) -> UserError:
-    """One error of several mistakes, one a line, in the order given."""
-    lines = list(mistakes[:MOST_SHOWN])
-    if len(mistakes) > MOST_SHOWN:
-        lines.append(f"and {len(mistakes) - MOST_SHOWN} more mistakes")
+def excerpt(source: SpecSource, message: str) -> str | None:
+    """Return the line of a spec that a message is about, a caret below the place; None where it has none."""
+    place = message.partition("\n")[0].removeprefix(f"{printable(source.path)}:").split(":")
+    if len(place) < 3 or not (place[0].isdecimal() and place[1].isdecimal()):
+        return None
+    number, column = int(place[0]), int(place[1]) - source.column
+    lines = source.text.replace("\r\n", "\n").split("\n")
+    index = number - source.first_line
+    if not (0 <= index < len(lines) and 0 < column <= len(lines[index]) + 1):
+        return None
+    line = lines[index].replace("\t", " ")
+    start = max(0, column - 1 - WIDEST_EXCERPT // 2) if len(line) > WIDEST_EXCERPT else 0
+    shown = printable(line[start : start + WIDEST_EXCERPT].rstrip())
+    before = printable(line[start : column - 1])
+    margin = " " * len(str(number))
+    return f"{margin} |\n{number} | {shown}\n{margin} | {' ' * len(before)}^".replace(" \n", "\n")
+
+
+def mistakes_error(mistakes: Sequence[str], *, hint: str | None = None) -> UserError:
+    """Return the error of several mistakes, one a line; of more than `MAX_SHOWN` the rest is counted."""
+    lines = list(mistakes[:MAX_SHOWN])
+    if len(mistakes) > MAX_SHOWN:
+        lines.append(f"and {len(mistakes) - MAX_SHOWN} more mistakes")
     return UserError("\n".join(lines), hint=hint)
 
 
 def printable(text: str) -> str:
-    """The text with what would break a line of output escaped (a surrogate is a byte of a file name)."""
+    """Return the text with unprintable characters escaped, but not the surrogates that file names have."""
     if text.isprintable():
         return text
     return "".join(
-        one
-        if one.isprintable() or "\udc80" <= one <= "\udcff"
-        else one.encode("unicode_escape").decode("ascii")
-        for one in text
+        character
+        if character.isprintable() or "\udc80" <= character <= "\udcff"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
     )
 
 
 def quoted(text: str, limit: int = 60) -> str:
-    """The text in backticks, printable, shortened to about `limit` characters."""
+    """Return the text in backticks, printable, shortened to about `limit` characters."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"`{printable(short)}`"

@@ -1,1 +1,1 @@
-"""One module for each outside resource, the only importer of it."""
+"""Outside resources, one module each: files, locks, processes, the network, zip archives."""

@@ -8,30 +8,31 @@ import stat
 import time
 
 from vpy.errors import ToolError
-from vpy.system import scope
+from vpy.system.lean import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+WHOLE = ("complete", "manifest", "skeleton.json")  # without these an environment or a stored thing is none
 SCANNED = 2.0  # seconds that a virus scanner may keep a new file open
 
 
-@scope.contextmanager
+@contextlib.contextmanager
 def disk_errors(doing: str, path: str) -> Iterator[None]:
     """Turn an OSError into one line that names what was done to which path."""
     try:
         yield
     except OSError as error:
-        place = error.filename if isinstance(error.filename, str) else path
-        place = path if os.path.basename(place).startswith(".new-") else place
+        directory = error.filename if isinstance(error.filename, str) else path
+        directory = path if os.path.basename(directory).startswith(".new-") else directory
         raise ToolError(
-            f"cannot {doing} `{place}`: {os.strerror(error.errno or errno.EIO)}", hint=way_out(error)
+            f"cannot {doing} `{directory}`: {os.strerror(error.errno or errno.EIO)}", hint=disk_hint(error)
         ) from error
 
 
-def way_out(error: OSError) -> str | None:
-    """The hint that goes with what the system said of the root."""
+def disk_hint(error: OSError) -> str | None:
+    """Return the hint for an OSError in the root, or None."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space, or name another root with -vpython-root DIR"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -52,14 +53,14 @@ def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
     """
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    passing = passing_name(directory, ".new-")
+    passing = temporary_name(directory, ".new-")
     try:
         with open(passing, "xb") as file:
             file.write(data)
         protect(passing, mode)
         replace(passing, path)
     except BaseException:
-        with scope.suppress(OSError):
+        with contextlib.suppress(OSError):
             os.unlink(passing)
         raise
 
@@ -74,8 +75,34 @@ def protect(path: str, mode: int) -> None:
 
 
 def rename(source: str, target: str) -> None:
-    """`os.rename`, tried again for a moment on Windows, where a scanner opens what is new."""
-    _patiently(os.rename, source, target)
+    """`os.rename`, tried again for a moment on Windows, where a scanner opens what is new.
+
+    A directory of a lower layer cannot be renamed on an overlay filesystem (EXDEV): what is in it is moved.
+    """
+    try:
+        _patiently(os.rename, source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV or os.path.islink(source) or not os.path.isdir(source):
+            raise
+        _move_entries(source, target)
+
+
+def _move_entries(source: str, target: str) -> None:
+    """Move a directory entry by entry; what marks it as whole goes first, so the rest counts for nothing."""
+    os.mkdir(target, 0o700)
+    for name in sorted(os.listdir(source), key=lambda name: (name not in WHOLE, name)):
+        path = os.path.join(source, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            make_writable(path)
+        rename(path, os.path.join(target, name))
+    os.rmdir(source)
+
+
+def make_writable(directory: str) -> None:
+    """Let the owner write a directory: who is not root may move neither it nor what is in it otherwise."""
+    mode = os.lstat(directory).st_mode
+    if stat.S_ISDIR(mode) and not mode & stat.S_IWUSR:
+        os.chmod(directory, stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def replace(source: str, target: str) -> None:
@@ -107,10 +134,10 @@ def _patiently(work: Callable[[str, str], None], source: str, target: str) -> No
             time.sleep(0.02)
 
 
-def passing_name(directory: str, prefix: str) -> str:
-    """A path in `directory` that nobody else uses: by process, time (where paths may be long) and chance.
+def temporary_name(directory: str, prefix: str) -> str:
+    """Return an unused path in `directory`, by process, time (where paths may be long) and chance.
 
-    `tempfile` would do as well, and costs a start more than all the rest of this module.
+    `tempfile` would do as well, but importing it costs a start more than the rest of this module.
     """
     moment = f"{time.monotonic_ns():x}-" if os.name == "posix" else ""
     return os.path.join(directory, f"{prefix}{os.getpid():x}-{moment}{os.urandom(4).hex()}")
@@ -122,19 +149,24 @@ def signature(path: str) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
+def signature_fields(found: os.stat_result) -> tuple[str, str, str, str]:
+    """Return the fields of a `signature` row: size, mtime, inode and ctime, which nobody can set back."""
+    return str(found.st_size), str(found.st_mtime_ns), str(found.st_ino), str(found.st_ctime_ns)
+
+
 def is_file(path: str) -> bool:
-    """Whether a regular file (or a link to one) is there; any error means no."""
+    """Return whether a regular file (or a link to one) is there; False on any error."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
 
 
-@scope.contextmanager
+@contextlib.contextmanager
 def staging_directory(parent: str, prefix: str = "") -> Iterator[str]:
-    """A new directory under `parent` that is gone afterwards unless it was renamed away."""
+    """Yield a new directory under `parent` that is gone afterwards unless it was renamed away."""
     os.makedirs(parent, mode=0o700, exist_ok=True)
-    path = passing_name(parent, prefix)
+    path = temporary_name(parent, prefix)
     try:
         # In here, since a signal that comes while it is being made raises as soon as it is there.
         os.mkdir(path, 0o700)
@@ -143,11 +175,11 @@ def staging_directory(parent: str, prefix: str = "") -> Iterator[str]:
         remove_tree(path)
 
 
-def move_into_place(made: str, final: str) -> bool:
-    """Rename directory `made` to `final`; False where somebody else was first with it."""
+def move_into_place(result: str, final: str) -> bool:
+    """Rename directory `made` to `final`; return False where another process was first."""
     os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
     try:
-        rename(made, final)
+        rename(result, final)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) and os.path.isdir(final):
             return False
@@ -162,17 +194,17 @@ def remove_tree(path: str) -> None:
     an environment's files are the store's too.
     """
     if os.path.islink(path) or not os.path.isdir(path):
-        with scope.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return
     loosened: set[str] = set()
 
     def loosen(_: object, name: str, __: object) -> None:
-        for one in (name,) if name == path else (os.path.dirname(name), name):
-            if os.name == "nt" or (os.path.isdir(one) and not os.path.islink(one)):
-                with scope.suppress(OSError):
-                    os.chmod(one, 0o700)
-                    loosened.add(one)
+        for item in (name,) if name == path else (os.path.dirname(name), name):
+            if os.name == "nt" or (os.path.isdir(item) and not os.path.islink(item)):
+                with contextlib.suppress(OSError):
+                    os.chmod(item, 0o700)
+                    loosened.add(item)
 
     import shutil
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import ToolError
-from vpy.system import scope
+from vpy.system.lean import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,26 +19,45 @@ ELSEWHERE = "name a root on a local disk with -vpython-root DIR"
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
-@scope.contextmanager
+@contextlib.contextmanager
 def exclusive(
     path: str,
     *,
     waiting: Callable[[], None] | None = None,
     during: AbstractContextManager[None] | None = None,
 ) -> Iterator[None]:
-    """Hold the lock file `path` alone; call `waiting` once where somebody else holds it.
+    """Hold the lock file `path` exclusively; call `waiting` once where another process holds it.
 
     `during` is entered for as long as it has to wait. The file is made with one byte in it (a
-    mapping of an empty file holds nothing) and stays.
+    mapping of an empty file holds nothing) and stays. It is for work that takes longer than
+    importing filelock does, which is half of a new environment; `try_exclusive` is for the rest.
     """
-    with try_exclusive(path) as alone:
-        if alone:
-            yield
-            return
-    if waiting is not None:
-        waiting()
-    with flocked(path, alone=True, during=during):
+    ensure_lock_file(path)
+    descriptor = os.open(path, _OPEN)
+    try:
+        try:
+            if not _take_exclusive(descriptor, wait=False):
+                if waiting is not None:
+                    waiting()
+                with during or contextlib.nullcontext():
+                    _take_exclusive(descriptor, wait=True)
+        except OSError as error:
+            raise ToolError(f"cannot lock `{path}`: {error.strerror}", hint=ELSEWHERE) from error
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_exclusive(descriptor: int, *, wait: bool) -> bool:
+    """Lock the open file by filelock, with the same `flock` that all other holders use.
+
+    On Windows filelock locks the first byte, which could not be read then and keeps no sharer out.
+    """
+    if os.name != "posix":
+        return _take(descriptor, alone=True, wait=wait)
+    from filelock import lock_descriptor
+
+    return lock_descriptor(descriptor, blocking=wait)
 
 
 def ensure_lock_file(path: str) -> None:
@@ -67,9 +86,17 @@ def ensure_lock_file(path: str) -> None:
         os.close(descriptor)
 
 
-@scope.contextmanager
+def is_lock_file(path: str) -> bool:
+    """Return whether the lock file is there, and has the byte that a process maps to hold it."""
+    try:
+        return os.lstat(path).st_size > 0
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
 def try_exclusive(path: str) -> Iterator[bool]:
-    """Hold the lock file alone if nobody holds or shares it; yield whether that is so.
+    """Hold the lock file exclusively if no process holds or shares it; yield whether it is held.
 
     On POSIX it is opened for reading only, as the start hook opens it: on an overlay filesystem a
     descriptor for writing may be another file.
@@ -79,9 +106,9 @@ def try_exclusive(path: str) -> Iterator[bool]:
         yield alone
 
 
-@scope.contextmanager
+@contextlib.contextmanager
 def shared(path: str) -> Iterator[None]:
-    """Share the lock file with others who do; wait for one who holds it alone, who is done in a moment.
+    """Share the lock file; wait while a process holds it exclusively, which takes a moment.
 
     A root that cannot be written needs none: then nothing is held.
     """
@@ -95,8 +122,9 @@ def shared(path: str) -> Iterator[None]:
 
 
 def keep_shared(path: str) -> int | None:
-    """Share the lock until the descriptor that is returned closes, at the latest when this process ends
-    or becomes another program. None where nothing can be held: without the lock's file.
+    """Share the lock until the returned descriptor closes; None where nothing can be held.
+
+    It closes at the latest when this process ends or becomes another program.
     """
     try:
         descriptor = os.open(path, _OPEN)
@@ -110,7 +138,7 @@ def keep_shared(path: str) -> int | None:
     return descriptor
 
 
-@scope.contextmanager
+@contextlib.contextmanager
 def flocked(
     path: str, *, alone: bool, wait: bool = True, during: AbstractContextManager[None] | None = None
 ) -> Iterator[bool]:
@@ -121,7 +149,7 @@ def flocked(
     descriptor = os.open(path, _OPEN)
     try:
         try:
-            with during or scope.nullcontext():
+            with during or contextlib.nullcontext():
                 held = _take(descriptor, alone=alone, wait=wait)
         except OSError as error:
             raise ToolError(f"cannot lock `{path}`: {error.strerror}", hint=ELSEWHERE) from error
@@ -131,11 +159,11 @@ def flocked(
 
 
 def _take(descriptor: int, *, alone: bool, wait: bool) -> bool:
-    """Lock the open file; False where somebody else's lock stands against it and we are not to wait."""
+    """Lock the open file; return False where another lock stands against it and `wait` is false."""
     if os.name != "posix":
-        from vpy.system import ranges
+        from vpy.system import windows_locks
 
-        return ranges.take(descriptor, alone=alone, wait=wait)
+        return windows_locks.take(descriptor, alone=alone, wait=wait)
     import fcntl
 
     how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from vpy.system import scope
-from vpy.value import value
+from vpy.system.lean import contextlib
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ KILLED = -9
 
 @value
 class Finished:
-    """How a child ended: its exit code (negative: the signal) and what it printed."""
+    """Exit code of a child (negative: the signal) and what it printed."""
 
     code: int
     stdout: bytes
@@ -27,16 +27,16 @@ class Finished:
 
 
 class Talk:
-    """A child that is told line by line, and answers in lines: a `with` ends it, whatever it is at.
+    """Child process that takes lines and answers in lines; a `with` block ends it, whatever it does.
 
-    Two threads read what it prints, so that neither side ever waits for room in a pipe. `told` is how
-    many lines it was told; `said` is what came on its stderr so far.
+    Two threads read what it prints, so that neither side ever waits for room in a pipe. `sent` is
+    how many lines it was sent; `said` is its stderr so far.
     """
 
     def __init__(self, child: Popen[bytes]) -> None:
         from _queue import SimpleQueue
 
-        self.told = 0
+        self.sent = 0
         self.said = b""
         self._child = child
         self._answers: SimpleQueue[bytes | None] = SimpleQueue()
@@ -53,28 +53,28 @@ class Talk:
             pass
 
     def tell(self, line: bytes) -> None:
-        """Say a line, with its end; one that has ended is told nothing any more."""
+        """Send a line, with its end; nothing happens where the child has ended."""
         assert self._child.stdin is not None
-        if not self.told:
+        if not self.sent:
             self._listen_to(self._read_answers, self._overhear)
-        self.told += 1
-        with scope.suppress(OSError):
+        self.sent += 1
+        with contextlib.suppress(OSError):
             self._child.stdin.write(line)
             self._child.stdin.flush()
 
     def close(self) -> None:
-        """There will be no more to tell."""
+        """Close the child's stdin."""
         assert self._child.stdin is not None
-        with scope.suppress(OSError):
+        with contextlib.suppress(OSError):
             self._child.stdin.close()
 
     def answers(self) -> Iterator[bytes]:
-        """Lines as they come, until the child's end."""
+        """Yield the child's lines until it ends."""
         while (line := self._answers.get()) is not None:
             yield line
 
     def code(self) -> int:
-        """Wait for its end; its exit code (negative: the signal)."""
+        """Wait for the child's end and return its exit code (negative: the signal)."""
         self.close()
         code = self._child.wait()
         for reader in self._readers:
@@ -82,13 +82,18 @@ class Talk:
         return code
 
     def _listen_to(self, *readers: Callable[[], None]) -> None:
-        """Begin to read, not before there is something to: a process of one thread can be copied whole."""
+        """Start threads that read the child's output, not earlier: a process with threads cannot fork."""
         from threading import Thread
 
-        for read in readers:
-            reader = Thread(target=read, daemon=True)
-            reader.start()  # a signal may come while it does: what has not begun cannot be waited for
-            self._readers.append(reader)
+        # A signal in `start` would leave a reader that nobody joins: its file is closed before it begins.
+        let_go = _hold_signals()
+        try:
+            for read in readers:
+                reader = Thread(target=read, daemon=True)
+                reader.start()  # one that never started cannot be joined
+                self._readers.append(reader)
+        finally:
+            let_go()
 
     def _read_answers(self) -> None:
         assert self._child.stdout is not None
@@ -107,16 +112,16 @@ def talk(command: Sequence[str], environ: Mapping[str, str]) -> Talk:
     """Start a child to talk to; OSError where it cannot be started."""
     let_go = _hold_signals()
     try:
-        made = Talk(_started(command, environ))
+        result = Talk(_started(command, environ))
     except BaseException:
         let_go()
         raise
     try:
         let_go()
     except BaseException:
-        with made:
+        with result:
             raise
-    return made
+    return result
 
 
 def run(
@@ -136,11 +141,11 @@ def run(
     """
     let_go = _hold_signals()
     try:
-        made = _started(command, environ, quiet=quiet, cwd=cwd, alone=timeout is not None)
+        result = _started(command, environ, quiet=quiet, cwd=cwd, alone=timeout is not None)
     except BaseException:
         let_go()
         raise
-    code, stdout, stderr = _finish(made, stdin, timeout, let_go)
+    code, stdout, stderr = _finish(result, stdin, timeout, let_go)
     return Finished(code, stdout, stderr)
 
 
@@ -166,12 +171,12 @@ def _started(
 
 
 def _finish(
-    made: Popen[bytes], stdin: bytes, timeout: float | None, let_go: Callable[[], None]
+    result: Popen[bytes], stdin: bytes, timeout: float | None, let_go: Callable[[], None]
 ) -> tuple[int, bytes, bytes]:
     """Wait for the child's end; whatever ends the waiting ends the child."""
     import subprocess
 
-    with made as child:
+    with result as child:
         try:
             let_go()
             stdout, stderr = child.communicate(stdin, timeout)
@@ -189,9 +194,9 @@ def _finish(
 
 
 def _hold_signals() -> Callable[[], None]:
-    """Keep signals waiting that would raise here; what is returned lets them go again.
+    """Delay signals whose handlers would raise; return a function that delivers them.
 
-    One that comes while a child is being started would leave it behind: its number is not known yet.
+    A signal that comes while a child is being started would leave it behind: its number is not known yet.
     """
     import signal
     import threading
@@ -215,19 +220,50 @@ def _hold_signals() -> Callable[[], None]:
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what would steer a Python child."""
+    """Return the caller's environment without the variables that would steer a Python child.
+
+    `_PYTHON_HOST_PLATFORM` and its kin make `sysconfig` tell of another Python, under `-I` too.
+    """
     return {
         name: text
         for name, text in environ.items()
-        if not name.startswith("PYTHON") and name != "__PYVENV_LAUNCHER__"
+        if not name.startswith(("PYTHON", "_PYTHON_")) and name != "__PYVENV_LAUNCHER__"
     }
 
 
 def _kill_group(leader: Popen[bytes]) -> None:
-    """Kill it and what it started. One that was ended while it was being started leads no group yet."""
+    """Kill a child and what it started; a child that was ended early may lead no process group yet."""
     import signal
 
     if os.name == "posix":
-        with scope.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(leader.pid, signal.SIGKILL)
     leader.kill()
+
+
+def is_running_below(directory: str) -> bool:
+    """Return whether a program below `directory` is running; False where the system does not say.
+
+    Linux: the first word of `/proc/PID/cmdline` (proc(5)). Processes of other PID namespaces are not seen.
+    """
+    if os.name != "posix":
+        return False
+    prefix = os.fsencode(os.path.join(directory, ""))
+    try:
+        numbers = [name for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return False
+    return any(_first_word(number, len(prefix)) == prefix for number in numbers)
+
+
+def _first_word(number: str, most: int) -> bytes:
+    try:
+        descriptor = os.open(f"/proc/{number}/cmdline", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, most)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What a user sees on stderr: messages, warnings and, when asked for, the trace of a start."""
+"""Messages on stderr: errors, warnings and, when asked for, the trace of a start."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 class Terminal:
-    """Writes lines to stderr, each beginning `vpython: `, from `level` upward.
+    """Writer of lines to stderr, each beginning `vpython: `, from `level` upward.
 
     `debug` lines carry the milliseconds since the process began to work. Whatever the level,
-    `listeners` hear what is said of the work.
+    `listeners` get what is said of the work.
     """
 
     def __init__(self, level: str = "warning") -> None:
@@ -43,21 +43,26 @@ class Terminal:
             pass
 
     def debug(self, text: str) -> None:
+        """Show a line of the trace."""
         self._tell(text)
         if self.level <= 0:
             self._write(f"[{(time.monotonic() - self._began) * 1000:7.1f} ms] {text}")
 
     def info(self, text: str) -> None:
+        """Show what is being done."""
         self._tell(text)
         if self.level <= 1:
             self._write(text)
 
     def warning(self, text: str) -> None:
+        """Show what the user should know."""
         if self.level <= 2:
             self._write(text)
 
     def error(self, error: VpythonError) -> None:
-        """Show the fact, then the way out after a blank line."""
+        """Show the fact, the line that it is about, then the hint after a blank line."""
         self._write(error.message)
+        if error.excerpt:
+            self._put(f"{error.excerpt}\n")
         if error.hint:
             self._put(f"\nhint: {error.hint}\n")

@@ -13,9 +13,9 @@ _SILENT_BREAKAWAY = 0x1000  # JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK
 
 
 def job_of_children() -> int:
-    """A job whose members end when its handle closes, which is never passed on; 0 where there can be none.
+    """Return a job whose members end when its handle closes; 0 where there can be none.
 
-    What the members start is in no job, as with the launchers of CPython: a daemon outlives us. A
+    What the members start is in no job, as with the launchers of CPython: a daemon outlives them. A
     venv's own launcher has such a job too, for the Python that it starts.
     """
     import ctypes
@@ -43,10 +43,10 @@ def job_of_children() -> int:
 
     kernel = _kernel()
     job: int | None = kernel.CreateJobObjectW(None, None)
-    told = Extended()
-    told.basic.flags = _KILL_ON_CLOSE | _SILENT_BREAKAWAY
-    size = ctypes.sizeof(told)
-    if not job or not kernel.SetInformationJobObject(job, _EXTENDED_LIMITS, ctypes.byref(told), size):
+    limits = Extended()
+    limits.basic.flags = _KILL_ON_CLOSE | _SILENT_BREAKAWAY
+    size = ctypes.sizeof(limits)
+    if not job or not kernel.SetInformationJobObject(job, _EXTENDED_LIMITS, ctypes.byref(limits), size):
         return 0
     return job
 

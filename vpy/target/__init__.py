@@ -1,1 +1,1 @@
-"""A Spec becomes the Python that will run, its tags and its template values."""
+"""Target of a spec: the base Python, its tags and its template values."""

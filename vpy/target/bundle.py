@@ -1,4 +1,4 @@
-"""Hermetic Pythons: which of those that a manifest offers fits a spec, and where in its files it lies."""
+"""Hermetic Pythons of a manifest: the one that may fit a spec, its executable, its compiled library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from vpy.errors import ToolError
 from vpy.system import files, process
-from vpy.target.demand import Demand
+from vpy.target.python_requirement import PythonRequirement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from vpy.model import Pin
 
-# Ours would be the only Python that runs without compiled code, since nothing can be written beside it.
-# What came compiled is compiled for other file times; so this kind, which looks at none.
-COMPILE = """
+# Nothing can be written into an unpacked package later, so its library would be compiled at every start.
+# Compiled files that come with it fit other file times; unchecked hashes (PEP 552) fit any.
+_COMPILE = """
 import compileall, os, py_compile, re, sys
-made, final = sys.argv[1:]
+directory, final = sys.argv[1:]
 library = os.path.dirname(os.__file__)
 names = "test|tests|idlelib|idle_test|lib2to3|turtledemo|site-packages"
 skipped = re.compile(r"[/\\\\](" + names + r")([/\\\\]|$)")
-compileall.compile_dir(library, ddir=final + library[len(made):], force=True, quiet=2, rx=skipped,
+compileall.compile_dir(library, ddir=final + library[len(directory):], force=True, quiet=2, rx=skipped,
                        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
 # `version:3@3.11.9.chromium.36`, `version:3.11.9`
@@ -30,40 +30,41 @@ _VERSION = r"version:(?:\d+@)?(\d+)\.(\d+)(?:\.(\d+))?(?![\d])"
 _NAMES = ("bin/python3", "bin/python", "python3", "python")
 
 
-def choose(
-    offers: Sequence[Pin],
-    wanted_prefix: str,
+def find_python(
+    pins: Sequence[Pin],
+    python_version: str,
     requires_python: str,
-    unpacked: Callable[[Pin], str],
+    unpack: Callable[[Pin], str],
     platform: str,
 ) -> str | None:
-    """Return the Python of the first offer that may fit the spec, or None; only that one is unpacked.
+    """Return the executable of the first pin whose version may fit the spec; None where there is none.
 
-    Raises ToolError where its package holds no Python. Whether it fits indeed is for the search to say.
+    Only that pin is unpacked: `unpack` returns its directory. `discovery.find` decides whether it
+    does fit. Raises ToolError where the package has no Python. `platform` is `sys.platform`.
     """
-    if not offers:
+    if not pins:
         return None
-    demand = Demand(wanted_prefix, requires_python)
-    for pin in offers:
-        if demand.may_be(version_in(pin.version)):
-            directory = unpacked(pin)
-            found = python_in(directory, platform)
-            if found is None:
+
+    requirement = PythonRequirement(python_version, requires_python)
+    for pin in pins:
+        if requirement.may_accept(version_of(pin.version)):
+            path = python_in(unpack(pin), platform)
+            if path is None:
                 raise ToolError(f"the package `{pin.name}` at `{pin.version}` holds no Python")
-            return found
+            return path
     return None
 
 
-def version_in(text: str) -> tuple[int, ...]:
-    """(3, 11, 9) from the `version:` tag of a bundle, () where it does not say."""
+def version_of(tag: str) -> tuple[int, ...]:
+    """Return (3, 11, 9) for `version:3@3.11.9.chromium.36`, a package's tag in CIPD; () for any other tag."""
     import re
 
-    found = re.match(_VERSION, text)
-    return tuple(int(part) for part in found.groups() if part) if found else ()
+    match = re.match(_VERSION, tag)
+    return tuple(int(part) for part in match.groups() if part) if match else ()
 
 
 def python_in(directory: str, platform: str) -> str | None:
-    """The Python below an unpacked bundle; `platform` is `sys.platform`."""
+    """Return the path of the Python in an unpacked package, or None; `platform` is `sys.platform`."""
     end = ".exe" if platform == "win32" else ""
     for name in _NAMES:
         path = os.path.join(directory, *f"{name}{end}".split("/"))
@@ -72,14 +73,19 @@ def python_in(directory: str, platform: str) -> str | None:
     return None
 
 
-def compile_library(made: str, final: str, environ: Mapping[str, str], platform: str) -> None:
-    """Compile the standard library of the bundle that lies at `made` and is to lie at `final`."""
-    python = python_in(made, platform)
-    if python is not None:
-        command = [python, "-I", "-S", "-c", COMPILE, os.path.realpath(made), final]
-        try:
-            process.run(command, environ=process.clean_environ(environ))
-        except OSError as error:
-            raise ToolError(
-                f"the package's `{os.path.basename(python)}` cannot be started: {error.strerror}"
-            ) from error
+def compile_library(directory: str, final: str, environ: Mapping[str, str], platform: str) -> None:
+    """Compile the standard library of a Python unpacked in `directory`, which will be moved to `final`.
+
+    Tracebacks name the files below `final`. Raises ToolError where that Python cannot be started.
+    """
+    python = python_in(directory, platform)
+    if python is None:
+        return
+
+    command = [python, "-I", "-S", "-c", _COMPILE, os.path.realpath(directory), final]
+    try:
+        process.run(command, environ=process.clean_environ(environ))
+    except OSError as error:
+        raise ToolError(
+            f"the package's `{os.path.basename(python)}` cannot be started: {error.strerror}"
+        ) from error

@@ -1,58 +1,106 @@
-"""Files called python that must not be asked: what they answer hangs on the directory, or worse."""
+"""Pythons behind the shims of version managers, found in the managers' own files: no shim is run."""
 
 from __future__ import annotations
 
 import os
 
+from vpy.model import Observation
 from vpy.system import files
+from vpy.target.installations import observe_no_program
 
-# A script that hands over to a version manager, or to us. The name alone in a path does not
-# count: `exec ~/.pyenv/versions/3.11.7/bin/python3 "$@"` is an honest wrapper.
-_MANAGER = (
-    rb"""(?:^|[\s/\\"'(])(pyenv|asdf|mise|rtx)(?:\.exe|\.bat)?["']?\s+(?:exec|x|init|which|shell|where)\b"""
-    rb"""|^\#\ (asdf)-plugin:"""
-    rb"""|(?:^|[\s/\\"'])(vpython)3?(?:\.pyz|\.py|\.bat)?["']?(?=\s|$)"""
-)
-_PYENV = b'/pyenv" exec "$program" "$@"'  # how its own shims end: the expression's import would cost more
-_HEAD = 8192  # bytes of a script that are looked at
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_LARGEST = 64 * 1024
+_SHIM = "is a shim of "
 
 
-def why_passed_over(path: str, platform: str) -> str:
-    """Say why the command at `path` is not asked unless somebody names it; "" where it may be.
+def behind(path: str, reason: str, environ: Mapping[str, str], observe: Callable[..., None]) -> str | None:
+    """Return the Python that a shim stands for where the user chose it for everywhere; None for no answer.
 
-    `platform` is `sys.platform`. Known are shims of pyenv, asdf and mise, other programs' links
-    called python, our own launcher, Windows' app aliases and Apple's developer-tools stub.
+    `reason` is that of `why_skipped`. What a manager reads in the working directory does not count,
+    since a script is started from any. `observe` takes what the answer depends on.
     """
+    manager = reason.removeprefix(_SHIM) if reason.startswith(_SHIM) else ""
+    name = os.path.basename(path)
+    for version, directory in _chosen(manager, environ, observe):
+        program = os.path.join(directory, version, "bin", name)
+        if files.is_file(program):
+            return program
+        observe(*observe_no_program(program))
+    return None
+
+
+def _chosen(
+    manager: str, environ: Mapping[str, str], observe: Callable[..., None]
+) -> Iterator[tuple[str, str]]:
+    """Yield each version that is chosen for everywhere, and the directory of all versions."""
+    home = _variable("HOME", environ, observe)
+    if manager == "pyenv":
+        top = _variable("PYENV_ROOT", environ, observe) or os.path.join(home, ".pyenv")
+        versions = _variable("PYENV_VERSION", environ, observe).split(":")
+        if versions == [""] and os.path.isabs(top):
+            versions = _read(os.path.join(top, "version"), observe).split()
+        directory = os.path.join(top, "versions")
+    elif manager == "asdf":
+        top = _variable("ASDF_DATA_DIR", environ, observe) or os.path.join(home, ".asdf")
+        versions = _variable("ASDF_PYTHON_VERSION", environ, observe).split()
+        versions = versions or _tool_versions(os.path.join(home, ".tool-versions"), observe)
+        directory = os.path.join(top, "installs", "python")
+    elif manager in ("mise", "rtx"):
+        shared = _variable("XDG_DATA_HOME", environ, observe) or os.path.join(home, ".local", "share")
+        top = _variable("MISE_DATA_DIR", environ, observe) or os.path.join(shared, manager)
+        versions = _variable("MISE_PYTHON_VERSION", environ, observe).split()
+        versions = versions or _mise_versions(home, environ, observe)
+        directory = os.path.join(top, "installs", "python")
+    else:
+        return
+    if os.path.isabs(directory):
+        plain = (version for version in versions if version and os.sep not in version)
+        yield from ((version, directory) for version in plain if version not in ("system", ".", ".."))
+
+
+def _mise_versions(home: str, environ: Mapping[str, str], observe: Callable[..., None]) -> list[str]:
+    """Return what mise's configuration of the user says, else what asdf's file does, which mise reads too."""
+    base = _variable("XDG_CONFIG_HOME", environ, observe) or os.path.join(home, ".config")
+    text = _read(os.path.join(base, "mise", "config.toml"), observe)
+    if text:
+        import tomllib
+
+        try:
+            chosen = tomllib.loads(text).get("tools", {}).get("python", [])
+        except (ValueError, AttributeError):
+            chosen = []
+        chosen = chosen.get("version", "") if isinstance(chosen, dict) else chosen
+        versions = [chosen] if isinstance(chosen, str) else chosen
+        if found := [version for version in versions if isinstance(version, str) and version]:
+            return found
+    return _tool_versions(os.path.join(home, ".tool-versions"), observe)
+
+
+def _tool_versions(path: str, observe: Callable[..., None]) -> list[str]:
+    for line in _read(path, observe).splitlines():
+        name, *versions = line.partition("#")[0].split() or [""]
+        if name == "python":
+            return versions
+    return []
+
+
+def _variable(name: str, environ: Mapping[str, str], observe: Callable[..., None]) -> str:
+    text = environ.get(name)
+    observe(Observation("unset", (name,)) if text is None else Observation("variable", (name, text)))
+    return text or ""
+
+
+def _read(path: str, observe: Callable[..., None]) -> str:
+    """Return the text of a small file, which is observed; "" where it cannot be read."""
     if not os.path.isabs(path):
-        return "is found by a relative PATH entry"
-    if platform == "win32" and "\\microsoft\\windowsapps\\" in path.lower():
-        return "is an alias of the Windows store"
-    real = os.path.realpath(path)
-    if os.path.basename(real).startswith("vpython"):
-        return "is a vpython"
-    if platform == "darwin" and real.startswith("/usr/bin/"):
-        return "may be Apple's developer-tools stub"
+        return ""
     try:
-        head = files.read_bytes(real, _HEAD)
+        data = files.read_bytes(path, _LARGEST)
     except OSError:
-        return "cannot be read"
-    if head.startswith(b"#!") or real.lower().endswith((".bat", ".cmd")):
-        if _PYENV in head:
-            return "is a shim of pyenv"
-        import re
-
-        found = re.search(_MANAGER, head, re.MULTILINE)
-        name = next(filter(None, found.groups())).decode() if found else ""
-        return f"is a shim of {name}" if name else ""
-    if not os.path.basename(real).lower().startswith("python"):
-        return f"is a link to `{real}`, which is no Python"
-    return ""
-
-
-def version_in_name(path: str) -> tuple[int, ...]:
-    """(3, 11) for what is, links followed, a binary called `python3.11`; else ()."""
-    name = os.path.basename(os.path.realpath(path))
-    major, _, rest = name.removeprefix("python").partition(".")
-    minor = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    named = name.startswith("python") and len(major) == 1 and major.isdecimal() and minor
-    return (int(major), int(minor)) if named else ()
+        observe(Observation("no-file", (path,)))
+        return ""
+    observe(Observation("content", (path, data.decode("latin-1"))))
+    return data.decode("utf-8", "replace")

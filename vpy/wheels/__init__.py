@@ -1,1 +1,1 @@
-"""Package files become installed trees, once per wheel."""
+"""Wheels: names, contents, selection for a target, installation into the store, links into environments."""

@@ -1,7 +1,8 @@
-"""Whether stored wheels, and the environments made of them, still hold what was put there.
+"""Audit of stored wheels, and of the environments that link them.
 
-A stored tree is held against the hashes of its own RECORD, and RECORD against the manifest's. A
-file of an environment is held against the stored one: it is the same file, or has the same bytes.
+A stored tree is compared with the hashes of its own RECORD, and RECORD with the hash in the list of
+files. A file of an environment is compared with the stored one: it is the same file, or has the same
+bytes.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import os
 
 from vpy.errors import ToolError
-from vpy.value import value
+from vpy.system.lean.dataclasses import value
 from vpy.wheels import store
-from vpy.wheels.link import Placing, mode_of
+from vpy.wheels.hashes import of_file, of_record
+from vpy.wheels.link import Linker, mode_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,21 +21,21 @@ if TYPE_CHECKING:
 
     from vpy.model import StoredWheel
     from vpy.wheels.script import Limits
-    from vpy.wheels.store import Manifest
+    from vpy.wheels.store import FileList
 
 OTHER_BYTES = "has other bytes than its wheel"
 
 
 @value
 class Audited:
-    """A stored tree as it was found.
+    """Result of an audit of a stored tree.
 
-    `faults` are facts by path ("" for the tree as a whole, and then `manifest` is None); `hashes`
-    say how RECORD puts the hash and size of a path.
+    `faults` are facts by path ("" for the tree as a whole, and then `file_list` is None); `hashes`
+    are the hash and size of a path as RECORD has them.
     """
 
     stored: StoredWheel
-    manifest: Manifest | None
+    file_list: FileList | None
     hashes: Mapping[str, str]
     faults: Mapping[str, str]
 
@@ -41,115 +43,107 @@ class Audited:
 def audit(stored: StoredWheel) -> Audited:
     """Read and hash every file of a stored tree."""
     try:
-        manifest = store.read_manifest(stored)
+        file_list = store.read_file_list(stored)
     except ToolError:
         return Audited(stored, None, {}, {"": "has no readable manifest"})
+
     tree = os.path.join(stored.path, store.TREE, "")
-    hashes = _hashes(tree, manifest)
+    hashes = of_record(tree, file_list)
     faults = {}
-    for kind, size, mtime, mode, path, recorded in manifest.files:
-        told = recorded if kind == "s" else hashes.get(path, "")
-        if fact := _fact(tree + path, (size, mtime, mode), told):
+    for kind, size, mtime, mode, path, recorded in file_list.files:
+        expected = recorded if kind == "s" else hashes.get(path, "")
+        if fact := _stored_fault(tree + path, (size, mtime, mode), expected):
             faults[path] = fact
-    known = {file[4] for file in manifest.files}
+
+    known = {file[4] for file in file_list.files}
     faults |= {path: "came after it was stored" for path in store.walk(tree) if path not in known}
-    return Audited(stored, manifest, hashes, faults)
+    return Audited(stored, file_list, hashes, faults)
 
 
-def _hashes(tree: str, manifest: Manifest) -> dict[str, str]:
-    import csv
-    import io
+def _stored_fault(path: str, stamp: tuple[int, int, int], expected: str) -> str | None:
+    """Return what is wrong with a stored file, or None.
 
-    hashes = {}
-    for own in (file[4] for file in manifest.files if store.is_record(file[4])):
-        site_packages = os.path.dirname(os.path.dirname(own))
-        try:
-            with open(tree + own, "rb") as file:
-                text = file.read().decode("utf-8", "surrogateescape")
-        except OSError:
-            continue
-        for row in csv.reader(io.StringIO(text, newline="")):
-            if len(row) > 2 and row[1].startswith("sha256="):
-                path = os.path.normpath(os.path.join(site_packages, row[0])).replace(os.sep, "/")
-                hashes[path] = f"{row[1]},{row[2]}"
-        hashes[own] = manifest.record_hash
-    return hashes
-
-
-def _fact(path: str, stamp: tuple[int, int, int], told: str) -> str:
-    """What is wrong with one stored file; `told` is a RECORD's hash and size, or ""."""
+    `stamp` is its (size, mtime, mode) when it was stored; `expected` its hash and size as a RECORD has
+    them, "" where it has none.
+    """
     try:
         found = os.lstat(path)
-        if told and _record_of(path) != told:
+        if expected and of_file(path) != expected:
             return OTHER_BYTES
     except OSError as error:
         return _reason(error)
     if (found.st_size, found.st_mtime_ns, mode_of(found, stamp[2])) != stamp:
         return "was touched since it was stored"
-    return ""
-
-
-def _record_of(path: str) -> str:
-    with open(path, "rb") as file:
-        return store.record_of(file.read())
+    return None
 
 
 def _reason(error: OSError) -> str:
     return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
 
 
-def lost(stored: StoredWheel, prefix: str, python: str, limits: Limits) -> str:
-    """The first file of a wheel that an environment lacks, or has in another size; "" for none.
+def missing_file(stored: StoredWheel, prefix: str, python: str, limits: Limits) -> str | None:
+    """Return the first file of a wheel that an environment lacks, or has in another size; None for none.
 
-    It opens next to nothing, so that a start can afford it. A wheel that is not stored any more
-    tells nothing.
+    It opens next to no file, so that a start can afford it. A wheel that is no longer stored is not
+    checked.
     """
     try:
-        manifest = store.read_manifest(stored)
+        file_list = store.read_file_list(stored)
     except ToolError:
-        return ""
-    placing = Placing(stored, manifest, prefix, python, limits)
-    for kind, size, _, _, path, _ in manifest.files:
+        return None
+
+    linker = Linker(stored, file_list, prefix, python, limits)
+    for kind, size, _, _, path, _ in file_list.files:
         try:
-            if os.lstat(placing.into + path).st_size != size and not placing.is_same(kind, path):
+            if os.lstat(linker.into + path).st_size != size and not linker.is_same(kind, path):
                 return path
         except OSError:
             return path
-    return ""
+    return None
+
+
+def paths(stored: StoredWheel) -> set[str]:
+    """Return the paths of a wheel's files where they lead in an environment; none of a damaged tree."""
+    try:
+        listed = store.read_file_list(stored).files
+    except ToolError:
+        return set()
+    return {f"lib{file[4][5:]}" if file[4].startswith("lib64/") else file[4] for file in listed}
 
 
 def differences(audited: Audited, prefix: str, python: str, limits: Limits) -> dict[str, str]:
-    """What is wrong with the wheel's files in the environment at `prefix`: facts by path."""
-    if audited.manifest is None:
+    """Return what is wrong with a wheel's files in the environment at `prefix`: facts by path."""
+    if audited.file_list is None:
         return {}
-    placing = Placing(audited.stored, audited.manifest, prefix, python, limits)
+
+    linker = Linker(audited.stored, audited.file_list, prefix, python, limits)
     found = {}
-    for kind, _, _, mode, path, _ in audited.manifest.files:
-        if fact := _difference(placing, audited, kind, mode, path):
+    for kind, _, _, mode, path, _ in audited.file_list.files:
+        if fact := _linked_fault(linker, audited, kind, mode, path):
             found[path] = fact
     return found
 
 
-def _difference(placing: Placing, audited: Audited, kind: str, mode: int, path: str) -> str:
-    bad = audited.faults.get(path, "")
+def _linked_fault(linker: Linker, audited: Audited, kind: str, mode: int, path: str) -> str | None:
+    """Return what is wrong with a file of an environment, or None."""
     try:
-        there = os.lstat(placing.into + path)
-        if bad:
-            if fact := _without_the_store(placing, audited, kind, path):
+        found = os.lstat(linker.into + path)
+        if path in audited.faults:
+            if fact := _fault_by_record(linker, audited, kind, path):
                 return fact
-        elif kind == "f" and os.path.samestat(there, os.lstat(placing.tree + path)):
-            return ""
-        elif not placing.is_same(kind, path):
+        elif kind == "f" and os.path.samestat(found, os.lstat(linker.tree + path)):
+            return None
+        elif not linker.is_same(kind, path):
             return OTHER_BYTES
     except OSError as error:
         return _reason(error)
-    return "" if mode_of(there, mode) == mode else "has other permissions than its wheel"
+    return None if mode_of(found, mode) == mode else "has other permissions than its wheel"
 
 
-def _without_the_store(placing: Placing, audited: Audited, kind: str, path: str) -> str:
-    """Judge a file whose stored twin is bad: by its hash, where RECORD can be believed and has one."""
-    told = audited.hashes.get(path, "")
-    sound = not any(store.is_record(one) for one in audited.faults)
-    if kind == "f" and told and sound and _record_of(placing.into + path) != told:
+def _fault_by_record(linker: Linker, audited: Audited, kind: str, path: str) -> str | None:
+    """Compare a file whose stored file is damaged with its hash, if RECORD is intact and has one."""
+    expected = audited.hashes.get(path, "")
+    is_record_intact = not any(store.is_record(damaged) for damaged in audited.faults)
+    if kind == "f" and expected and is_record_intact and of_file(linker.into + path) != expected:
         return OTHER_BYTES
-    return ""
+    return None

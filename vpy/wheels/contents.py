@@ -1,15 +1,15 @@
-"""What a wheel says about itself, held against what it holds (PEP 427, PEP 376).
+"""Contents of a wheel, checked against each other (PEP 427, PEP 376).
 
 A wheel is refused where its parts contradict each other: its file name, its `.dist-info`, its
-METADATA, its RECORD and its files. `wheel_facts` reads every byte once and unpacks nothing.
+METADATA, its RECORD and its files. Every byte is read once; nothing is unpacked.
 """
 
 from __future__ import annotations
 
 import os
 
-from vpy.system.archive import Archive
-from vpy.value import value
+from vpy.system.lean.dataclasses import value
+from vpy.system.zip.archive import Archive
 from vpy.wheels import filename as wheel_filename
 from vpy.wheels import launchers, record
 
@@ -17,30 +17,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vpy.wheels.filename import WheelName
 
-LARGEST_TEXT = 16 << 20
+LARGEST_TEXT = 16 << 20  # bytes of a member that is read as text
 SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 
 
 @value
 class WheelFacts:
-    """A wheel that agrees with itself.
+    """Facts about a wheel whose parts agree.
 
-    `dist_info` is the directory's name; `scripts` are what it puts beside Python, sorted; `startup` are
-    the files that run code at every start of Python (`.start`, and `.pth` with an executable
-    line), as paths in the wheel; `size` is what it unpacks to, in bytes.
+    `dist_info` is the directory's name; `scripts` are the names of its launchers and scripts, sorted;
+    `size` is the sum of its members' sizes, in bytes.
     """
 
     name: WheelName
     dist_info: str
     root_is_purelib: bool
     scripts: tuple[str, ...]
-    startup: tuple[str, ...]
     size: int
 
 
 def wheel_facts(path: str, *, filename: str = "") -> WheelFacts:
-    """Check the wheel at `path`, called `filename` where that differs; ToolError names file and reason."""
+    """Check the wheel at `path` and return its facts; raise ToolError where it contradicts itself.
+
+    `filename` is the wheel's name where the file at `path` has another one.
+    """
     name = wheel_filename.parse(filename or os.path.basename(path))
+
     with Archive(path) as archive:
         dist_info = _dist_info(archive, name)
         fields = _headers(archive, f"{dist_info}/WHEEL")
@@ -49,18 +51,18 @@ def wheel_facts(path: str, *, filename: str = "") -> WheelFacts:
         _check_data(archive)
         scripts = launchers.names(archive, dist_info)
         record.check(archive, dist_info)
+
         return WheelFacts(
             name=name,
             dist_info=dist_info,
             root_is_purelib=fields.get("root-is-purelib", "").lower() == "true",
             scripts=scripts,
-            startup=_startup(archive),
             size=sum(entry.size for entry in archive.entries),
         )
 
 
 def _headers(archive: Archive, path: str) -> dict[str, str]:
-    """The header lines of a member, the first of each name, by lower-case names."""
+    """Return the header fields of a member by lower-case name, the first of each name."""
     found: dict[str, str] = {}
     for line in archive.text(path, LARGEST_TEXT).splitlines():
         if not line.strip():
@@ -77,6 +79,7 @@ def _dist_info(archive: Archive, name: WheelName) -> str:
     if len(found) != 1:
         listed = ", ".join(f"`{top}`" for top in found) or "none"
         raise archive.refused(f"it has not one `.dist-info` directory: {listed}")
+
     stem = found[0].removesuffix(".dist-info")
     distribution, dash, version = stem.partition("-")
     if not dash or not _same(name, distribution, version):
@@ -85,6 +88,7 @@ def _dist_info(archive: Archive, name: WheelName) -> str:
 
 
 def _same(name: WheelName, distribution: str, version: str) -> bool:
+    """Return whether a distribution and a version are those of the file name, in whatever spelling."""
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
@@ -106,9 +110,9 @@ def _check_metadata(archive: Archive, name: WheelName, dist_info: str) -> None:
 
 
 def _check_version(archive: Archive, fields: dict[str, str]) -> None:
-    told = fields.get("wheel-version", "")
-    if told.partition(".")[0] != "1":
-        raise archive.refused(f"its format is wheel version `{told}`, and only 1 is known")
+    version = fields.get("wheel-version", "")
+    if version.partition(".")[0] != "1":
+        raise archive.refused(f"its format is wheel version `{version}`, and only 1 is known")
 
 
 def _check_data(archive: Archive) -> None:
@@ -118,23 +122,3 @@ def _check_data(archive: Archive) -> None:
             continue
         if len(parts) < 3 or parts[1] not in SCHEMES:
             raise archive.refused(f"`{entry.name}` lies in no place that a wheel can install to")
-
-
-def _startup(archive: Archive) -> tuple[str, ...]:
-    found = []
-    for entry in archive.entries:
-        parts = entry.name.split("/")
-        if parts[0].endswith(".data") and parts[1:2] in (["purelib"], ["platlib"]):
-            parts = parts[2:]
-        if entry.kind != "file" or len(parts) != 1:
-            continue
-        if parts[0].endswith(".start") or (parts[0].endswith(".pth") and _runs_code(archive, entry.name)):
-            found.append(entry.name)
-    return tuple(sorted(found))
-
-
-def _runs_code(archive: Archive, path: str) -> bool:
-    """Whether `site` would execute a line of this `.pth` file."""
-    entry = archive.find(path)
-    data = archive.read(entry, LARGEST_TEXT) if entry else b""
-    return any(line.startswith((b"import ", b"import\t")) for line in data.splitlines())

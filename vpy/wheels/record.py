@@ -1,4 +1,9 @@
-"""A wheel's RECORD (PEP 376, PEP 427): every file, its hash and its size."""
+"""RECORD of a wheel (PEP 376, PEP 427): every file, its hash and its size.
+
+Old builders wrote rows that the PEPs do not allow and that pip installs all the same: paths with a slash in
+front, rows without a hash, directories, hashes as hex or of a weak kind. Such a row is read as it
+was meant; a hash that is there is compared, whatever its form.
+"""
 
 from __future__ import annotations
 
@@ -10,78 +15,120 @@ import io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vpy.system.archive import Archive
-    from vpy.system.container import Entry
+    from collections.abc import Iterator
 
-ALGORITHMS = ("sha256", "sha384", "sha512")
+    from vpy.system.zip.archive import Archive
+    from vpy.system.zip.reader import Entry
+
+# The last ones are too weak for PEP 427, but a builder's own slip is found by them too.
+ALGORITHMS = ("sha256", "sha384", "sha512", "sha224", "sha1", "md5")
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 _MOST_SHOWN = 10
-LARGEST = 64 << 20
+LARGEST = 64 << 20  # bytes of a RECORD
 
-Row = tuple[str, bytes, str]
+Row = tuple[str, str, str]  # algorithm, encoded digest, size: "" for what the row lacks
 
 
 def check(archive: Archive, dist_info: str) -> None:
-    """Read every file of the wheel and hold it against RECORD; refused with a list of what differs."""
+    """Read every file of the wheel and compare it with RECORD; raise ToolError that lists the differences.
+
+    A file must be listed, but for RECORD itself and its signatures; a hash or a size is compared where its
+    row has one.
+    """
     own = f"{dist_info}/RECORD"
-    free = {own, *(f"{dist_info}/{name}" for name in _SIGNATURES)}
+    unlisted = {own, *(f"{dist_info}/{name}" for name in _SIGNATURES)}
     rows, faults = _rows(archive, own)
+    rows.pop(own, None)  # what it says of itself cannot be true
+
     for entry in archive.entries:
         if entry.kind == "directory":
             continue
         row = rows.pop(entry.name, None)
-        reason = _difference(archive, entry, row, entry.name in free)
+        reason = _difference(archive, entry, row)
+        if not reason and row is None and entry.name not in unlisted:
+            reason = "is not listed"
         if reason:
             faults.append(f"`{entry.name}` {reason}")
-    faults.extend(f"`{path[:200]}` is listed, but not there" for path in rows if path not in free)
+    if rows:
+        there = unlisted.union(*map(_directories, archive.entries))
+        faults.extend(f"`{path[:200]}` is listed, but not there" for path in rows if path not in there)
+
     if faults:
         more = [f"and {len(faults) - _MOST_SHOWN} more"] if len(faults) > _MOST_SHOWN else []
         raise archive.refused("it differs from its RECORD: " + "; ".join([*faults[:_MOST_SHOWN], *more]))
 
 
+def _directories(entry: Entry) -> Iterator[str]:
+    """Yield the directories that an entry is or lies in."""
+    path = entry.name if entry.kind == "directory" else entry.name.rpartition("/")[0]
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
 def _rows(archive: Archive, own: str) -> tuple[dict[str, Row], list[str]]:
+    """Return the rows of the RECORD at `own` by path, and what is wrong with other rows."""
     rows: dict[str, Row] = {}
     faults: list[str] = []
     try:
         for fields in csv.reader(io.StringIO(archive.text(own, LARGEST), newline=""), strict=True):
             if not fields:
                 continue
-            path, told, size = [*fields, "", ""][:3]
-            path = path.replace("\\", "/")
-            if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
-                faults.append(f"the row {path[:200]!r} leads outside")
+            written, hash_text, size = [*fields, "", ""][:3]
+            path = member_path(written)
+            if path is None:
+                faults.append(f"the row {written[:200]!r} leads outside")
                 continue
-            algorithm, _, encoded = told.partition("=")
-            row = (algorithm, _decoded(encoded), size)
-            if rows.setdefault(path, row) != row:
+            algorithm, _, digest = hash_text.partition("=")
+            row = _merged(rows.get(path, ("", "", "")), (algorithm, digest, size))
+            if row is None:
                 faults.append(f"`{path}` is listed twice, with two hashes or sizes")
+            else:
+                rows[path] = row
     except csv.Error as error:
         raise archive.refused(f"its RECORD is damaged: {error}") from error
     return rows, faults
 
 
-def _decoded(encoded: str) -> bytes:
-    """The bytes of a hash; what is no base64url matches no hash."""
-    try:
-        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+def member_path(written: str) -> str | None:
+    """Return the path that a row means, relative with `/`; None where it leads out of the wheel.
+
+    A slash in front means the wheel's top: the builder of selenium 4.1.0 wrote one in every row.
+    """
+    path = written.replace("\\", "/").removeprefix("/").removesuffix("/")
+    if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
+        return None
+    return path
 
 
-def _difference(archive: Archive, entry: Entry, row: Row | None, free: bool) -> str:
-    """What is wrong with a file, "" where nothing is; its data is read in any case, and so checked."""
-    if row is None or not row[0]:
-        for _ in archive.chunks(entry):
-            pass
-        if free or (row is not None and entry.name.endswith(".pyc")):
-            return ""
-        return "is not listed" if row is None else "is listed without a hash"
-    algorithm, digest, size = row
-    if algorithm not in ALGORITHMS:
-        return f"has a hash of an unknown or weak kind, `{algorithm[:20]}`"
-    hasher = hashlib.new(algorithm)
-    for piece in archive.chunks(entry):
-        hasher.update(piece)
-    if hasher.digest() != digest:
+def _merged(known: Row, row: Row) -> Row | None:
+    """Return two rows of one file as one; None where they contradict each other."""
+    both = [(first, second) for first, second in zip(known, row, strict=True) if first and second]
+    if any(first != second for first, second in both):
+        return None
+    return known[0] or row[0], known[1] or row[1], known[2] or row[2]
+
+
+def _difference(archive: Archive, entry: Entry, row: Row | None) -> str:
+    """Return how a file differs from what its row says, "" for not at all."""
+    algorithm, encoded, size = row or ("", "", "")
+    if algorithm and algorithm.lower() not in ALGORITHMS:
+        return f"has a hash of an unknown kind, `{algorithm[:20]}`"
+    hasher = hashlib.new(algorithm.lower(), usedforsecurity=False) if algorithm else None
+    for chunk in archive.chunks(entry):  # checks the member's own CRC and size
+        if hasher is not None:
+            hasher.update(chunk)
+    if hasher is not None and not _is_digest(encoded, hasher.digest()):
         return "has another hash"
     return "has another size" if size and size != str(entry.size) else ""
+
+
+def _is_digest(encoded: str, digest: bytes) -> bool:
+    """Return whether text is the digest as base64url (PEP 376) or as hex."""
+    try:
+        padded = encoded + "=" * (-len(encoded) % 4)
+        if base64.b64decode(padded, altchars=b"-_", validate=True) == digest:
+            return True
+    except (binascii.Error, ValueError):
+        pass
+    return encoded.lower() == digest.hex()

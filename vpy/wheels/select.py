@@ -1,4 +1,4 @@
-"""Which of the wheels that lie unpacked fit the target: the choice that pip makes."""
+"""Selection of the wheels that fit the target, by the rules of pip."""
 
 from __future__ import annotations
 
@@ -6,30 +6,41 @@ import os
 
 from vpy.errors import ToolError, UserError
 from vpy.model import WheelFile
-from vpy.value import value
+from vpy.system.lean import contextlib
+from vpy.system.lean.dataclasses import value
 from vpy.wheels import filename
+from vpy.wheels.filename import WheelName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from vpy.model import Tag
-    from vpy.wheels.filename import WheelName
-    from vpy.wheels.offer import Offer
 
     Rank = tuple[int, int, str]
 
-_LISTED = 12
+MOST_LISTED = 12  # file names in one message
+
+
+@value
+class PackagedWheel:
+    """Wheel of a package: its path there, with `/`, its parsed name, its sha256 as hex ("": not known)."""
+
+    package: str
+    path: str
+    name: WheelName
+    sha256: str
 
 
 @value
 class _Candidate:
-    """One wheel: its place under the unpacked directory, what its file name says, who brought it.
+    """Candidate wheel: its path, with `/`, its parsed name, and the package that brought it ("": none did).
 
-    `rank` is greater for a better wheel, None for one that does not fit.
+    `rank` is greater for a better wheel, None for a wheel that does not fit.
     """
 
-    place: str
+    path: str
     name: WheelName
     package: str
     rank: Rank | None
@@ -41,137 +52,200 @@ class _Candidate:
 def choose(
     directory: str, tags: Sequence[Tag], owners: Mapping[str, str], *, contact: str = ""
 ) -> tuple[WheelFile, ...]:
-    """The best wheel for `tags` (best first) of every distribution under `directory`, sorted by name.
+    """Return the best wheel for `tags` of every distribution under `directory`, sorted by name.
 
-    `owners` says which package brought a path (relative to `directory`, with `/`). As pip does, the
-    best tag wins, then the higher build tag, then the first by name. UserError names every
-    distribution with two versions, without a wheel for these tags, or with different files of one
-    name, and who brought them; `contact` is the hint for what is missing.
+    `tags` are best first. As with pip the best tag wins, then the higher build tag, then the first file
+    name. `owners` maps a path (relative to `directory`, with `/`) to the package that brought it.
+
+    Raises one UserError for all distributions with two versions, without a wheel for these tags, or
+    with different files of one name; its hint is `contact` where a wheel is missing.
     """
-    mistakes: list[str] = []
-    groups: dict[str, list[_Candidate]] = {}
-    order = {tag: position for position, tag in reversed([*enumerate(tags)])}
-    for place in _wheels_under(directory):
-        try:
-            candidate = _read(place, order, owners.get(place, ""))
-        except ToolError as error:
-            mistakes.append(
-                f"{error.message}, in package `{owners[place]}`" if place in owners else error.message
-            )
-            continue
-        groups.setdefault(candidate.name.name, []).append(candidate)
+    groups, faults = _group_by_distribution(directory, tags, owners)
     chosen = []
-    lacking = False
+    is_one_missing = False
+
     for _, group in sorted(groups.items()):
-        fitting = [one for one in group if one.rank is not None]
+        fitting = [candidate for candidate in group if candidate.rank is not None]
         if _has_two_versions(group):
-            mistakes.append(_two_versions(group))
+            faults.append(_two_versions(group))
         elif fitting:
-            chosen.append(_take(directory, fitting, mistakes))
+            chosen.append(_choose_best(directory, fitting, faults))
         else:
-            mistakes.append(_nothing_fits(group, tags))
-            lacking = True
-    if mistakes:
-        raise UserError("\n".join(mistakes), hint=contact if lacking and contact else None)
+            faults.append(_nothing_fits(group, tags))
+            is_one_missing = True
+
+    if faults:
+        raise UserError("\n".join(faults), hint=contact if is_one_missing and contact else None)
     return tuple(chosen)
 
 
-def choose_again(offers: Sequence[Offer], tags: Sequence[Tag]) -> tuple[WheelFile, ...] | None:
-    """The same choice among wheels seen before, without `path`s; None where files must be looked at.
+def best_filename(filenames: Sequence[str], tags: Sequence[Tag]) -> str | None:
+    """Return the file name of the best wheel for `tags` as `choose` has it; None where none fits."""
+    positions = _positions(tags)
+    fitting = []
+    for each in filenames:
+        with contextlib.suppress(ToolError):  # no wheel
+            name = filename.parse(each)
+            candidate = _Candidate(each, name, "", _rank(name, positions))
+            fitting += [candidate] if candidate.rank is not None else []
+    return _best(fitting).path if fitting else None
 
-    That is where something is wrong, which `choose` tells best, and where a hash is not known.
+
+def choose_known(wheels: Sequence[PackagedWheel], tags: Sequence[Tag]) -> tuple[WheelFile, ...] | None:
+    """Choose among cached wheels as `choose` does, without paths; return None where files must be read.
+
+    They must be read where a hash is not known, and where something is wrong, so that `choose` reports it.
     """
-    if len({one.place for one in offers}) < len(offers):
+    if len({wheel.path for wheel in wheels}) < len(wheels):
         return None
-    order = {tag: position for position, tag in reversed([*enumerate(tags)])}
-    groups: dict[str, list[tuple[_Candidate, str]]] = {}
-    for one in offers:
-        candidate = _Candidate(one.place, one.name, one.package, _rank(one.name, order))
-        groups.setdefault(one.name.name, []).append((candidate, one.sha256))
-    chosen = []
-    for _, group in sorted(groups.items()):
-        fitting = [candidate for candidate, _ in group if candidate.rank is not None]
-        if not fitting or len({candidate.name.version for candidate, _ in group}) > 1:
-            return None
-        best = _best(fitting)
-        hashes = {
-            sha256
-            for candidate, sha256 in group
-            if candidate.rank is not None and candidate.name.filename == best.name.filename
-        }
-        if len(hashes) > 1 or "" in hashes:
-            return None
-        chosen.append(WheelFile(best.name.filename, hashes.pop(), "", best.package))
-    return tuple(chosen)
+
+    positions = _positions(tags)
+    groups: dict[str, list[PackagedWheel]] = {}
+    for wheel in wheels:
+        groups.setdefault(wheel.name.name, []).append(wheel)
+
+    chosen = [_choose_best_known(group, positions) for _, group in sorted(groups.items())]
+    known = tuple(wheel for wheel in chosen if wheel is not None)
+    return known if len(known) == len(chosen) else None
+
+
+def _choose_best_known(group: Sequence[PackagedWheel], positions: Mapping[Tag, int]) -> WheelFile | None:
+    """Return the best wheel of one distribution; None where files must be read."""
+    candidates = [
+        _Candidate(wheel.path, wheel.name, wheel.package, _rank(wheel.name, positions)) for wheel in group
+    ]
+    fitting = [candidate for candidate in candidates if candidate.rank is not None]
+    if not fitting or len({wheel.name.version for wheel in group}) > 1:
+        return None
+
+    best = _best(fitting)
+    hashes = {wheel.sha256 for wheel in group if wheel.name.filename == best.name.filename}
+    if len(hashes) > 1 or "" in hashes:
+        return None
+    return WheelFile(best.name.filename, hashes.pop(), "", best.package)
+
+
+def dump(wheels: Sequence[PackagedWheel]) -> dict[str, object]:
+    """Return wheels as JSON for the cache."""
+    return {"offers": [list(_row(wheel)) for wheel in wheels]}  # "offers": the name in roots that exist
+
+
+def _row(wheel: PackagedWheel) -> Iterator[object]:
+    name = wheel.name
+    yield from (wheel.path, wheel.sha256, name.filename, name.distribution, name.version_text)
+    yield from (name.name, name.version, name.build, name.pythons, name.abis, name.platforms)
+
+
+def load(package: str, data: Any) -> list[PackagedWheel] | None:
+    """Return the wheels of a package that `dump` wrote; None for other data."""
+    try:
+        return [_packaged_wheel(package, *row) for row in data["offers"]] or None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _packaged_wheel(package: str, path: str, sha256: str, *texts: Any) -> PackagedWheel:
+    file, distribution, version_text, name, version, build, pythons, abis, platforms = texts
+    wheel_name = WheelName(
+        file, distribution, version_text, name, version, build, tuple(pythons), tuple(abis), tuple(platforms)
+    )
+    return PackagedWheel(package, path, wheel_name, sha256)
+
+
+def _group_by_distribution(
+    directory: str, tags: Sequence[Tag], owners: Mapping[str, str]
+) -> tuple[dict[str, list[_Candidate]], list[str]]:
+    """Return the candidates under `directory` by distribution, and what is wrong with other file names."""
+    groups: dict[str, list[_Candidate]] = {}
+    faults = []
+    positions = _positions(tags)
+
+    for path in _wheels_under(directory):
+        try:
+            name = filename.parse(path.rpartition("/")[2])
+        except ToolError as error:
+            within = f", in package `{owners[path]}`" if path in owners else ""
+            faults.append(f"{error.message}{within}")
+            continue
+        candidate = _Candidate(path, name, owners.get(path, ""), _rank(name, positions))
+        groups.setdefault(name.name, []).append(candidate)
+
+    return groups, faults
 
 
 def _wheels_under(directory: str) -> list[str]:
     return sorted(
-        os.path.relpath(os.path.join(place, name), directory).replace(os.sep, "/")
-        for place, _, names in os.walk(directory)
+        os.path.relpath(os.path.join(parent, name), directory).replace(os.sep, "/")
+        for parent, _, names in os.walk(directory)
         for name in names
         if name.lower().endswith(filename.SUFFIX)
     )
 
 
-def _read(place: str, order: Mapping[Tag, int], package: str) -> _Candidate:
-    name = filename.parse(place.rpartition("/")[2])
-    return _Candidate(place, name, package, _rank(name, order))
+def _positions(tags: Sequence[Tag]) -> dict[Tag, int]:
+    """Return the first position of each tag."""
+    return {tag: position for position, tag in reversed([*enumerate(tags)])}
 
 
-def _rank(name: WheelName, order: Mapping[Tag, int]) -> Rank | None:
-    positions = [order[tag] for tag in name.tags if tag in order]
-    if not positions:
+def _rank(name: WheelName, positions: Mapping[Tag, int]) -> Rank | None:
+    found = [positions[tag] for tag in name.tags if tag in positions]
+    if not found:
         return None
-    # PEP 427: a build tag sorts by its number, then by the rest; none at all comes before any.
+    # PEP 427: a build tag sorts by its number, then by the rest; no build tag comes before any.
     rest = name.build.lstrip("0123456789")
     number = int(name.build.removesuffix(rest)) if name.build else -1
-    return -min(positions), number, rest
+    return -min(found), number, rest
 
 
 def _best(fitting: Sequence[_Candidate]) -> _Candidate:
-    return max(sorted(fitting, key=lambda one: one.name.filename), key=lambda one: one.rank or (0, 0, ""))
+    by_name = sorted(fitting, key=lambda candidate: candidate.name.filename)
+    return max(by_name, key=lambda candidate: candidate.rank or (0, 0, ""))
+
+
+def _choose_best(directory: str, fitting: Sequence[_Candidate], faults: list[str]) -> WheelFile:
+    """Return the best of the wheels that fit; add a fault where files of its name have other bytes."""
+    from vpy.wheels.install import hash_of
+
+    best = _best(fitting)
+    hashes = {
+        candidate: hash_of(os.path.join(directory, candidate.path))
+        for candidate in fitting
+        if candidate.name.filename == best.name.filename
+    }
+    faults += [
+        f"different files of one name: {best}, {candidate}"
+        for candidate in hashes
+        if hashes[candidate] != hashes[best]
+    ]
+
+    return WheelFile(
+        filename=best.name.filename,
+        sha256=hashes[best],
+        path=os.path.join(directory, *best.path.split("/")),
+        package=best.package,
+    )
 
 
 def _has_two_versions(group: Sequence[_Candidate]) -> bool:
     from packaging.version import Version
 
-    return len({Version(one.name.version) for one in group}) > 1
+    return len({Version(candidate.name.version) for candidate in group}) > 1
 
 
 def _two_versions(group: Sequence[_Candidate]) -> str:
-    first = {one.name.version: one for one in reversed(group)}
-    listed = ", ".join(str(one) for _, one in sorted(first.items()))
+    first = {candidate.name.version: candidate for candidate in reversed(group)}
+    listed = ", ".join(str(candidate) for _, candidate in sorted(first.items()))
     return f"two versions of `{group[0].name.name}`: {listed}"
 
 
 def _nothing_fits(group: Sequence[_Candidate], tags: Sequence[Tag]) -> str:
-    packages = sorted({one.package for one in group if one.package})
+    packages = sorted({candidate.package for candidate in group if candidate.package})
     within = f" in package `{'`, `'.join(packages)}`" if packages else ""
-    names = sorted({one.name.filename for one in group})
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    listed = ", ".join(f"`{name}`" for name in names[:_LISTED]) + more
+
+    names = sorted({candidate.name.filename for candidate in group})
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    listed = ", ".join(f"`{name}`" for name in names[:MOST_LISTED]) + more
+
     wanted = f"`{tags[0]}`" if tags else "this Python"
-    known = group[0].name
-    return f"no wheel of `{known.name}` {known.version} for {wanted}{within}: there is {listed}"
-
-
-def _take(directory: str, fitting: Sequence[_Candidate], mistakes: list[str]) -> WheelFile:
-    """The best of the wheels that fit; several files of its name must be the same bytes."""
-    from vpy.wheels.install import hash_of
-
-    best = _best(fitting)
-    hashes = {
-        one: hash_of(os.path.join(directory, one.place))
-        for one in fitting
-        if one.name.filename == best.name.filename
-    }
-    mistakes += [
-        f"different files of one name: {best}, {other}" for other in hashes if hashes[other] != hashes[best]
-    ]
-    return WheelFile(
-        filename=best.name.filename,
-        sha256=hashes[best],
-        path=os.path.join(directory, *best.place.split("/")),
-        package=best.package,
-    )
+    name = group[0].name
+    return f"no wheel of `{name.name}` {name.version} for {wanted}{within}: there is {listed}"

@@ -1,11 +1,11 @@
-"""Installed trees, once per wheel: what a stored wheel's directory holds, and whether it still does.
+"""Store of wheels: each installed once per scheme into a tree of its own, whose files environments link.
 
-    wheels-1/<sha256>/<scheme>/manifest    one row per directory and file, written last
-    wheels-1/<sha256>/<scheme>/tree/…      the files, as they lie under an environment's prefix
+    wheels-1/<sha256>/<scheme>/manifest    list of the tree's directories and files, written last
+    wheels-1/<sha256>/<scheme>/tree/…      the files, as they are under an environment's prefix
 
-A row is `d PATH` for a directory, `f SIZE MTIME MODE PATH` for a file that is linked as it is,
-`s SIZE MTIME MODE RECORDED PATH` for a script that names a placeholder (RECORDED: how RECORD puts
-its hash and size), `r SIZE MTIME MODE PATH` for the RECORD that lists such scripts. Sizes are bytes,
+A row of the list is `d PATH` for a directory, `f SIZE MTIME MODE PATH` for a file that is linked as it
+is, `s SIZE MTIME MODE RECORDED PATH` for a script that names a placeholder (RECORDED: its hash and size
+as RECORD has them), `r SIZE MTIME MODE PATH` for the RECORD that lists such scripts. Sizes are bytes,
 times nanoseconds, modes octal; paths are relative to the prefix, with `/`, directories before what
 they hold. The last row is `end RECORDED`, for RECORD itself, which has the hashes of all others.
 """
@@ -15,8 +15,9 @@ from __future__ import annotations
 import os
 
 from vpy.errors import ToolError
-from vpy.system import digest, files
-from vpy.value import value
+from vpy.system import files
+from vpy.system.lean import hashlib
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
 
     StoredFile = tuple[str, int, int, int, str, str]
 
-MANIFEST = "manifest"
+FILE_LIST = "manifest"  # the name in roots that exist
 TREE = "tree"
 _HEAD = "wheel-tree 1"
 
 
 @value
-class Manifest:
-    """What a tree holds: directories before what they hold, then files.
+class FileList:
+    """Contents of a stored tree: directories before what they hold, then files.
 
     A file is (kind, size, mtime, mode, path, recorded): a bare tuple, since there are thousands.
-    `record_hash` is how a RECORD would put RECORD's own hash and size.
+    `record_hash` is RECORD's own hash and size, as a RECORD has them.
     """
 
     directories: tuple[str, ...]
@@ -45,20 +46,21 @@ class Manifest:
 
 
 def scheme_id(interpreter: Interpreter) -> str:
-    """A directory name for everything that decides how a wheel is laid out: `cp311-linux_x86_64`.
+    """Return a directory name for everything that decides a wheel's layout: `cp311-linux_x86_64`.
 
-    A Python whose scheme is not the usual one of its system has a hash of it behind that.
+    It ends with a hash of the scheme where that is not the usual one of the system.
     """
     implementation = {"cpython": "cp", "pypy": "pp"}.get(
         interpreter.implementation, interpreter.implementation
     )
     major, minor = interpreter.version[:2]
-    platform = "".join(one if one.isalnum() else "_" for one in interpreter.platform)
+    platform = "".join(character if character.isalnum() else "_" for character in interpreter.platform)
     name = f"{implementation}{major}{minor}-{platform}"
+
     scheme = {key: os.path.normpath(path).replace(os.sep, "/") for key, path in interpreter.scheme}
     if scheme == _usual_scheme(f"python{major}.{minor}", platform.startswith("win")):
         return name
-    return f"{name}-{digest.sha256(repr(sorted(scheme.items())).encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(repr(sorted(scheme.items())).encode()).hexdigest()[:8]}"
 
 
 def _usual_scheme(python: str, windows: bool) -> dict[str, str]:
@@ -73,30 +75,38 @@ def _usual_scheme(python: str, windows: bool) -> dict[str, str]:
 
 
 def is_stored(stored: StoredWheel) -> bool:
-    return files.is_file(os.path.join(stored.path, MANIFEST))
+    """Return whether the wheel's tree is in the store, whole."""
+    return files.is_file(os.path.join(stored.path, FILE_LIST))
 
 
-def read_manifest(stored: StoredWheel) -> Manifest:
-    """What the tree held when it was made; ToolError where the manifest cannot be read."""
-    path = os.path.join(stored.path, MANIFEST)
+def read_file_list(stored: StoredWheel) -> FileList:
+    """Return the tree's contents as they were when it was sealed; raise ToolError for an unreadable list."""
+    path = os.path.join(stored.path, FILE_LIST)
     damaged = ToolError(f"the stored wheel `{stored.path}` is damaged", hint="remove that directory")
     with files.disk_errors("read", path):
         head, *rows = files.read_bytes(path).decode("utf-8", "surrogateescape").split("\n")
     if head != _HEAD or not rows or not rows[-1].startswith("end "):
         raise damaged
+
     directories = tuple(row[2:] for row in rows if row.startswith("d "))
     try:
-        return Manifest(
-            directories=directories,
-            files=tuple(map(_parse, rows[len(directories) : -1])),
-            record_hash=rows[-1].removeprefix("end "),
-        )
+        listed = tuple(map(_parse, rows[len(directories) : -1]))
     except ValueError as error:
         raise damaged from error
+    if not all(map(_is_inside, (*directories, *(file[4] for file in listed)))):
+        raise damaged
+    return FileList(directories, listed, record_hash=rows[-1].removeprefix("end "))
+
+
+def _is_inside(path: str) -> bool:
+    """Return whether a path of the list can be one below the prefix."""
+    return not (path.startswith("/") or "\0" in path or ".." in path.split("/"))
 
 
 def _parse(row: str) -> StoredFile:
     kind, size, mtime, mode, path = row.split(" ", 4)
+    if kind not in ("f", "s", "r"):
+        raise ValueError(kind)
     recorded = ""
     if kind == "s":
         recorded, _, path = path.partition(" ")
@@ -104,33 +114,40 @@ def _parse(row: str) -> StoredFile:
 
 
 def seal(directory: str, scripts: str) -> None:
-    """Make the files of `directory`'s tree read-only and write its manifest.
+    """Make the files of `directory`'s tree read-only and write its list of files.
 
-    `scripts` is where, relative to the prefix, the scheme has scripts. Only the owner's x bit of a
+    `scripts` is the scheme's directory for scripts, relative to the prefix. Only the owner's x bit of a
     file's mode survives.
     """
     tree = os.path.join(directory, TREE)
     names = sorted(walk(tree))
     prefix = scripts.replace(os.sep, "/") + "/"
-    rewritten = {name: _recorded(f"{tree}/{name}") for name in names if name.startswith(prefix)}
-    rewritten = {name: text for name, text in rewritten.items() if text}
-    holding = {name.rpartition("/")[0] for name in names}
-    directories = sorted({above for name in holding for above in _parents(name)})
-    rows = [_HEAD, *(f"d {name}" for name in directories)]
-    for name in names:
-        path = f"{tree}/{name}"
-        found = os.stat(path)
-        mode = 0o555 if found.st_mode & 0o100 else 0o444
-        files.protect(path, mode)
-        kind = "s" if name in rewritten else "r" if rewritten and is_record(name) else "f"
-        recorded = f"{rewritten[name]} " if kind == "s" else ""
-        rows.append(f"{kind} {found.st_size} {found.st_mtime_ns} {mode:o} {recorded}{name}")
-    text = "\n".join([*rows, f"end {_hash_of_record(tree, names)}"])
-    files.write_bytes(os.path.join(directory, MANIFEST), text.encode("utf-8", "surrogateescape"))
+    recorded = {name: _recorded(f"{tree}/{name}") for name in names if name.startswith(prefix)}
+    recorded = {name: text for name, text in recorded.items() if text}
+
+    rows = [_HEAD, *(f"d {name}" for name in _directories_of(names))]
+    rows += [_seal_file(tree, name, recorded) for name in names]
+    rows.append(f"end {_hash_of_record(tree, names)}")
+    path = os.path.join(directory, FILE_LIST)
+    files.write_bytes(path, "\n".join(rows).encode("utf-8", "surrogateescape"))
+
+
+def _seal_file(tree: str, name: str, recorded: dict[str, str]) -> str:
+    """Make one file read-only and return its row; `recorded` has the scripts that name the placeholder."""
+    path = f"{tree}/{name}"
+    found = os.stat(path)
+    mode = 0o555 if found.st_mode & 0o100 else 0o444
+    files.protect(path, mode)
+
+    stamp = f"{found.st_size} {found.st_mtime_ns} {mode:o}"
+    if name in recorded:
+        return f"s {stamp} {recorded[name]} {name}"
+    kind = "r" if recorded and is_record(name) else "f"
+    return f"{kind} {stamp} {name}"
 
 
 def walk(tree: str, below: str = "") -> Iterator[str]:
-    """Every file under `tree`, relative to it, with `/`; a name that no manifest can hold is refused."""
+    """Yield every file under `tree`, relative, with `/`; raise ToolError for a name with a line end."""
     with os.scandir(tree) as entries:
         for entry in entries:
             name = below + entry.name
@@ -142,14 +159,20 @@ def walk(tree: str, below: str = "") -> Iterator[str]:
                 yield name
 
 
-def _parents(path: str) -> Iterator[str]:
-    """The directory itself and those above it, but for the tree's own."""
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
+def _directories_of(names: Sequence[str]) -> list[str]:
+    """Return every directory that the files need, parents first."""
+    parents = {name.rpartition("/")[0] for name in names}
+    return sorted({directory for parent in parents for directory in _with_parents(parent)})
+
+
+def _with_parents(directory: str) -> Iterator[str]:
+    while directory:
+        yield directory
+        directory = directory.rpartition("/")[0]
 
 
 def is_record(path: str) -> bool:
+    """Return whether a path is that of a RECORD."""
     return path.endswith(".dist-info/RECORD")
 
 
@@ -160,7 +183,7 @@ def _hash_of_record(tree: str, names: Sequence[str]) -> str:
 
 
 def _recorded(path: str) -> str:
-    """What RECORD says of a script that names the placeholder; "" for any other file."""
+    """Return the RECORD entry of a script that names the placeholder; "" for any other file."""
     from vpy.wheels.script import names_placeholder
 
     if files.read_bytes(path, 2) not in (b"#!", b"MZ"):
@@ -170,18 +193,43 @@ def _recorded(path: str) -> str:
 
 
 def record_of(data: bytes) -> str:
-    """Hash and size of `data` as a RECORD row has them (PEP 376: base64url without padding)."""
+    """Return the hash and size of `data` as a RECORD row has them (PEP 376: base64url without padding)."""
     import binascii
 
-    hashed = binascii.b2a_base64(digest.sha256(data).digest(), newline=False).decode("ascii")
+    hashed = binascii.b2a_base64(hashlib.sha256(data).digest(), newline=False).decode("ascii")
     return f"sha256={hashed.rstrip('=').replace('+', '-').replace('/', '_')},{len(data)}"
 
 
+def check_name(stored: StoredWheel) -> None:
+    """Raise ToolError where a stored tree is of another wheel than `stored.filename` names.
+
+    Its hash came from an index page or a lockfile, and either may name one wheel with another's hash;
+    a wheel that is fetched is compared with its name before it is stored.
+    """
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    from vpy.wheels import filename
+
+    name = filename.parse(stored.filename)
+    directories = [os.path.dirname(file[4]) for file in read_file_list(stored).files if is_record(file[4])]
+    stems = [os.path.basename(each).removesuffix(".dist-info") for each in directories]
+    for stem in stems:
+        project, _, version = stem.partition("-")
+        try:
+            if canonicalize_name(project) == name.name and Version(version) == Version(name.version):
+                return
+        except InvalidVersion:
+            continue
+    shown = ", ".join(f"`{stem}`" for stem in stems)
+    raise ToolError(f"`{stored.filename}` has the hash of another wheel: {shown}")
+
+
 def drop(stored: StoredWheel) -> None:
-    """Take a stored wheel out of the store, so that the next one to need it makes it again."""
-    aside = f"{stored.path}.dropped-{os.getpid()}"
+    """Remove a wheel from the store, so that the next start that needs it installs it again."""
+    dropped = f"{stored.path}.dropped-{os.getpid()}"
     try:
-        files.rename(stored.path, aside)
+        files.rename(stored.path, dropped)
     except FileNotFoundError:
         return
-    files.remove_tree(aside)
+    files.remove_tree(dropped)

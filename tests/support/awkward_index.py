@@ -1,0 +1,184 @@
+"""Package index over real HTTP that can be told to be slow, to break off, to lie or to lack features."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import re
+import threading
+import time
+import zipfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class AwkwardIndex:
+    """Index of the wheels in a folder; each setting is one way in which real ones differ.
+
+    `asked` has (path, Range) of every request. `json`: pages by PEP 691, else HTML. `ranges`: "yes",
+    "ignored", "refused" or "garbled". `offers`: METADATA by PEP 658. `lies` replaces bytes of an answer
+    by path. `breaks` is how often a wheel breaks off in the middle. `yanked` and `requires` are by file name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple[str, str]] = []
+        self.json = True
+        self.ranges = "yes"
+        self.offers = False
+        self.hashes = True
+        self.lies: dict[str, bytes] = {}
+        self.breaks = 0
+        self.yanked: set[str] = set()
+        self.requires: dict[str, str] = {}
+        self.endless = ""
+        self.bomb = ""
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/simple/"
+
+    def fetched(self) -> list[str]:
+        """The wheels that were asked for as a whole."""
+        return sorted(
+            path.removeprefix("/files/")
+            for path, span in self.asked
+            if path.startswith("/files/") and path.endswith(".whl") and not span
+        )
+
+    def page(self, project: str) -> bytes | None:
+        rows = []
+        for name in sorted(os.listdir(self.folder)):
+            if re.sub(r"[-_.]+", "-", name.partition("-")[0]).lower() != project:
+                continue
+            data = (self.folder / name).read_bytes()
+            rows.append(
+                {
+                    "filename": name,
+                    "url": f"/files/{name}",
+                    "hashes": {"sha256": hashlib.sha256(data).hexdigest()} if self.hashes else {},
+                    "yanked": name in self.yanked,
+                    "requires-python": self.requires.get(name),
+                    "core-metadata": self.offers,
+                    "size": len(data),
+                }
+            )
+        if not rows:
+            return None
+        if self.json:
+            return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "files": rows}).encode()
+        links = [
+            f'<a href="{row["url"]}{"#sha256=" + row["hashes"]["sha256"] if self.hashes else ""}"'  # type: ignore[index]
+            f"{' data-yanked' if row['yanked'] else ''}{' data-core-metadata=true' if self.offers else ''}>"
+            f"{row['filename']}</a>"
+            for row in rows
+        ]
+        return f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode()
+
+    def metadata(self, name: str) -> bytes:
+        with zipfile.ZipFile(self.folder / name) as wheel:
+            (member,) = [each for each in wheel.namelist() if each.endswith(".dist-info/METADATA")]
+            return wheel.read(member)
+
+    def body(self, path: str) -> tuple[str, bytes] | None:
+        if path in self.lies:
+            kind = "application/vnd.pypi.simple.v1+json" if path.startswith("/simple/") else "text/plain"
+            return kind, self.lies[path]
+        if path.startswith("/simple/"):
+            page = self.page(path.removeprefix("/simple/").strip("/"))
+            kind = "application/vnd.pypi.simple.v1+json" if self.json else "text/html"
+            return None if page is None else (kind, page)
+        name = path.removeprefix("/files/")
+        if self.offers and name.endswith(".metadata"):
+            return "text/plain", self.metadata(name.removesuffix(".metadata"))
+        file = self.folder / name
+        return ("application/octet-stream", file.read_bytes()) if file.is_file() else None
+
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        index = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                span = self.headers.get("Range", "")
+                index.asked.append((self.path, span))
+                if index.endless and index.endless in self.path:
+                    return self.pour(b" " * 65536)
+                if index.bomb and index.bomb in self.path:
+                    return self.answer(200, "text/html", gzip.compress(bytes(1 << 28)), encoding="gzip")
+                found = index.body(self.path)
+                if found is None:
+                    return self.answer(404, "text/plain", b"nothing here")
+                kind, data = found
+                if span and self.path.startswith("/files/") and index.ranges != "ignored":
+                    return self.part(span, data)
+                return self.answer(200, kind, data, breaks=self.path.endswith(".whl"))
+
+            def part(self, span: str, data: bytes) -> None:
+                if index.ranges == "refused":
+                    return self.answer(416, "text/plain", b"no")
+                first, _, last = span.removeprefix("bytes=").partition("-")
+                start = int(first) if first else max(len(data) - int(last), 0)
+                stop = int(last) + 1 if first and last else len(data)
+                piece = data[start:stop]
+                if index.ranges == "garbled":
+                    piece = bytes(len(piece))
+                return self.answer(206, "application/octet-stream", piece, total=len(data), start=start)
+
+            def answer(
+                self,
+                status: int,
+                kind: str,
+                data: bytes,
+                *,
+                encoding: str = "",
+                total: int = 0,
+                start: int = 0,
+                breaks: bool = False,
+            ) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                if encoding:
+                    self.send_header("Content-Encoding", encoding)
+                if status == 206:
+                    self.send_header("Content-Range", f"bytes {start}-{start + len(data) - 1}/{total}")
+                self.end_headers()
+                if breaks and index.breaks > 0:
+                    index.breaks -= 1
+                    self.wfile.write(data[: len(data) // 2])
+                    self.close_connection = True
+                    return
+                self.wfile.write(data)
+
+            def pour(self, data: bytes) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.close_connection = True
+                try:
+                    while True:
+                        self.wfile.write(data)
+                        time.sleep(0.0001)
+                except OSError:
+                    pass
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler

@@ -1,0 +1,247 @@
+"""The client of an index in pip's process, against awkward indexes: its answers, and what it asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from packaging.markers import default_environment
+from packaging.tags import sys_tags
+
+from tests.support.awkward_index import AwkwardIndex
+from tests.support.wheelmaker import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+LEFT = "left to pip's resolver: "
+
+
+class Asker:
+    """Runs the program that resolves at an index, as `pip_runner` does."""
+
+    def __init__(self, index: AwkwardIndex, place: Path) -> None:
+        self.index = index
+        self.place = place
+        self.said = ""
+        self.environ = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith("PIP_") and not name.lower().endswith("_proxy")
+        } | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "HOME": str(place)}
+
+    def __call__(
+        self,
+        *requirements: str,
+        environ: dict[str, str] | None = None,
+        hashes: tuple[str, ...] = (),
+        **job: Any,
+    ) -> dict[str, Any]:
+        directory = self.place / "downloads"
+        directory.mkdir(exist_ok=True)
+        whole = {
+            "directory": str(directory),
+            "requirements": [{"text": text, "hashes": list(hashes)} for text in requirements],
+            "dependencies": True,
+            "tags": [[tag.interpreter, tag.abi, tag.platform] for tag in sys_tags()],
+            "markers": default_environment(),
+            "version": list(sys.version_info[:3]),
+            "index": self.index.url,
+            **job,
+        }
+        program = os.path.join(TOP, "vpy", "wheels", "pip_download.py")
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", program, os.path.join(TOP, "build", "vendor"), "/none"],
+            input=json.dumps(whole), env={**self.environ, **(environ or {})},
+            capture_output=True, text=True, timeout=100, check=True,
+        )  # fmt: skip
+        self.said = done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def versions(self, *requirements: str, **more: Any) -> dict[str, str]:
+        answer = self(*requirements, **more)
+        assert answer["errors"] == []
+        return {row["name"]: row["version"] for row in answer["wheels"]}
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[AwkwardIndex]:
+    (tmp_path / "wheels").mkdir()
+    index = AwkwardIndex(tmp_path / "wheels")
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def ask(index: AwkwardIndex, tmp_path: Path) -> Asker:
+    return Asker(index, tmp_path)
+
+
+def put(
+    index: AwkwardIndex, name: str, version: str = "1.0", *requires: str, tag: str = "py3-none-any"
+) -> Path:
+    return make_wheel(index.folder, name, version, requires=requires, tag=tag)
+
+
+@pytest.mark.parametrize("pages", ["json", "html"])
+@pytest.mark.parametrize("ranges", ["yes", "ignored", "refused"])
+@pytest.mark.parametrize("offers", [True, False], ids=["PEP 658", "no METADATA"])
+def test_every_way_to_metadata(
+    ask: Asker, index: AwkwardIndex, pages: str, ranges: str, offers: bool
+) -> None:
+    index.json, index.ranges, index.offers = pages == "json", ranges, offers
+    put(index, "a", "1.0", "b>=1", "c; sys_platform == 'none'")
+    put(index, "b", "1.0")
+    put(index, "b", "2.0", "d[x]<2")
+    put(index, "d", "1.5", "e; extra == 'x'", "never; extra == 'y'")
+    put(index, "d", "2.0")
+    put(index, "e", "3.0")
+    assert ask.versions("a") == {"a": "1.0", "b": "2.0", "d": "1.5", "e": "3.0"}
+    assert LEFT not in ask.said
+    names = [f"{name}-{version}-py3-none-any.whl" for name, version in ask.versions("a").items()]
+    assert sorted(os.listdir(ask.place / "downloads")) == sorted(names)
+    assert index.fetched() == sorted(2 * names), "each once in each of the two runs"
+
+
+def test_a_look_fetches_no_wheel(ask: Asker, index: AwkwardIndex) -> None:
+    put(index, "a", "1.0", "b")
+    put(index, "b")
+    assert ask.versions("a", look=True, directory="") == {"a": "1.0", "b": "1.0"}
+    assert index.fetched() == []
+
+
+def test_what_is_stored_is_not_fetched(ask: Asker, index: AwkwardIndex, tmp_path: Path) -> None:
+    wheels = [put(index, "a", "1.0", "b"), put(index, "b")]
+    digest = hashlib.sha256(wheels[1].read_bytes()).hexdigest()
+    (tmp_path / "store" / digest).mkdir(parents=True)
+    (tmp_path / "store" / digest / "manifest").touch()
+    answer = ask("a", stored=str(tmp_path / "store" / "{sha256}" / "manifest"))
+    assert [row["sha256"] for row in answer["wheels"]][1] == digest
+    assert index.fetched() == ["a-1.0-py3-none-any.whl"]
+
+
+def test_a_download_goes_on_where_it_broke_off(ask: Asker, index: AwkwardIndex) -> None:
+    wheel = put(index, "a")
+    index.breaks = 1
+    assert ask.versions("a", dependencies=False) == {"a": "1.0"}
+    spans = [span for path, span in index.asked if path.endswith(".whl")]
+    assert spans == ["", f"bytes={wheel.stat().st_size // 2}-"]
+    assert (ask.place / "downloads" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.parametrize("ranges", ["ignored", "refused"])
+def test_a_download_starts_over(ask: Asker, index: AwkwardIndex, ranges: str) -> None:
+    wheel = put(index, "a")
+    index.breaks, index.ranges = 1, ranges
+    assert ask.versions("a", dependencies=False) == {"a": "1.0"}
+    assert (ask.place / "downloads" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_other_bytes_than_the_page_says(ask: Asker, index: AwkwardIndex) -> None:
+    wheel = put(index, "a")
+    index.lies[f"/files/{wheel.name}"] = wheel.read_bytes() + b"more"
+    (row,) = ask("a", dependencies=False)["errors"]
+    assert (row["kind"], row["requirement"]) == ("hash", wheel.name)
+
+
+@pytest.mark.parametrize("requires", ["Requires-Dist: b\n", ""])
+def test_other_metadata_than_the_wheel_has(ask: Asker, index: AwkwardIndex, requires: str) -> None:
+    wheel = put(index, "a", "1.0", *([] if requires else ["b"]))
+    put(index, "b")
+    index.offers = True
+    index.lies[f"/files/{wheel.name}.metadata"] = (
+        f"Metadata-Version: 2.1\nName: a\nVersion: 1.0\n{requires}".encode()
+    )
+    (row,) = ask("a")["errors"]
+    assert row["fact"] == f"`{wheel.name}` has other METADATA than the index gave for it"
+
+
+def test_garbled_ranges_are_left_to_pip(ask: Asker, index: AwkwardIndex) -> None:
+    put(index, "a", "1.0", "b")
+    put(index, "b")
+    index.ranges = "garbled"
+    assert ask.versions("a") == {"a": "1.0", "b": "1.0"}
+    assert LEFT in ask.said
+
+
+@pytest.mark.parametrize("kind", ["endless", "bomb"])
+@pytest.mark.parametrize("look", [True, False])
+def test_pages_have_a_bound(ask: Asker, index: AwkwardIndex, kind: str, look: bool) -> None:
+    """Both end at 128 MiB, the compressed one by its unpacked bytes; pip's own reading is bound, too."""
+    put(index, "a")
+    setattr(index, kind, "/a/")
+    (row,) = ask("a", look=look, dependencies=not look)["errors"]
+    assert row["kind"] == "network"
+    assert row["fact"].endswith("the answer has more than 128 MiB")
+
+
+def test_an_index_that_is_not_trusted(ask: Asker) -> None:
+    """Plain HTTP to another machine is refused as pip refuses it, before anything is sent."""
+    answer = ask("a", index="http://192.0.2.1/simple/")
+    assert [row["kind"] for row in answer["errors"]] == ["ignored"]
+    assert "is not a trusted or secure host" in ask.said
+
+
+def test_yanked(ask: Asker, index: AwkwardIndex) -> None:
+    put(index, "a", "1.0")
+    index.yanked.add(put(index, "a", "2.0").name)
+    assert ask.versions("a") == {"a": "1.0"}
+    assert ask.versions("a==2.0") == {"a": "2.0"}
+
+
+def test_hashes(ask: Asker, index: AwkwardIndex) -> None:
+    old, _ = put(index, "a", "1.0"), put(index, "a", "2.0")
+    digest = hashlib.sha256(old.read_bytes()).hexdigest()
+    assert ask.versions("a", hashes=(digest,), dependencies=False) == {"a": "1.0"}
+
+
+def test_a_page_of_20000_files(ask: Asker, index: AwkwardIndex) -> None:
+    wheel = put(index, "a")
+    (row,) = json.loads(index.page("a") or b"")["files"]
+    rows = [{**row, "filename": f"a-0.{number}-cp27-none-any.whl"} for number in range(20_000)]
+    index.lies["/simple/a/"] = json.dumps({"meta": {"api-version": "1.0"}, "files": [*rows, row]}).encode()
+    assert ask.versions("a") == {"a": "1.0"}
+    assert wheel.name in os.listdir(ask.place / "downloads")
+
+
+UNIVERSES = [pytest.param(seed, marks=[pytest.mark.long] if seed >= 6 else []) for seed in range(150)]
+
+
+@pytest.mark.parametrize("seed", UNIVERSES)
+def test_the_same_versions_as_pip(ask: Asker, index: AwkwardIndex, tmp_path: Path, seed: int) -> None:
+    """Random universes with conflicts: the answer is the one of pip's resolver, or none where it has none."""
+    randomly = random.Random(seed)
+    names = "abcdefg"
+    versions = ["0.9", "1.0", "1.1", "2.0rc1", "2.0", "3.0.dev1"]
+    for name in names:
+        for version in randomly.sample(versions, randomly.randint(1, 5)):
+            others = randomly.sample(names, randomly.randint(0, 3))
+            put(index, name, version, *(bounded(randomly, other) for other in others if other != name))
+    requirements = [bounded(randomly, name) for name in randomly.sample(names, 3)]
+    ours = ask(*requirements)
+    index_page = tmp_path / "links.html"
+    index_page.write_text("<html></html>")
+    environ = {"PIP_FIND_LINKS": str(index_page), "PIP_INDEX_URL": index.url}
+    pips = ask(*requirements, environ=environ, index=None)
+    assert LEFT in ask.said
+    assert [(row["name"], row["version"]) for row in by_name(ours)] == [
+        (row["name"], row["version"]) for row in by_name(pips)
+    ]
+    assert [row["kind"] for row in ours["errors"]] == [row["kind"] for row in pips["errors"]]
+
+
+def by_name(answer: dict[str, Any]) -> list[dict[str, str]]:
+    return sorted(answer["wheels"], key=lambda row: str(row["name"]))
+
+
+def bounded(randomly: random.Random, name: str) -> str:
+    return name + randomly.choice(["", "", ">=1.0", "<2", "==1.*", "!=1.1", "~=1.0", ">=2.0rc1", "==1.0"])

@@ -1,0 +1,263 @@
+"""`-vpython-tool explain`: show what a start would use, and why.
+
+Nothing is installed and no environment is made. What the spec's packages resolve to is taken from the
+root where a start has resolved them before; else the source is asked as a start would ask it, and the
+answers stay in the root for that start. Under `-vpython-offline`, or where the source gives no answer,
+a package is marked unresolved, with the reason. A mistake in the spec is an error, as for a start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from vpy.commands.support import explain_changes, explain_packages, explain_target, text_output
+from vpy.errors import VpythonError
+from vpy.operations import plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from bootstrap.request import Request
+    from vpy.commands.support.text_output import Shorten
+    from vpy.model import Discovery, Spec, Tag
+    from vpy.operations.context import Context
+    from vpy.spec.lockfile.model import Lockfile
+    from vpy.target.discovery import FoundInterpreter
+
+SHOWN_DIGITS = 12
+KINDS = {
+    "option": "named by -vpython-spec",
+    "partner": "beside what is run",
+    "inline": "a [VPYTHON:BEGIN] block",
+    "script": "a PEP 723 block",
+    "common": "the common file",
+    "default": "named by VPYTHON_DEFAULT_SPEC",
+}
+LOCKFILE_FORMATS = {
+    "uv-requirements": "requirements with hashes",
+    "uv-script": "of uv lock --script",
+    "pylock": "PEP 751",
+}
+
+
+def run(request: Request, context: Context, arguments: Namespace) -> int:
+    """Print the account: text for people, or JSON for programs."""
+    from vpy.commands.support import invocation
+    from vpy.operations.root import open_root
+
+    asked = invocation.of(request, arguments)
+    open_root(context)
+    facts = account(asked, context)
+    text_output.show(json.dumps(facts, indent=1) if arguments.json else page(facts, context.environ))
+    return 0
+
+
+def account(request: Request, context: Context) -> dict[str, Any]:
+    """Return every decision from the spec to the environment, as JSON has it.
+
+    Raises UserError for a spec that is wrong.
+    """
+    discovery, spec = plan.read_spec(request, context)
+    facts: dict[str, Any] = {"spec": _spec_account(discovery, spec), "searched": list(discovery.searched)}
+    facts["sources"] = [explain_packages.source(spec, request, context)]
+    try:
+        found = plan.find_interpreter(request, context, spec, discovery.source)
+    except VpythonError as error:
+        facts["python"] = {"executable": None, "reason": error.message, "hint": error.hint}
+        tag, values = explain_target.assumed(spec, request, context)
+        facts.update(explain_target.target(tag, values, assumed=tag is not None))
+        facts.update(explain_packages.without_python(spec, tag, values))
+        facts["lockfile"] = _lockfile_account(discovery, None)
+    else:
+        facts["python"] = _python_account(found)
+        decided = plan.plan_for(discovery, spec, found, request, context)
+        template = dict(decided.target.template)
+        facts.update(explain_target.target(decided.target.tag, template, assumed=False))
+        facts.update(explain_packages.account(decided, context))
+        facts["lockfile"] = _lockfile_account(discovery, decided.lockfile)
+    facts["before"] = explain_changes.changes(facts, context.layout)
+    return facts
+
+
+def _spec_account(discovery: Discovery, spec: Spec) -> dict[str, Any]:
+    source = discovery.source
+    return {
+        "kind": source.kind,
+        "format": source.format,
+        "path": source.path,
+        "line": source.first_line,
+        "text": source.text,
+        "python_version": spec.python_version,
+        "requires_python": spec.requires_python,
+        "wheels": [
+            {
+                "name": wheel.name,
+                "version": wheel.version,
+                "match_tags": _tags(wheel.match_tags),
+                "not_match_tags": _tags(wheel.not_match_tags),
+            }
+            for wheel in spec.wheels
+        ],
+        "dependencies": list(spec.dependencies),
+        "verify_tags": _tags(spec.verify_tags),
+        "warnings": list(spec.warnings),
+    }
+
+
+def _lockfile_account(discovery: Discovery, followed: Lockfile | None) -> dict[str, Any]:
+    from vpy.spec.lockfile import find
+
+    return {
+        "path": followed.path if followed else None,
+        "format": followed.format if followed else None,
+        "distributions": len(followed.distributions) if followed else 0,
+        "searched": [path for path, _ in find.candidates(discovery.source)],
+    }
+
+
+def _tags(tags: tuple[Tag, ...]) -> list[dict[str, str]]:
+    return [{"python": tag.python, "abi": tag.abi, "platform": tag.platform} for tag in tags]
+
+
+def _python_account(found: FoundInterpreter) -> dict[str, Any]:
+    interpreter = found.interpreter
+    return {
+        "executable": interpreter.executable,
+        "version": interpreter.version_text,
+        "implementation": interpreter.implementation,
+        "platform": interpreter.platform,
+        "found_as": found.path,
+        "found_in": found.origin,
+        "passed_over": [{"path": path, "reason": reason} for path, reason in found.passed_over],
+    }
+
+
+def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the account as text."""
+    short = text_output.shortener(environ)
+    sections = [
+        ("spec", _spec(facts["spec"], short)),
+        ("warnings", facts["spec"]["warnings"]),
+        ("searched", [short(path) for path in facts["searched"]]),
+        ("lockfile", _lockfile(facts["lockfile"], short)),
+        ("python", _python(facts["python"], short)),
+        *text_output.target_sections(facts),
+        ("source", [_source(source) for source in facts["sources"]]),
+        ("packages", _packages(facts["packages"])),
+        ("notes", facts["notes"]),
+        ("wheels", _wheels(facts["wheels"])),
+        ("environment", _environment(facts, short)),
+        ("before", _before(facts, short)),
+    ]
+    return text_output.render(sections)
+
+
+def _spec(spec: Mapping[str, Any], short: Shorten) -> list[str]:
+    if spec["kind"] == "empty":
+        return ["none: a bare environment"]
+    line = f":{spec['line']}" if spec["line"] > 1 else ""
+    wants = [
+        f"python_version {spec['python_version']}" if spec["python_version"] else "",
+        f"requires-python {spec['requires_python']}" if spec["requires_python"] else "",
+        _count(len(spec["wheels"]), "wheel"),
+        _count(len(spec["dependencies"]), "dependency", "dependencies"),
+        _count(len(spec["verify_tags"]), "verify tag"),
+    ]
+    return [
+        f"{short(spec['path'])}{line}  ({KINDS[spec['kind']]})",
+        ", ".join(filter(None, wants)) or "wants nothing",
+    ]
+
+
+def _lockfile(lockfile: Mapping[str, Any], short: Shorten) -> list[str]:
+    """Return the lockfile that is followed, else the names that one could have, first match first."""
+    if lockfile["path"] is None:
+        searched = [os.path.basename(path) for path in lockfile["searched"]]
+        return [f"none: {', '.join(searched)}"] if searched else []
+    shown = LOCKFILE_FORMATS[lockfile["format"]]
+    return [f"{short(lockfile['path'])}  ({shown}, {_count(lockfile['distributions'], 'distribution')})"]
+
+
+def _count(number: int, singular: str, plural: str = "") -> str:
+    return f"{number} {singular if number == 1 else plural or singular + 's'}" if number else ""
+
+
+def _python(python: Mapping[str, Any], short: Shorten) -> list[str]:
+    if python["executable"] is None:
+        return [f"none: {python['reason']}", *([f"({python['hint']})"] if python["hint"] else [])]
+    shown = [f"{python['version']}  {short(python['executable'])}"]
+    if python["found_as"] != python["executable"]:
+        shown.append(f"found as {short(python['found_as'])}  ({python['found_in']})")
+    else:
+        shown = [f"{shown[0]}  ({python['found_in']})"]
+    return [*shown, *(f"passed over {short(row['path'])}: {row['reason']}" for row in python["passed_over"])]
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    return f"{source['source']}  ({source['named_by']}{', offline' if source['offline'] else ''})"
+
+
+def _packages(packages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the name as written, the version, the instance; below it the name expanded, and reasons."""
+    lines = []
+    common = common_reason(packages)
+    named = text_output.columns([(row["name"], row["version"], _outcome(row)) for row in packages])
+    for row, line in zip(packages, named):
+        more = [f"= {row['expanded']}"] if row["expanded"] and "${" in row["name"] else []
+        if row["state"] != "resolved" and row["reason"] not in (common, explain_packages.OTHERS):
+            more += row["reason"].split("\n")
+        more += [row["note"]] if row["note"] else []
+        lines.append("\n  ".join([line, *more]))
+    return lines
+
+
+def common_reason(packages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the reason that all unresolved packages share, where there are several: it is shown once."""
+    reasons = [row["reason"] for row in packages if row["state"] == "unresolved"]
+    return reasons[0] if len(reasons) > 1 and len(set(reasons)) == 1 else ""
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    if row["state"] != "resolved":
+        return str(row["state"])
+    return f"{row['instance_id'][:SHOWN_DIGITS]}…" + (f"  ({row['reason']})" if row["reason"] else "")
+
+
+def _wheels(wheels: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = text_output.columns(
+        [
+            (f"{row['sha256'][:SHOWN_DIGITS]}…", "stored" if row["stored"] else "not stored", row["filename"])
+            for row in wheels
+        ]
+    )
+    return [
+        "".join([line, *(f"\n  runs at every start: {code}" for code in row["startup"] or ())])
+        for row, line in zip(wheels, lines)
+    ]
+
+
+def _environment(facts: Mapping[str, Any], short: Shorten) -> list[str]:
+    environment = facts["environment"]
+    if environment["path"] is not None:
+        return [f"{environment['state']}  {short(environment['path'])}"]
+    unresolved = any(row["state"] == "unresolved" for row in facts["packages"])
+    if unresolved and not common_reason(facts["packages"]):
+        return ["unresolved, as packages are"]
+    return [f"unresolved: {environment['reason']}".replace("\n", "\n  ")]
+
+
+def _before(facts: Mapping[str, Any], short: Shorten) -> list[str]:
+    """Return the other environment that was used last, what has changed since, how many more there are."""
+    before = facts["before"]
+    if not before:
+        return []
+    known = facts["environment"]["path"] is not None
+    changes = before[0]["changes"] + ([] if known else ["the rest cannot be compared yet"])
+    lines = [short(before[0]["path"]), *(f"  {change}" for change in changes)]
+    if len(before) > 1:
+        lines.append(f"and {_count(len(before) - 1, 'older one')}")
+    return lines

@@ -1,0 +1,92 @@
+"""`outdated`: the distributions of a start of which the index has newer versions."""
+
+from __future__ import annotations
+
+from vpy.errors import UserError, VpythonError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+    from bootstrap.request import Request
+    from vpy.operations.context import Context
+    from vpy.operations.plan import Plan
+
+WORKERS = 8
+
+
+def run(request: Request, context: Context, arguments: Namespace) -> int:
+    """Print a line for each, and whether the spec asks for it; nothing where all are the newest."""
+    import json
+
+    from vpy.commands.support import invocation, text_output
+    from vpy.operations import plan
+    from vpy.operations.root import open_root
+    from vpy.spec import edit
+
+    asked = invocation.of(request, arguments)
+    open_root(context)
+    decided = plan.make_plan(asked, context)
+    if decided.is_empty:
+        raise UserError("the spec names no packages")
+    current = _current(decided, context)
+    newest = _newest(sorted(current), decided, context)
+    direct = {edit.project(entry) for entry in decided.spec.dependencies}
+    rows = [
+        {"name": name, "current": current[name], "newest": newest[name], "direct": name in direct}
+        for name in sorted(current)
+        if newest.get(name) and _is_newer(newest[name], current[name])
+    ]
+    if arguments.json:
+        text_output.show(json.dumps(rows, indent=1))
+        return 0
+    shown = [
+        (str(row["name"]), str(row["current"]), f"-> {row['newest']}", "" if row["direct"] else "indirect")
+        for row in rows
+    ]
+    if shown:
+        text_output.show("\n".join(text_output.columns(shown)))
+    return 0
+
+
+def _current(decided: Plan, context: Context) -> dict[str, str]:
+    """Return the version of each project that a start would use."""
+    from vpy.operations import wheel_set
+    from vpy.spec import edit
+
+    found = wheel_set.cached(decided, context) or wheel_set.get(decided, context, installing=False)
+    pairs = (wheel.filename.split("-")[:2] for wheel in found.wheels)
+    versions = {edit.project(name): version for name, version in pairs}
+    return versions or {edit.project(pin.name): pin.version for pin in found.pins}
+
+
+def _newest(names: list[str], decided: Plan, context: Context) -> Mapping[str, str]:
+    """Return the newest release of each project in the index that has a wheel for some platform."""
+    from vpy.commands import find
+    from vpy.commands.support import package_versions, platform_matrix
+    from vpy.model import Source, Spec
+
+    if context.offline:
+        raise UserError("`outdated` asks the index", hint="run it without -vpython-offline")
+    source = decided.source if decided.source.kind == "index" else Source("index")
+    targets = platform_matrix.verified_targets(Spec(), context.config, "config.toml")
+    found = {}
+    for name in names:
+        try:
+            versions = package_versions.in_index(name, find.SHOWN, source, targets, context)
+        except VpythonError as error:
+            context.terminal.warning(f"`{name}`: {error.message}")
+            continue
+        if versions:
+            found[name] = find.newest(versions).version.removeprefix("version:")
+    return found
+
+
+def _is_newer(text: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(text) > Version(other)
+    except InvalidVersion:
+        return text != other

@@ -1,0 +1,138 @@
+"""Rows of the commands' table that are about one script or project: its spec, its environment, its name."""
+
+from __future__ import annotations
+
+from vpy.commands.arguments import Command, Example, Option, Positional
+
+SPEC_FILE = "script or spec, where the first word is one; else the vpython.toml from here up"
+SCRIPT_COMMANDS = (
+    Command(
+        name="add",
+        summary="add requirements to a script or vpython.toml",
+        description=(
+            "Resolves the spec with the requirements added, and only then writes them into the PEP 723 "
+            "block, the vpython.toml or the text spec that counts for FILE; comments and order stay. A "
+            "script without a spec gets a block. A requirement without a version gets the one that it "
+            "came to as its lower bound; one of a project that is there already takes its place. A text "
+            "spec takes NAME==VERSION or PACKAGE@VERSION."
+        ),
+        positionals=(Positional("items", "[FILE] REQUIREMENT", SPEC_FILE, count="+"),),
+        options=(Option("--dev", "to `dev-dependencies` of `[tool.vpython]`, which `-vpython-dev` adds"),),
+        examples=(
+            Example("add s.py requests", "the newest version that fits, and no older one"),
+            Example("add s.py 'rich>=13,<15' humanize", "two at once, or none"),
+            Example("add --dev pytest", "to the vpython.toml here or above"),
+        ),
+    ),
+    Command(
+        name="config",
+        summary="show each setting, and where it comes from",
+        description=(
+            "Shows what is in force for a start, and by which option, variable or file: the spec's "
+            "`source`, the user's configuration file (`config.toml` in `vpython` of `XDG_CONFIG_HOME`, by "
+            "default ~/.config; its keys are `source` and `python`), or the built-in default."
+        ),
+        examples=(
+            Example("config", "what is in force here"),
+            Example("config s.py", "with what the spec of a script says"),
+        ),
+        takes_python=True,
+    ),
+    Command(
+        name="init",
+        summary="begin a script or a vpython.toml",
+        description=(
+            "Writes an executable script with a PEP 723 block, or with a name that ends with .toml a "
+            "vpython.toml. A script that is there already gets the block, and is made executable."
+        ),
+        positionals=(Positional("file", "FILE", "script, or vpython.toml"),),
+        options=(
+            Option(
+                "--requires-python",
+                "what `requires-python` says",
+                metavar="SPECIFIER",
+                default="that of this machine",
+            ),
+        ),
+        examples=(
+            Example("init s.py", "a script that runs as ./s.py"),
+            Example("init vpython.toml --requires-python '>=3.11'", "a project"),
+        ),
+    ),
+    Command(
+        name="link",
+        summary="make a command on PATH that starts a script",
+        description=(
+            "Makes the environment of SCRIPT and a small launcher with the script's name without its "
+            "ending. The launcher starts the script where it lies: an edit of it needs no new link."
+        ),
+        positionals=(Positional("script", "SCRIPT", "script to start"),),
+        options=(
+            Option("--name", "name of the command", metavar="NAME", default="that of the script"),
+            Option("--directory", "directory of the launcher", metavar="DIR", default="~/.local/bin"),
+        ),
+        examples=(Example("link tools/report.py --name report", "`report` runs it from anywhere"),),
+    ),
+    Command(
+        name="outdated",
+        summary="show which requirements have newer versions",
+        description=(
+            "Compares what a start would use with the newest releases of the index, and prints a line for "
+            "each distribution that is behind: its version, the newest, and whether the spec itself asks "
+            "for it."
+        ),
+        examples=(Example("outdated s.py", "what a script could be brought up to"),),
+        takes_python=True,
+    ),
+    Command(
+        name="remove",
+        summary="remove requirements from a script or vpython.toml",
+        description=(
+            "Takes requirements out of the spec that counts for FILE, in place; comments and order of the "
+            "others stay. Nothing is written where one of the names is not there."
+        ),
+        positionals=(Positional("items", "[FILE] NAME", SPEC_FILE, count="+"),),
+        examples=(Example("remove s.py requests", "it is not asked for any more"),),
+    ),
+    Command(
+        name="tree",
+        summary="show who asked for each distribution, and its size",
+        description=(
+            "Makes the environment where it is missing, and shows its distributions below those that asked "
+            "for them, with licence, size and the requirement as it was written. Sizes count installed "
+            "files, whether other environments share them or not."
+        ),
+        examples=(
+            Example("tree s.py", "of a script"),
+            Example("tree --json -m pytest", "of a project, for programs"),
+        ),
+        takes_python=True,
+    ),
+    Command(
+        name="unlink",
+        summary="remove a command that link made",
+        description="Removes the launcher of that name, or of that script. Script and environment stay.",
+        positionals=(Positional("name", "NAME|SCRIPT", "name of the command, or the script it starts"),),
+        options=(Option("--directory", "directory of the launcher", metavar="DIR", default="~/.local/bin"),),
+        examples=(Example("unlink report", "the command goes, its script stays"),),
+        shares_store=False,
+    ),
+    Command(
+        name="which",
+        summary="show the Python of a start's environment",
+        description=(
+            "Makes the environment where it is missing, and prints the path of its Python; or its directory "
+            "of programs, its own path or its key. For editors and Makefiles."
+        ),
+        options=(
+            Option("--bin", "print the directory of its programs"),
+            Option("--environment", "print its path"),
+            Option("--key", "print the hash that names it"),
+        ),
+        examples=(
+            Example("which s.py", "the Python to give to an editor"),
+            Example("which --bin -m pytest", "the directory of programs of a project's environment"),
+        ),
+        takes_python=True,
+    ),
+)

@@ -1,0 +1,278 @@
+"""Packages, wheels and environment of a plan for `explain`; nothing is installed."""
+
+from __future__ import annotations
+
+import contextlib
+
+from vpy.commands.support import explain_target
+from vpy.errors import ToolError, UserError, VpythonError
+from vpy.model import Spec
+from vpy.operations import environment, settings, sources, wheel_set
+from vpy.system.lean.dataclasses import replace
+from vpy.wheels import startup, store
+
+OTHERS = "another package of the spec cannot be had"
+NO_PYTHON = "there is no Python to run it"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from bootstrap.request import Request
+    from vpy.model import Pin, StoredWheel, Tag, Wheel, WheelFile
+    from vpy.operations.context import Context
+    from vpy.operations.plan import Plan
+    from vpy.operations.wheel_set import WheelSet
+
+
+def source(spec: Spec, request: Request, context: Context) -> dict[str, Any]:
+    """Return where packages would come from, and what names it."""
+    setting = settings.source(request, context, spec)
+    if spec.dependencies and sources.parse_setting(setting).kind != "index":
+        return {"source": "index", "named_by": "dependencies of PEP 508", "offline": context.offline}
+    by = "the default" if setting.origin == settings.BUILT_IN else setting.origin
+    return {"source": setting.text, "named_by": by, "offline": context.offline}
+
+
+def account(plan: Plan, context: Context) -> dict[str, Any]:
+    """Return the packages, wheels, environment and notes of a plan."""
+    from vpy.environment import build
+
+    try:
+        resolution = resolved(plan, context)
+    except (VpythonError, OSError) as error:
+        reason = error.message if isinstance(error, VpythonError) else str(error)
+        packages = _packages(plan, _pins_left(plan, error, context), reason)
+        return {"packages": packages, "wheels": [], "environment": unresolved(reason), "notes": []}
+    ingredients = environment.ingredients_of(plan, resolution)
+    key = build.key_of(ingredients)
+    return {
+        "packages": _packages(plan, _by_name(resolution.pins), ""),
+        "wheels": _wheels(resolution.wheels, plan, context),
+        "environment": {
+            "state": "ready" if build.is_complete(context.layout, key) else "absent",
+            "key": key,
+            "path": context.layout.environment(key),
+            "ingredients": ingredients,
+            "reason": "",
+        },
+        "notes": list(resolution.notes),
+    }
+
+
+def unresolved(reason: str) -> dict[str, Any]:
+    """Return an environment that is not known, with the reason."""
+    return {"state": "unresolved", "key": None, "path": None, "ingredients": None, "reason": reason}
+
+
+def resolved(plan: Plan, context: Context) -> WheelSet:
+    """Return the wheels of a plan, not installed; raise VpythonError where they are not known."""
+    if plan.is_empty:
+        return wheel_set.WheelSet(wheels=(), pins=())
+    known = wheel_set.cached(plan, context)
+    return wheel_set.get(plan, context, installing=False) if known is None else known
+
+
+def _pins_left(plan: Plan, error: Exception, context: Context) -> dict[str, Pin | str]:
+    """Return the pin of each package, or why it has none, where not all could be resolved.
+
+    A source elsewhere that did not answer for any is not asked again.
+    """
+    if plan.spec.dependencies or plan.source.kind == "index":
+        return {}
+    failed = _failed(plan, error)
+    local = plan.source.folder is not None
+    if isinstance(error, ToolError) and len(failed) == len(plan.packages) and not local:
+        return failed
+    try:
+        loader = sources.package_loader(plan.source, context)
+    except VpythonError:
+        return {}
+    try:
+        return _by_name(loader.resolve(plan.packages).pins)
+    except VpythonError as second_error:
+        failed = _failed(plan, second_error)
+    with contextlib.suppress(VpythonError):
+        others = [package for package in plan.packages if package.name not in failed]
+        failed.update(_by_name(loader.resolve(others).pins))
+    return failed
+
+
+def _by_name(pins: Sequence[Pin]) -> dict[str, Pin | str]:
+    return {pin.name: pin for pin in pins}
+
+
+def _failed(plan: Plan, error: Exception) -> dict[str, Pin | str]:
+    """Return why each package failed, of those that the lines of a loader's error name."""
+    reasons: dict[str, Pin | str] = {}
+    for wanted in plan.packages:
+        begin = f"cannot get `{wanted.name}` at `{wanted.version}`: "
+        lines = [line for line in str(error).split("\n") if line.startswith(begin)]
+        if lines:
+            reasons[wanted.name] = "\n".join(line.removeprefix(begin) for line in lines)
+    return reasons
+
+
+def _packages(plan: Plan, pins: Mapping[str, Pin | str], reason: str) -> list[dict[str, Any]]:
+    if plan.spec.dependencies:
+        return _dependencies(plan, pins, reason)
+    from vpy.target import template
+
+    values = dict(plan.target.template)
+    reasons = _reasons(reason, {wanted.name: _project(wanted.name) for wanted in plan.packages})
+    skipped = {(wheel.name, wheel.version): why for wheel, why in plan.skipped}
+    rows = []
+    for wheel in {(wheel.name, wheel.version): wheel for wheel in plan.spec.wheels}.values():
+        why = skipped.get((wheel.name, wheel.version))
+        name = template.expand(wheel.name, values) if why is None else None
+        if name is None:
+            outcome = {"state": "skipped", "reason": _why_skipped(wheel, why or "")}
+        else:
+            outcome = _outcome(pins.get(name) or reasons[name])
+        rows.append(_package(wheel.name, name, wheel.version, outcome))
+    return rows
+
+
+def _package(name: str, expanded: str | None, version: str, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one package of the account, unresolved unless `outcome` says more."""
+    return {
+        "name": name,
+        "expanded": expanded,
+        "version": version,
+        "state": "unresolved",
+        "instance_id": None,
+        "source": None,
+        "reason": "",
+        "note": "",
+        **outcome,
+    }
+
+
+def _outcome(pin: Pin | str) -> dict[str, Any]:
+    """Return the outcome of a pin, or of the reason why there is none.
+
+    Without a reason the source took the package for the same as another one.
+    """
+    if pin == "":
+        return {"state": "skipped", "reason": "it is the same as another package of the spec"}
+    if isinstance(pin, str):
+        return {"state": "unresolved", "reason": pin}
+    return {"state": "resolved", "instance_id": pin.instance_id, "source": pin.origin, "note": pin.note}
+
+
+def _reasons(reason: str, projects: Mapping[str, str]) -> dict[str, str]:
+    """Return the lines of a common reason that speak of each package, by name; all of it where none does.
+
+    `projects` are the names by which an index would call the packages.
+    """
+    lines = reason.split("\n")
+    own = {
+        name: "\n".join(line for line in lines if f"`{name}`" in line or _speaks_of(line, project))
+        for name, project in projects.items()
+    }
+    rest = OTHERS if any(own.values()) else reason
+    return {name: text or rest for name, text in own.items()}
+
+
+def _speaks_of(line: str, project: str) -> bool:
+    return any(f"`{project}{end}" in line for end in "`=<>!~[; ")
+
+
+def _project(name: str) -> str:
+    """Return the project's name of a package, near enough to find it in an index's message."""
+    parts = name.split("/")
+    return (parts[-1] if len(parts) < 5 else parts[-2]).partition("-py")[0].partition("_py")[0]
+
+
+def _why_skipped(wheel: Wheel, why: str) -> str:
+    """Return the rule that left a wheel out, `why` where it has no rules."""
+    match, without = _rules(wheel.match_tags), _rules(wheel.not_match_tags)
+    if match and without:
+        return f"left out by its match_tag {match} or its not_match_tag {without}"
+    if match:
+        return f"no tag of this Python matches its match_tag {match}"
+    if without:
+        return f"a tag of this Python matches its not_match_tag {without}"
+    return why
+
+
+def _rules(tags: tuple[Tag, ...]) -> str:
+    shown = (f"{tag.python or '*'}-{tag.abi or '*'}-{tag.platform or '*'}" for tag in tags)
+    return ", ".join(f"`{text}`" for text in shown)
+
+
+def _dependencies(plan: Plan, pins: Mapping[str, Pin | str], reason: str) -> list[dict[str, Any]]:
+    """Return the requirements as declared, then what they depend on."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    rows = []
+    markers = {**dict(plan.interpreter.markers), "extra": ""}
+    declared = [(text, Requirement(text)) for text in plan.spec.dependencies]
+    names = [str(canonicalize_name(requirement.name)) for _, requirement in declared]
+    reasons = _reasons(reason, {name: name for name in names})
+    for (text, requirement), name in zip(declared, names):
+        pin = pins.get(name)
+        if requirement.marker is not None and not requirement.marker.evaluate(markers) and pin is None:
+            outcome = {"state": "skipped", "reason": f"its marker does not hold: `{requirement.marker}`"}
+            rows.append(_package(text, name, "", outcome))
+        else:
+            version = "" if pin is None or isinstance(pin, str) else pin.version
+            rows.append(_package(text, name, version, _outcome(pin or reasons[name])))
+    for name, pin in pins.items():
+        if name not in names and not isinstance(pin, str):
+            outcome = {**_outcome(pin), "reason": "wanted by another package"}
+            rows.append(_package(name, name, pin.version, outcome))
+    return rows
+
+
+def _wheels(wheels: Sequence[WheelFile], plan: Plan, context: Context) -> list[dict[str, Any]]:
+    """Return the wheels, and what each of them makes Python run at every start, once it is stored."""
+    trees = [_stored(wheel, plan, context) for wheel in wheels]
+    code = startup.code_of(trees, plan.interpreter)
+    return [
+        {
+            "filename": wheel.filename,
+            "sha256": wheel.sha256,
+            "package": wheel.package,
+            "stored": store.is_stored(tree),
+            "startup": rows if store.is_stored(tree) else None,
+        }
+        for wheel, tree, rows in zip(wheels, trees, code, strict=True)
+    ]
+
+
+def _stored(wheel: WheelFile, plan: Plan, context: Context) -> StoredWheel:
+    from vpy.model import StoredWheel
+
+    path = context.layout.wheel(wheel.sha256, store.scheme_id(plan.interpreter))
+    return StoredWheel(wheel.filename, wheel.sha256, path)
+
+
+def without_python(spec: Spec, tag: Tag | None, values: dict[str, str]) -> dict[str, Any]:
+    """Return the packages and the environment of a spec whose Python was not found."""
+    packages = [_named_package(wheel, tag, values) for wheel in dict.fromkeys(spec.wheels)]
+    packages += [_package(text, None, "", {"reason": NO_PYTHON}) for text in spec.dependencies]
+    return {"packages": packages, "wheels": [], "environment": unresolved(NO_PYTHON), "notes": []}
+
+
+def _named_package(wheel: Wheel, tag: Tag | None, values: dict[str, str]) -> dict[str, Any]:
+    """Return a package by the name that it has on the assumed target."""
+    from vpy.spec import select
+    from vpy.target import template
+
+    name = None
+    outcome = {"reason": NO_PYTHON}
+    if tag is None:
+        return _package(wheel.name, None, wheel.version, outcome)
+    if not select.select(replace(Spec(), wheels=(wheel,)), explain_target.tags_of(tag)):
+        outcome = {"state": "skipped", "reason": _why_skipped(wheel, "")}
+    else:
+        try:
+            name = template.expand(wheel.name, values)
+            if name is None:
+                outcome = {"state": "skipped", "reason": "its name is not for this platform"}
+        except UserError as error:
+            outcome = {"reason": error.message}
+    return _package(wheel.name, name, wheel.version, outcome)

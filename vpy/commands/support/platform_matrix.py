@@ -1,0 +1,370 @@
+"""Matrix of a spec's packages by platform: for `verify`, which shows it, and `mirror`, which copies it."""
+
+from __future__ import annotations
+
+import os
+
+from vpy.errors import UserError, VpythonError
+from vpy.model import Tag, Target
+from vpy.operations import plan, sources
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Literal, TypeVar
+
+    from bootstrap.request import Request
+    from vpy.config import Config
+    from vpy.model import Pin, Source, Spec, Wanted, WheelFile
+    from vpy.operations.context import Context
+    from vpy.packages.index.loader import IndexLoader
+    from vpy.packages.loader import PackageLoader
+
+    State = Literal["ok", "skipped", "missing", "failed"]
+    Row = tuple[str, str]
+    Answer = TypeVar("Answer")
+    # By distribution: the package that has it, the wheel's file name, its sha256.
+    Owners = dict[str, tuple[str, str, str]]
+    # Cells by requirement, and the error that concerns the platform as a whole.
+    RequirementCells = tuple[dict[str, "Cell"], VpythonError | None]
+
+PROCESSES = 4  # each is a pip
+NO_SPEC_HINT = "name a script or a spec: SCRIPT, FILE.vpython3, vpython.toml, or -vpython-spec FILE"
+
+
+@value
+class Cell:
+    """Outcome of one entry of a spec on one platform.
+
+    `wheels` are file names. `package` is the name after expansion and `instance_id` its instance, ""
+    where there is none. `reason` says why a wheel is missing, or could not be asked for.
+    """
+
+    state: State
+    package: str = ""
+    instance_id: str = ""
+    wheels: tuple[str, ...] = ()
+    reason: str = ""
+    hint: str = ""
+
+
+@value
+class Matrix:
+    """Entries of a spec by platform: a row of `cells` for each of `rows`, a cell for each of `columns`.
+
+    A row is (name as written, version). `faults` are errors that concern a platform as a whole.
+    """
+
+    path: str
+    spec: Spec
+    columns: tuple[Target, ...]
+    rows: tuple[Row, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    faults: tuple[tuple[Target, VpythonError], ...]
+    source: Source
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing anywhere."""
+        states = {cell.state for row in self.cells for cell in row}
+        return not self.faults and states <= {"ok", "skipped"}
+
+
+def matrix_of(request: Request, context: Context) -> Matrix:
+    """Return the matrix of a request's spec; raise UserError where there is no spec, or a wrong one."""
+    discovery, spec = plan.read_spec(request, context)
+    if discovery.source.kind == "empty":
+        raise UserError("there is no spec here", hint=NO_SPEC_HINT)
+    source = plan.source_of(spec, sources.requested(request, context, spec))
+    columns = verified_targets(spec, context.config, discovery.source.path)
+
+    draft = Draft(discovery.source.path, spec, columns, source)
+    if spec.dependencies:
+        _fill_from_requirements(draft, context)
+    elif source.kind == "index":
+        draft.expand()
+        _fill_from_index(draft, context)
+    else:
+        draft.expand()
+        _fill_from_packages(draft, context)
+    return draft.finish()
+
+
+def verified_targets(spec: Spec, config: Config, path: str) -> tuple[Target, ...]:
+    """Return a target for each tag that the spec verifies, or for the default ones.
+
+    No Python of theirs need be on this machine. A UserError names the spec's `path`.
+    """
+    from vpy.target import platforms
+
+    defaults = [Tag(*fields) for fields in config.verify_tags]
+    try:
+        return tuple(target_of(tag, config) for tag in platforms.tags_to_verify(spec, defaults))
+    except UserError as error:
+        raise UserError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def target_of(tag: Tag, config: Config) -> Target:
+    """Return the target that a tag stands for."""
+    from vpy.target import platforms, template
+
+    systems = platforms.Systems(config.verify_glibc, config.verify_macos)
+    values = template.values_for(tag)
+    return Target(platforms.interpreter_for(tag, systems), tag, tuple(sorted(values.items())))
+
+
+def column_names(columns: Sequence[Target]) -> list[tuple[str, str]]:
+    """Return the platform and the Python of each target; its tag's where two would be called alike."""
+    short = [
+        (dict(target.template).get("platform") or target.tag.platform, target.tag.python)
+        for target in columns
+    ]
+    return [
+        name if short.count(name) == 1 else (target.tag.platform, target.tag.python)
+        for name, target in zip(short, columns)
+    ]
+
+
+class Draft:
+    """Matrix that is being filled: `wanted` has the package of each (row, target) that has one."""
+
+    def __init__(self, path: str, spec: Spec, columns: tuple[Target, ...], source: Source) -> None:
+        self.path = path
+        self.spec = spec
+        self.columns = columns
+        self.source = source
+        self.rows: list[Row] = list(dict.fromkeys((wheel.name, wheel.version) for wheel in spec.wheels))
+        self.cells: dict[tuple[Row, Target], Cell] = {}
+        self.wanted: dict[tuple[Row, Target], Wanted] = {}
+        self.faults: list[tuple[Target, VpythonError]] = []
+
+    def expand(self) -> None:
+        """Expand the entries' names on each platform."""
+        for target in self.columns:
+            try:
+                packages, _ = plan.expand(self.spec, target, self.path)
+            except UserError as error:
+                self.faults.append((target, error))
+                continue
+            self.wanted.update(
+                {((package.template, package.version), target): package for package in packages}
+            )
+
+    def put(self, row: Row, target: Target, cell: Cell) -> None:
+        """Set one cell."""
+        self.cells[row, target] = cell
+
+    def finish(self) -> Matrix:
+        """Return the matrix; a cell that was not set is skipped, or failed with its platform."""
+        faulty = {target for target, _ in self.faults}
+        cells = tuple(
+            tuple(
+                self.cells.get((row, target), Cell("failed" if target in faulty else "skipped"))
+                for target in self.columns
+            )
+            for row in self.rows
+        )
+        rows, faults = tuple(self.rows), tuple(self.faults)
+        return Matrix(self.path, self.spec, self.columns, rows, cells, faults, self.source)
+
+
+def failed_cell(error: VpythonError, package: str, instance_id: str = "") -> Cell:
+    """Return the cell of a package or requirement that failed."""
+    state: State = "missing" if isinstance(error, UserError) else "failed"
+    return Cell(state, package, instance_id, reason=error.message, hint=error.hint or "")
+
+
+def ask_each_platform(
+    columns: Sequence[Target], ask: Callable[[Target], Answer]
+) -> list[tuple[Target, Callable[[], Answer]]]:
+    """Ask for several platforms concurrently; return each with a function that returns or raises."""
+    from vpy.system import threads
+
+    answers = threads.map_concurrently(columns, ask, workers=PROCESSES, stop=lambda: None)
+    return list(zip(columns, answers, strict=True))
+
+
+def claim(package: str, file: str, sha256: str, owners: Owners) -> None:
+    """Note that a package has a wheel; raise UserError where another has another of its distribution."""
+    from vpy.wheels import filename
+
+    project = filename.parse(file).name
+    owner, earlier, digest = owners.setdefault(project, (package, file, sha256))
+    if (earlier, digest) != (file, sha256):
+        raise UserError(f"packages `{owner}` and `{package}` bring two of `{project}`: `{earlier}`, `{file}`")
+
+
+def _fill_from_index(draft: Draft, context: Context) -> None:
+    """Ask the index, once for each platform, which wheels it has."""
+    from vpy.packages.index import query
+
+    def ask(target: Target) -> dict[Row, str | VpythonError]:
+        packages = {row: package for (row, column), package in draft.wanted.items() if column == target}
+        index = sources.index_loader(draft.source, target.interpreter, context)
+        names = query.wheel_names(index, list(packages.values()))
+        return {row: names[package] for row, package in packages.items()}
+
+    for target, answer in ask_each_platform(draft.columns, ask):
+        owners: Owners = {}
+        for row, wheel in answer().items():
+            name = draft.wanted[row, target].name
+            try:
+                if not isinstance(wheel, str):
+                    raise wheel
+                claim(name, wheel, "", owners)
+                draft.put(row, target, Cell("ok", name, wheels=(wheel,)))
+            except VpythonError as error:
+                draft.put(row, target, failed_cell(error, name))
+
+
+def _fill_from_packages(draft: Draft, context: Context) -> None:
+    """Fetch every package of every platform, and read which wheels it has."""
+    from vpy.system import files
+
+    loader = sources.package_loader(draft.source, context)
+    with files.staging_directory(context.layout.staging, "verify-") as stage:
+        packages = FetchedPackages(loader, stage, context.config.contact)
+        packages.fetch(draft.wanted.values())
+        for target in draft.columns:
+            owners: Owners = {}
+            for row in draft.rows:
+                if package := draft.wanted.get((row, target)):
+                    draft.put(row, target, _package_cell(packages, package, target, owners))
+
+
+def _package_cell(packages: FetchedPackages, wanted: Wanted, target: Target, owners: Owners) -> Cell:
+    """Return the cell of a package; `owners` are the others of the same platform so far."""
+    instance_id = packages.instance_of(wanted)
+    try:
+        wheels = packages.wheels(wanted, target)
+        for wheel in wheels:
+            claim(wanted.name, wheel.filename, wheel.sha256, owners)
+    except VpythonError as error:
+        return failed_cell(error, wanted.name, instance_id)
+    return Cell("ok", wanted.name, instance_id, tuple(wheel.filename for wheel in wheels))
+
+
+class FetchedPackages:
+    """Packages of many platforms, fetched and unpacked below `stage`."""
+
+    def __init__(self, loader: PackageLoader, stage: str, contact: str) -> None:
+        self._loader = loader
+        self._stage = stage
+        self._contact = contact
+        self._pins: dict[Wanted, Pin] = {}
+        self._failed: dict[Wanted, VpythonError] = {}
+        self._directories: dict[Row, str] = {}
+
+    def fetch(self, wanted: Iterable[Wanted]) -> None:
+        """Fetch and unpack packages; keep the error of each that fails."""
+        from vpy.packages import loader
+        from vpy.packages.cipd import package_file
+
+        self._pins, self._failed = loader.answered(list(dict.fromkeys(wanted)), self._resolve)
+        distinct = {(pin.name, pin.instance_id): pin for pin in self._pins.values()}
+        paths, failed = loader.answered(list(distinct.values()), self._loader.fetch)
+
+        for number, (pin, path) in enumerate(paths.items()):
+            directory = os.path.join(self._stage, str(number))
+            try:
+                package_file.unpack(path, directory, expected_name=pin.name, instance_id=pin.instance_id)
+                self._directories[pin.name, pin.instance_id] = directory
+            except VpythonError as error:
+                failed[pin] = error
+
+        errors = {(pin.name, pin.instance_id): error for pin, error in failed.items()}
+        for package, pin in self._pins.items():
+            if (pin.name, pin.instance_id) in errors:
+                self._failed[package] = errors[pin.name, pin.instance_id]
+
+    def _resolve(self, wanted: Sequence[Wanted]) -> tuple[Pin, ...]:
+        return self._loader.resolve(wanted).pins
+
+    def instance_of(self, wanted: Wanted) -> str:
+        """Return the instance id of a package, "" where it was not resolved."""
+        return self._pins[wanted].instance_id if wanted in self._pins else ""
+
+    def wheels(self, wanted: Wanted, target: Target) -> tuple[WheelFile, ...]:
+        """Return the wheels of a package for a target; raise VpythonError where there is none."""
+        from vpy.wheels import select
+
+        if wanted in self._failed:
+            raise self._failed[wanted]
+        pin = self._pins[wanted]
+        directory = self._directories[pin.name, pin.instance_id]
+        found = select.choose(directory, target.interpreter.tags, {}, contact=self._contact)
+        if not found:
+            raise UserError("the package holds no wheel")
+        return found
+
+
+def _fill_from_requirements(draft: Draft, context: Context) -> None:
+    """Resolve the PEP 508 requirements together, once for each platform."""
+    from packaging.requirements import Requirement
+
+    declared = {text: Requirement(text) for text in draft.spec.dependencies}
+    draft.rows = [(text, "") for text in declared]
+
+    def ask(target: Target) -> RequirementCells:
+        markers = {**dict(target.interpreter.markers), "extra": ""}
+        holding = {
+            text: requirement.name
+            for text, requirement in declared.items()
+            if requirement.marker is None or requirement.marker.evaluate(markers)
+        }
+        return _requirement_cells(holding, sources.index_loader(draft.source, target.interpreter, context))
+
+    for target, answer in ask_each_platform(draft.columns, ask):
+        cells, fault = answer()
+        for text in declared:
+            draft.put((text, ""), target, cells.get(text, Cell("skipped")))
+        if fault is not None:
+            draft.faults.append((target, fault))
+
+
+def _requirement_cells(projects: dict[str, str], index: IndexLoader) -> RequirementCells:
+    """Return the cells of the requirements that hold on a platform, by their text.
+
+    `projects` are their names by their text. Where some fail, the rest is resolved without them.
+    """
+    from vpy.packages.index import query
+
+    cells: dict[str, Cell] = {}
+    left = dict(projects)
+    while left:
+        try:
+            wheels = query.resolved(index, list(left))
+        except VpythonError as error:
+            blamed = _blamed(left, error)
+            if not blamed:
+                cells.update({text: Cell("failed", project) for text, project in left.items()})
+                return cells, error
+            cells.update(blamed)
+            left = {text: project for text, project in left.items() if text not in blamed}
+        else:
+            found = {text: Cell("ok", name, wheels=_wheels_of(name, wheels)) for text, name in left.items()}
+            cells.update(found)
+            break
+    return cells, None
+
+
+def _wheels_of(project: str, wheels: tuple[str, ...]) -> tuple[str, ...]:
+    from packaging.utils import canonicalize_name
+
+    name = canonicalize_name(project)
+    return tuple(wheel for wheel in wheels if canonicalize_name(wheel.partition("-")[0]) == name)
+
+
+def _blamed(projects: dict[str, str], error: VpythonError) -> dict[str, Cell]:
+    """Return the requirements that lines of the error speak of, each with its lines."""
+    cells = {}
+    for text, project in projects.items():
+        lines = [line for line in error.message.split("\n") if _speaks_of(line, project)]
+        if lines:
+            cells[text] = failed_cell(type(error)("\n".join(lines), hint=error.hint), project)
+    return cells
+
+
+def _speaks_of(line: str, project: str) -> bool:
+    return "(wanted by" not in line and any(f"`{project}{end}" in line for end in "`=<>!~[; ")

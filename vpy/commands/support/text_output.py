@@ -1,0 +1,68 @@
+"""Text for people: sections with a word at the left, columns, paths below the user's home as `~`."""
+
+from __future__ import annotations
+
+import sys
+
+from vpy.errors import ToolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    Shorten = Callable[[str], str]
+
+LEFT = 13
+WIDEST = 60
+
+
+def show(text: str) -> None:
+    """Print a text on stdout; characters that its encoding lacks are escaped."""
+    if sys.stdout is None:
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.buffer.write(f"{text}\n".encode(encoding, "backslashreplace"))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ToolError(f"cannot write to stdout: {error.strerror or error}") from error
+
+
+def render(sections: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Return sections, each with its title in front of its first line; those without lines are left out."""
+    lines = []
+    for title, rows in sections:
+        texts = [line for row in rows for line in row.split("\n")]
+        lines += [
+            f"{title if not number else '':<{LEFT}}{line}".rstrip() for number, line in enumerate(texts)
+        ]
+    return "\n".join(lines)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows with each column as wide as its longest item, up to `WIDEST`."""
+    widths = [
+        min(max(len(row[number]) for row in rows), WIDEST) for number in range(max(map(len, rows), default=0))
+    ]
+    return ["  ".join(f"{item:<{width}}" for item, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def shortener(environ: Mapping[str, str]) -> Shorten:
+    """Return a function that shortens paths: below the user's home they begin with `~`."""
+    home = environ.get("HOME", "").rstrip("/")
+
+    def shorten(path: str) -> str:
+        inside = home.startswith("/") and path.startswith(f"{home}/")
+        shown = f"~{path[len(home) :]}" if inside else path
+        return shown if "\n" not in shown else repr(shown)
+
+    return shorten
+
+
+def target_sections(facts: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the sections of `explain_target.target`: the tag and the template values."""
+    assumed = " (assumed: no Python said so)" if facts["assumed"] else ""
+    values = columns([(name, text) for name, text in sorted(facts["template"].items())])
+    return [("tag", [f"{facts['tag']}{assumed}"] if facts["tag"] else []), ("template", values)]

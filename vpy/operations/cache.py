@@ -1,0 +1,102 @@
+"""Cache of answers in the root, by the hash of their question."""
+
+from __future__ import annotations
+
+from vpy.model import Spec, Tag, Wheel
+from vpy.system import files, sealed
+from vpy.system.lean import hashlib, json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vpy.model import SpecSource
+    from vpy.system.layout import Layout
+
+
+def digest_of(question: object) -> str:
+    """Return 64 hex digits for a question, which is any JSON value."""
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+
+
+def get(path: str) -> Any:
+    """Return the answer cached at `path`, or None."""
+    try:
+        return sealed.read(path)
+    except (OSError, ValueError):
+        return None
+
+
+def put(path: str, answer: object) -> None:
+    """Store an answer at `path`; a root that cannot be written is no error."""
+    try:
+        files.write_bytes(path, sealed.dump(answer))
+    except OSError:
+        pass
+
+
+def drop(path: str) -> None:
+    """Remove the answer cached at `path`, if there is one."""
+    try:
+        files.unlink(path)
+    except OSError:
+        pass
+
+
+def spec_question(source: SpecSource, default: SpecSource | None) -> object:
+    """Return everything that the parsed spec depends on; its path too, since warnings name it."""
+    first = [source.format, source.path, source.first_line, source.column, source.text]
+    return ["spec", first, None if default is None else [default.format, default.text]]
+
+
+def dump_spec(spec: Spec) -> dict[str, object]:
+    """Return a spec as JSON has it."""
+    return {
+        "python_version": spec.python_version,
+        "wheels": [
+            [wheel.name, wheel.version, _rows(wheel.match_tags), _rows(wheel.not_match_tags)]
+            for wheel in spec.wheels
+        ],
+        "verify_tags": _rows(spec.verify_tags),
+        "requires_python": spec.requires_python,
+        "dependencies": list(spec.dependencies),
+        "warnings": list(spec.warnings),
+        "source": [spec.source, spec.path],
+        "dev": list(spec.dev_dependencies),
+    }
+
+
+def load_spec(data: Mapping[str, Any]) -> Spec:
+    """Return the spec that `dump_spec` wrote; raise KeyError, TypeError or ValueError for other data."""
+    return Spec(
+        python_version=data["python_version"],
+        wheels=tuple(
+            Wheel(name, version, _tags(match), _tags(without))
+            for name, version, match, without in data["wheels"]
+        ),
+        verify_tags=_tags(data["verify_tags"]),
+        requires_python=data["requires_python"],
+        dependencies=tuple(data["dependencies"]),
+        warnings=tuple(data["warnings"]),
+        source=data["source"][0],
+        path=data["source"][1],
+        dev_dependencies=tuple(data["dev"]),
+    )
+
+
+def get_spec(layout: Layout, question: object) -> Spec | None:
+    """Return the spec that these bytes were parsed as before, or None."""
+    data = get(layout.resolution(digest_of(question)))
+    try:
+        return None if data is None else load_spec(data)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _rows(tags: tuple[Tag, ...]) -> list[list[str]]:
+    return [[tag.python, tag.abi, tag.platform] for tag in tags]
+
+
+def _tags(rows: list[list[str]]) -> tuple[Tag, ...]:
+    return tuple(Tag(*row) for row in rows)

@@ -1,0 +1,111 @@
+"""Wheels that packages hold: unpacked and chosen for a target, or taken from the cache of an earlier look."""
+
+from __future__ import annotations
+
+import os
+
+from vpy.model import WheelFile
+from vpy.operations import cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vpy.model import Pin, Tag
+    from vpy.system.layout import Layout
+    from vpy.wheels.select import PackagedWheel
+
+
+def get_wheels(pins: Sequence[Pin], tags: Sequence[Tag], layout: Layout) -> tuple[WheelFile, ...] | None:
+    """Return the wheels that packages hold for `tags`, without paths; None where one must be unpacked."""
+    from vpy.wheels import select
+
+    wheels = [_wheel_of(pin, layout) for pin in pins if pin.filename]
+    packaged: list[PackagedWheel] = []
+    for pin in pins:
+        if pin.filename:
+            continue
+        contents = _get(pin, layout)
+        if contents is None:
+            return None
+        packaged += contents
+    if not packaged:
+        return tuple(wheels)
+    chosen = select.choose_known(packaged, tags)
+    return None if chosen is None else (*wheels, *chosen)
+
+
+def unpack_wheels(
+    pins: Sequence[Pin],
+    paths: Sequence[str],
+    tags: Sequence[Tag],
+    stage: str,
+    layout: Layout,
+    *,
+    contact: str,
+) -> tuple[WheelFile, ...]:
+    """Unpack package files below the directory `stage` and choose their wheels for `tags`.
+
+    A package file that is a wheel itself is taken as it is. `contact` is the hint where no wheel fits.
+    """
+    from vpy.packages import gather
+    from vpy.wheels import select
+
+    wheels = [_wheel_of(pin, layout) for pin in pins if pin.filename]
+    packages = [(pin, path) for pin, path in zip(pins, paths, strict=True) if not pin.filename]
+    if not packages:
+        return tuple(wheels)
+
+    package_pins = [pin for pin, _ in packages]
+    directory, contents = gather.gather(package_pins, [path for _, path in packages], stage)
+    owners: dict[str, str] = {}
+    for pin, names in zip(package_pins, contents, strict=True):
+        for name in names:
+            owners.setdefault(name, pin.name)
+    chosen = select.choose(directory, tags, owners, contact=contact)
+    _put(package_pins, contents, directory, chosen, layout)
+    return (*wheels, *chosen)
+
+
+def _wheel_of(pin: Pin, layout: Layout) -> WheelFile:
+    """Return the wheel that a package file is itself."""
+    from vpy.packages.cipd.names import reference_from_id
+
+    _, sha256 = reference_from_id(pin.instance_id)
+    return WheelFile(str(pin.filename), sha256, layout.package(pin.instance_id), pin.name)
+
+
+def _put(
+    pins: Sequence[Pin],
+    contents: Sequence[Sequence[str]],
+    directory: str,
+    chosen: Sequence[WheelFile],
+    layout: Layout,
+) -> None:
+    """Cache which wheels each package holds below `directory`, and the hashes of those `chosen` there."""
+    from vpy.wheels import filename, select
+
+    hashes = {os.path.relpath(wheel.path, directory).replace(os.sep, "/"): wheel.sha256 for wheel in chosen}
+    for pin, paths in zip(pins, contents, strict=True):
+        known = {wheel.path: wheel.sha256 for wheel in _get(pin, layout) or ()}
+        wheels = [
+            select.PackagedWheel(
+                package=pin.name,
+                path=path,
+                name=filename.parse(path.rpartition("/")[2]),
+                sha256=hashes.get(path) or known.get(path, ""),
+            )
+            for path in paths
+        ]
+        cache.put(_cache_path(pin, layout), select.dump(wheels))
+
+
+def _get(pin: Pin, layout: Layout) -> list[PackagedWheel] | None:
+    from vpy.wheels import select
+
+    return select.load(pin.name, cache.get(_cache_path(pin, layout)))
+
+
+def _cache_path(pin: Pin, layout: Layout) -> str:
+    # An instance never changes, so what it holds is cached for ever.
+    return layout.resolution(cache.digest_of(["wheels of", pin.name, pin.instance_id]))

@@ -1,0 +1,105 @@
+"""Packages that the manifest beside vpython pins, unpacked in the root: vpython itself and its Pythons."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bootstrap import unsettled
+from vpy.errors import UserError
+from vpy.model import Source
+from vpy.operations import sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bootstrap.request import Request
+    from vpy.model import Pin, Spec
+    from vpy.operations.bootstrap_manifest import BootstrapManifest
+    from vpy.operations.context import Context
+    from vpy.packages.loader import PackageLoader
+
+
+def is_running(pin: Pin, request: Request) -> bool:
+    """Return whether the pinned vpython is the one that runs: by its build, or by its directory's name."""
+    from bootstrap import BUILD
+
+    directory = os.path.dirname(os.path.realpath(request.caller))
+    return pin.version == f"build:{BUILD}" or os.path.basename(directory) == pin.instance_id
+
+
+def other_vpython(request: Request, context: Context) -> str | None:
+    """Return the file of the vpython that the manifest pins; None where this one may run."""
+    from vpy.operations.root import open_root
+    from vpy.system import locks
+
+    manifest = context.manifest
+    if manifest is None or manifest.vpython is None or is_running(manifest.vpython, request):
+        return None
+    pin = manifest.vpython
+
+    open_root(context)
+    with locks.shared(context.layout.store_lock):
+        directory = unpack(pin, manifest, request, context)
+
+    for name in ("vpython", "vpython3") if request.legacy else ("vpython3", "vpython"):
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            return path
+    raise UserError(f"the package `{pin.name}` at `{pin.version}` holds no vpython")
+
+
+def hermetic_python(spec: Spec, request: Request, context: Context) -> str | None:
+    """Return the manifest's Python that may fit a spec, unpacked in the root; None where it has none."""
+    from vpy.target import bundle
+
+    manifest = context.manifest
+    if manifest is None:
+        return None
+
+    def finish(directory: str, final: str) -> None:
+        bundle.compile_library(directory, final, context.environ, sys.platform)
+
+    return bundle.find_python(
+        manifest.pythons,
+        spec.python_version,
+        spec.requires_python,
+        lambda pin: unpack(pin, manifest, request, context, finish),
+        sys.platform,
+    )
+
+
+def unpack(
+    pin: Pin,
+    manifest: BootstrapManifest,
+    request: Request,
+    context: Context,
+    finish: Callable[[str, str], None] = lambda directory, final: None,
+) -> str:
+    """Return the directory with a pinned package's files, fetched and unpacked where it is missing.
+
+    `finish` completes the unpacked directory (first argument) before it gets its final path (second).
+    """
+    from vpy.packages import unpacked
+
+    if not os.path.isdir(context.layout.python(pin.instance_id)):
+        unsettled.mark(context.layout.root, "build")
+
+    def fetch() -> str:
+        context.terminal.info(f"fetching `{pin.name}` at `{pin.version}`")
+        return _loader(pin, manifest, request, context).fetch((pin,))[0]
+
+    return unpacked.ensure(pin, fetch, context.layout, terminal=context.terminal, finish=finish)
+
+
+def _loader(pin: Pin, manifest: BootstrapManifest, request: Request, context: Context) -> PackageLoader:
+    """Return the loader of this start's source where it is a directory that has the package, else CIPD's."""
+    source = sources.parse(request.options.get("source") or context.config.default_source)
+    if source.kind == "directory" and (
+        source.folder is None
+        or os.path.exists(os.path.join(source.folder, *pin.name.split("/"), "+", pin.instance_id))
+    ):
+        return sources.directory_loader(source, context)
+    service = source if source.kind == "cipd" else Source("cipd")
+    return sources.cipd_loader(service, context, default_service=manifest.service)

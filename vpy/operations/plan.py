@@ -1,0 +1,232 @@
+"""Plan of a start, before any package is asked for: the spec, the base Python, the packages by name."""
+
+from __future__ import annotations
+
+import sys
+
+from vpy.errors import UserError
+from vpy.model import Observation, Wanted
+from vpy.system.lean.dataclasses import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bootstrap.request import Request
+    from vpy.model import Discovery, Interpreter, Source, Spec, SpecSource, Target, Wheel
+    from vpy.operations.context import Context
+    from vpy.spec.discover import Invocation
+    from vpy.spec.lockfile.model import Lockfile
+    from vpy.target.discovery import FoundInterpreter
+
+    # A discovered spec, and the default spec that may lend it a `python_version`.
+    Discovered = tuple[Discovery, SpecSource | None]
+
+VARIABLES = {
+    "interpreter": "VPYTHON_INTERPRETER",
+    "source": "VPYTHON_PACKAGE_SOURCE",
+    "manifest": "VPYTHON_MANIFEST",
+}
+
+
+@value
+class Plan:
+    """Decisions of a start before any package is asked for.
+
+    `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
+    not for this target). PEP 508 dependencies are in `spec`. `source` is where the packages come
+    from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
+    one: then nothing is resolved.
+    """
+
+    discovery: Discovery
+    spec: Spec
+    target: Target
+    packages: tuple[Wanted, ...]
+    skipped: tuple[tuple[Wheel, str], ...]
+    source: Source
+    observations: tuple[Observation, ...]
+    lockfile: Lockfile | None = None
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """Base Python of the environment."""
+        return self.target.interpreter
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the environment has no packages."""
+        return not self.packages and not self.spec.dependencies
+
+
+def make_plan(request: Request, context: Context, discovered: Discovered | None = None) -> Plan:
+    """Decide on the spec (`discovered`, where it was just found), the Python and the packages it names."""
+    discovery, spec = read_spec(request, context, discovered)
+    for warning in (*discovery.warnings, *spec.warnings):
+        context.terminal.warning(warning)
+
+    found = find_interpreter(request, context, spec, discovery.source)
+    context.terminal.debug(f"python: `{found.interpreter.executable}` ({found.interpreter.version_text})")
+
+    return plan_for(discovery, spec, found, request, context)
+
+
+def plan_for(
+    discovery: Discovery, spec: Spec, found: FoundInterpreter, request: Request, context: Context
+) -> Plan:
+    """Return the plan of a spec on the Python that was found for it."""
+    from vpy.operations import additions, lockfiles, settings, sources
+    from vpy.target import template
+
+    target = template.target_for(found.interpreter)
+    lockfile, seen = lockfiles.find(discovery, spec, found.interpreter, request, context)
+    if lockfile is not None and additions.are_asked_for(request):
+        spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
+    packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
+    setting = settings.source(request, context, spec)
+    return Plan(
+        discovery=discovery,
+        spec=spec,
+        target=target,
+        packages=packages,
+        skipped=skipped,
+        source=source_of(spec, sources.parse_setting(setting)),
+        observations=(
+            *discovery.observations,
+            *variable_observations(context),
+            *found.observations,
+            *seen,
+            *(setting.observations if packages or spec.dependencies else ()),
+        ),
+        lockfile=lockfile,
+    )
+
+
+def source_of(spec: Spec, requested: Source) -> Source:
+    """Return the source of a spec's packages: PEP 508 dependencies always come from an index."""
+    from vpy.model import Source
+
+    return Source("index") if spec.dependencies and requested.kind != "index" else requested
+
+
+def discover_spec(request: Request, context: Context) -> Discovered:
+    """Find the spec of a request, and the default spec that may lend it a `python_version`."""
+    from vpy.spec import discover
+
+    invocation = _invocation(request)
+    found = discover.discover(invocation, environ=context.environ, config=context.config)
+    context.terminal.debug(f"spec: {found.source.kind} `{found.source.path}`")
+    return found, discover.fallback(found, invocation, context.environ)
+
+
+def _invocation(request: Request) -> Invocation:
+    from vpy.spec.discover import Invocation
+
+    return Invocation(
+        kind=request.command.kind,
+        target=request.command.target,
+        cwd=request.cwd,
+        spec=request.options.get("spec"),
+        legacy=request.legacy,
+        stdin=request.stdin,
+    )
+
+
+def read_spec(
+    request: Request, context: Context, discovered: Discovered | None = None
+) -> tuple[Discovery, Spec]:
+    """Find the spec and parse it; a spec of the same bytes that was parsed before comes from the cache."""
+    from vpy.operations import additions, cache
+
+    discovery, default = discovered or discover_spec(request, context)
+    question = cache.spec_question(discovery.source, default)
+    spec = cache.get_spec(context.layout, question)
+    if spec is None:
+        from vpy.spec import read
+
+        spec = read.read(discovery.source, default)
+        cache.put(context.layout.resolution(cache.digest_of(question)), cache.dump_spec(spec))
+    return discovery, additions.lay_over(spec, request)
+
+
+def find_interpreter(
+    request: Request, context: Context, spec: Spec, source: SpecSource | None = None
+) -> FoundInterpreter:
+    """Find the base Python for a spec; raise UserError where no Python of this machine fits.
+
+    A `.python-version` counts where `source` is a PEP 723 block that leaves it open.
+    """
+    from vpy.operations import pinned_packages, python_choice
+    from vpy.target import discovery
+
+    choice = python_choice.choose(request, context, spec, source)
+    bundle = None if choice.explicit else pinned_packages.hermetic_python(choice.spec, request, context)
+    try:
+        found = discovery.find(
+            choice.spec.python_version,
+            choice.spec.requires_python,
+            explicit=choice.explicit,
+            bundle=bundle,
+            environ=context.environ,
+            config=context.config,
+            layout=context.layout,
+            debug=context.terminal.debug,
+            platform=sys.platform,
+        )
+    except UserError as error:
+        if choice.asked_by:
+            raise UserError(f"{error.message}\n`{choice.asked_by}` asks for it", hint=error.hint) from None
+        raise
+    manifest = context.manifest.observations if context.manifest else ()
+    return replace(found, observations=(*manifest, *choice.observations, *found.observations))
+
+
+def variable_observations(context: Context) -> tuple[Observation, ...]:
+    """Return the state of each variable that would have changed the plan."""
+    observations = []
+    for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL"):
+        text = context.environ.get(variable)
+        observations.append(
+            Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text))
+        )
+    return tuple(observations)
+
+
+def expand(
+    spec: Spec, target: Target, path: str, source: SpecSource | None = None
+) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
+    """Return the packages of a spec that are for this target, and the other entries with the reason.
+
+    Mistakes are reported with their position in `source` where that is given, else with `path`.
+    """
+    from vpy.spec import select, text
+    from vpy.target import template
+
+    values = dict(target.template)
+    selected = select.select(spec, target.interpreter.tags)
+    selected_entries = {(wheel.name, wheel.version) for wheel in selected}
+    skipped = [
+        (wheel, "no tag of this Python matches")
+        for wheel in spec.wheels
+        if (wheel.name, wheel.version) not in selected_entries
+    ]
+
+    packages: dict[str, Wanted] = {}
+    mistakes = []
+    for wheel in selected:
+        try:
+            name = template.expand(wheel.name, values)
+        except UserError as error:
+            position = text.position_of(source, wheel.name) if source else path
+            mistakes.append(f"{position}: {error.message}")
+            continue
+        if name is None:
+            skipped.append((wheel, "its name is not for this platform"))
+            continue
+        package = packages.setdefault(name, Wanted(name=name, template=wheel.name, version=wheel.version))
+        if package.version != wheel.version:
+            mistakes.append(
+                f"{path}: two versions of package `{name}`: `{package.version}` (as `{package.template}`)"
+                f" and `{wheel.version}` (as `{wheel.name}`)"
+            )
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return tuple(packages.values()), tuple(skipped)

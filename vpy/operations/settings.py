@@ -1,0 +1,110 @@
+"""Settings of a start that may come from several places, and from which one each comes.
+
+An option comes first, then a variable, the spec, the user's configuration file, the built-in default.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vpy.errors import UserError
+from vpy.model import Observation
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bootstrap.request import Request
+    from vpy.model import Spec
+    from vpy.operations.context import Context
+
+KEYS = ("python", "source")
+LARGEST = 64 * 1024
+BUILT_IN = "built in"
+
+
+@value
+class Setting:
+    """Value of a setting and where it comes from; `directory` is what a relative path in it stands in."""
+
+    text: str
+    origin: str
+    directory: str
+    observations: tuple[Observation, ...] = ()
+
+
+@value
+class UserFile:
+    """User's configuration file: its path, its keys, and the observation of it."""
+
+    path: str
+    values: Mapping[str, str]
+    observations: tuple[Observation, ...]
+
+
+def user_path(environ: Mapping[str, str]) -> str:
+    """Return the path of the user's configuration file; "" where there is no home."""
+    if os.name == "nt":
+        base = environ.get("APPDATA", "")
+    else:
+        home = environ.get("HOME", "")
+        base = environ.get("XDG_CONFIG_HOME", "")
+        base = base if os.path.isabs(base) else home and os.path.join(home, ".config")
+    return os.path.join(base, "vpython", "config.toml") if os.path.isabs(base) else ""
+
+
+def user_file(environ: Mapping[str, str]) -> UserFile:
+    """Read the user's configuration file; raise UserError where it is broken."""
+    from vpy.system import files
+
+    path = user_path(environ)
+    if not path:
+        return UserFile("", {}, ())
+    try:
+        data = files.read_bytes(path, LARGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return UserFile(path, {}, (Observation("no-file", (path,)),))
+    except OSError as error:
+        raise UserError(f"cannot read `{path}`: {error.strerror}") from None
+    from vpy.spec.settings import parse_user_file
+
+    values = parse_user_file(data, path, KEYS)
+    return UserFile(path, values, (Observation("content", (path, data.decode("latin-1"))),))
+
+
+def source(request: Request, context: Context, spec: Spec | None = None) -> Setting:
+    """Return the package source of a start."""
+    spec_text = spec.source if spec else ""
+    spec_path = spec.path if spec else ""
+    return _first("source", request, context, spec_text, spec_path, context.config.default_source)
+
+
+def python(request: Request, context: Context) -> Setting:
+    """Return which Python is asked for besides the spec: a version, a name, a path or ""."""
+    return _first("python", request, context, "", "", "")
+
+
+def given(name: str, request: Request) -> Setting | None:
+    """Return an option's value where the command line or a variable gives it."""
+    from bootstrap.command_line import VARIABLES
+
+    text = request.options.get(name)
+    if text is None:
+        return None
+    words = (word.lstrip("-").partition("=")[0] for word in request.options.words)
+    origin = f"-vpython-{name}" if f"vpython-{name}" in words else VARIABLES.get(name, f"-vpython-{name}")
+    return Setting(text, origin, request.cwd or "/")
+
+
+def _first(
+    name: str, request: Request, context: Context, spec_text: str, spec_path: str, default: str
+) -> Setting:
+    if found := given(name, request):
+        return found
+    if spec_text:
+        return Setting(spec_text, spec_path, os.path.dirname(spec_path))
+    user = user_file(context.environ)
+    if name in user.values:
+        return Setting(user.values[name], user.path, os.path.dirname(user.path), user.observations)
+    return Setting(default, BUILT_IN, "/", user.observations)

@@ -1,0 +1,318 @@
+"""Package sources of a start: `-vpython-source` becomes a `Source`, a `Source` becomes its loader."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from vpy.errors import ToolError, UserError
+from vpy.model import Source
+from vpy.operations import cache, settings
+from vpy.system.lean import contextlib
+from vpy.system.lean.dataclasses import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from bootstrap.request import Request
+    from vpy.model import Interpreter, Observation, Spec
+    from vpy.operations.context import Context
+    from vpy.operations.settings import Setting
+    from vpy.packages.catalogue import Catalogue
+    from vpy.packages.cipd.loader import CipdLoader
+    from vpy.packages.directory import DirectoryLoader
+    from vpy.packages.index.loader import IndexLoader
+    from vpy.packages.loader import PackageLoader
+    from vpy.system.layout import Layout
+    from vpy.system.network.http import Client
+    from vpy.system.network.progress import Progress
+    from vpy.wheels.pip_runner import HostPython
+
+WORKERS = 8
+UNREACHABLE_HINT = (
+    "-vpython-source index takes the packages from an index, directory:PLACE from a mirror; "
+    "what was resolved before starts with -vpython-offline"
+)
+
+
+@value
+class RootCache:
+    """Cache of a loader's answers in the root: `packages.loader.Cache`."""
+
+    layout: Layout
+
+    def get(self, question: object) -> Any:
+        """Return the cached answer, or None."""
+        return cache.get(self.layout.resolution(cache.digest_of(question)))
+
+    def put(self, question: object, answer: object) -> None:
+        """Store an answer; a root that cannot be written is no error."""
+        cache.put(self.layout.resolution(cache.digest_of(question)), answer)
+
+    def drop(self, question: object) -> None:
+        """Remove the cached answer, if there is one."""
+        cache.drop(self.layout.resolution(cache.digest_of(question)))
+
+
+def requested(request: Request, context: Context, spec: Spec | None = None) -> Source:
+    """Return the source of a start: an option's, a variable's, the spec's, the user's, else the default."""
+    return parse_setting(settings.source(request, context, spec))
+
+
+def parse_setting(setting: Setting) -> Source:
+    """Return the source that a setting names; an error names the file that it is in."""
+    try:
+        source = parse(setting.text)
+    except UserError as error:
+        if not os.path.isabs(setting.origin):
+            raise
+        raise UserError(f"{setting.origin}: {error.message}", hint=error.hint) from None
+    if os.path.isabs(setting.origin) and source.folder is not None:
+        source = replace(source, location=os.path.join(setting.directory, source.folder))
+    return source
+
+
+def parse(text: str) -> Source:
+    """Parse `-vpython-source`'s value without asking anybody; raise UserError where it is no source."""
+    kind, colon, location = text.partition(":")
+    if kind == "cipd":
+        return Source("cipd", location if colon else None)
+    if kind == "directory":
+        if not location:
+            raise UserError(f"not a directory of packages: `{text}`", hint="use directory:PATH")
+        return Source("directory", location)
+    if kind == "index":
+        if colon:
+            _check_index_url(location)
+        return Source("index", location if colon else None)
+    raise UserError(
+        f"unknown package source `{text}`",
+        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
+    )
+
+
+def _check_index_url(url: str) -> None:
+    from urllib.parse import urlsplit
+
+    from vpy.system.network import urls
+
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        is_valid = False
+    if not is_valid and not url.startswith("file:///"):
+        raise UserError(f"not the address of an index: `{urls.shown(url)}`", hint="use index:URL")
+
+
+def identity(source: Source, context: Context) -> tuple[list[str], tuple[Observation, ...]]:
+    """Return what tells the source from every other one, and the observations that this depends on."""
+    if source.kind == "index":
+        from vpy.packages.index import pip_config
+
+        digest, observations = pip_config.index_identity(context.environ, str(source), home(context))
+        return ["index", digest], observations
+    if source.kind == "directory":
+        return ["directory", os.path.abspath(source.folder) if source.folder else str(source.location)], ()
+    return [str(source), service_url(source, context)], ()
+
+
+def loader(source: Source, interpreter: Interpreter, context: Context) -> PackageLoader:
+    """Return the loader of a source; an index is asked for the wheels that fit `interpreter`."""
+    if source.kind == "index":
+        return index_loader(source, interpreter, context)
+    return package_loader(source, context)
+
+
+def package_loader(source: Source, context: Context) -> CipdLoader | DirectoryLoader:
+    """Return the loader of a source of CIPD packages: the service, or a directory of packages."""
+    if source.kind == "directory":
+        return directory_loader(source, context)
+    return cipd_loader(source, context, hint=UNREACHABLE_HINT)
+
+
+def directory_loader(source: Source, context: Context) -> DirectoryLoader:
+    """Return the loader of a directory of packages: a local one, or one behind a web server."""
+    from vpy.packages import directory
+
+    contact = context.config.contact
+    if source.folder is not None:
+        reader = directory.FolderReader(_folder(source.folder))
+        return directory.DirectoryLoader(reader, context.layout, str(source), contact=contact)
+
+    from vpy.packages import web
+
+    client = http_client(context)
+    return directory.DirectoryLoader(
+        web.WebReader(_tree_url(source), None if context.offline else client, progress(context)),
+        context.layout,
+        str(source),
+        contact=contact,
+        workers=WORKERS,
+        stop=client.stop,
+    )
+
+
+def cipd_loader(
+    source: Source, context: Context, *, default_service: str | None = None, hint: str = ""
+) -> CipdLoader:
+    """Return the loader of the package service; raise UserError for an address that is refused.
+
+    `default_service` is its address where neither the source nor a variable names one; `hint` is
+    shown where it cannot be reached.
+    """
+    from vpy.packages.cipd import admission_plugin, caches, prpc
+    from vpy.packages.cipd import loader as cipd
+    from vpy.system.network import urls
+
+    if notice := admission_plugin.notice(context.environ, admission_plugin.default_path()):
+        context.terminal.warning(notice)
+    root = urls.root(service_url(source, context, default=default_service))
+    client = http_client(context)
+    return cipd.CipdLoader(
+        prpc.Service(client, root),
+        None if context.offline else client,
+        layout=context.layout,
+        cache=RootCache(context.layout),
+        caches=caches.from_environ(context.environ),
+        terminal=context.terminal,
+        now=context.now,
+        progress=progress(context),
+        origin=str(source),
+        contact=context.config.contact,
+        hint=hint,
+    )
+
+
+def index_loader(
+    source: Source, interpreter: Interpreter, context: Context, *, needs_files: bool = False
+) -> IndexLoader:
+    """Return the loader of a package index for one target.
+
+    It does not fetch the file of a wheel that is installed in the store, unless the caller
+    `needs_files`.
+    """
+    from vpy.model import StoredWheel
+    from vpy.packages.index import loader as index
+    from vpy.wheels import store
+
+    scheme = store.scheme_id(interpreter)
+    pip_host = host_python(context)
+    return index.IndexLoader(
+        config=context.config,
+        layout=context.layout,
+        interpreter=interpreter,
+        source=source if source.kind == "index" else Source("index"),
+        environ=context.environ,
+        home=home(context),
+        offline=context.offline,
+        ask=lambda job: pip_host.ask(job, environ=context.environ, terminal=context.terminal),
+        stored="" if needs_files else os.path.join(context.layout.wheel("{sha256}", scheme), store.FILE_LIST),
+        is_installed=lambda sha256: (
+            not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
+        ),
+    )
+
+
+def catalogue(source: Source, context: Context) -> Catalogue:
+    """Return what lists the packages of the service or of a directory."""
+    from vpy.packages import catalogue as catalogues
+    from vpy.packages import directory, repository, web
+    from vpy.packages.cipd import prpc
+    from vpy.system.network import urls
+
+    if source.folder is not None:
+        path = _folder(source.folder)
+        return catalogues.DirectoryCatalogue(
+            directory.FolderReader(path), lambda: repository.package_names(path)
+        )
+    if context.offline:
+        raise ToolError(f"`{source}` may not be asked", hint="run it without -vpython-offline")
+
+    client = http_client(context)
+    if source.kind == "directory":
+        reader = web.WebReader(_tree_url(source), client, progress(context))
+        return catalogues.DirectoryCatalogue(reader, lambda: catalogues.read_names(reader, str(source)))
+    service = prpc.Service(client, urls.root(service_url(source, context)))
+    return catalogues.ServiceCatalogue(service, UNREACHABLE_HINT)
+
+
+def _folder(location: str) -> str:
+    path = os.path.abspath(location)
+    if not os.path.isdir(path):
+        raise UserError(f"the directory of packages `{path}` is not there")
+    return path
+
+
+def _tree_url(source: Source) -> str:
+    from vpy.system.network import urls
+
+    url = str(source.location)
+    if "?" in url or "#" in url:
+        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{urls.shown(url)}`")
+    return url
+
+
+def service_url(source: Source, context: Context, *, default: str | None = None) -> str:
+    """Return the service's address: of `cipd:URL`, `CIPD_SERVICE_URL`, `default`, or the domain's."""
+    named = source.location if source.kind == "cipd" else None
+    return named or context.environ.get("CIPD_SERVICE_URL") or default or context.config.service
+
+
+def http_client(context: Context) -> Client:
+    """Return an HTTP client with the proxies, the trust and the user agent of this start."""
+    import random
+    import time
+
+    from vpy.system.network import http
+    from vpy.system.network.retry import Clock
+
+    clock = Clock(now=time.monotonic, sleep=time.sleep, random=random.random)
+    return http.Client(context.environ, user_agent(context), clock)
+
+
+def user_agent(context: Context) -> str:
+    """Return `vpython/1.0.0`, behind what `CIPD_HTTP_USER_AGENT_PREFIX` says."""
+    prefix = context.environ.get("CIPD_HTTP_USER_AGENT_PREFIX", "")
+    if not (prefix.isascii() and prefix.isprintable()):
+        raise UserError("`CIPD_HTTP_USER_AGENT_PREFIX` has characters that no header has")
+    name = f"vpython/{context.config.version}"
+    return f"{prefix}/{name}" if prefix else name
+
+
+def progress(context: Context) -> Progress:
+    """Return the progress display of downloads, silent where none is wanted."""
+    from vpy.system.network import progress as progress_display
+
+    is_wanted = progress_display.is_wanted(context.environ, context.terminal.level)
+    return progress_display.Progress(is_wanted)
+
+
+def host_python(context: Context) -> HostPython:
+    """Return the Python that runs pip: this one, with the pip of the archive or of the source tree."""
+    from vpy.wheels import pip_runner
+
+    if context.host:
+        return context.host
+    shipped = [os.path.join(context.app, name) for name in ("pip.zip", "pip")]
+    source_tree = os.path.join(context.app, "build", "vendor")
+    return pip_runner.HostPython(
+        executable=sys.executable,
+        pip=next(filter(os.path.exists, shipped), source_tree),
+        programs=os.path.dirname(os.path.abspath(pip_runner.__file__)),
+        temporary=context.layout.staging,
+    )
+
+
+@contextlib.contextmanager
+def pip_ahead(context: Context) -> Iterator[Context]:
+    """Yield the context with a pip that loads from now on; end it when the block is left."""
+    with host_python(context).loading_ahead(context.environ) as host:
+        yield replace(context, host=host)
+
+
+def home(context: Context) -> str:
+    """Return the user's home directory."""
+    return context.environ.get("HOME") or os.path.expanduser("~")

@@ -1,0 +1,283 @@
+"""Wheels that a plan comes to: from the cache where they were resolved before, else from their source."""
+
+from __future__ import annotations
+
+import os
+
+from bootstrap import unsettled
+from vpy.errors import RefusedError, UserError
+from vpy.model import Observation, Pin, StoredWheel, WheelFile
+from vpy.operations import cache, package_contents, sources
+from vpy.system import files, run_once
+from vpy.system.lean import contextlib, hashlib
+from vpy.system.lean.dataclasses import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from bootstrap.request import Request
+    from vpy.model import Interpreter, Resolution
+    from vpy.operations.context import Context
+    from vpy.operations.plan import Plan
+    from vpy.packages.loader import PackageLoader
+    from vpy.system.layout import Layout
+    from vpy.wheels.pip_runner import HostPython
+
+REF_SECONDS = 24 * 3600
+
+
+@value
+class WheelSet:
+    """Wheels of a plan and the pins they came from.
+
+    `notes` are lines for stderr; `observations` are what the resolution depends on.
+    """
+
+    wheels: tuple[WheelFile, ...]
+    pins: tuple[Pin, ...]
+    notes: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+def resolve(plan: Plan, context: Context) -> WheelSet:
+    """Return the wheels of a plan, each installed in the store.
+
+    What the same packages came to before, for the same target and source, is cached in the root: a
+    hit needs no network, and imports neither pip nor what only a resolution needs.
+    """
+    if plan.is_empty:
+        return WheelSet(wheels=(), pins=())
+    question, observations = question_of(plan, context)
+    path = context.layout.resolution(cache.digest_of(question))
+    known = _get_installed(path, plan, context)
+    if known is not None:
+        return _with_observations(known, observations)
+
+    def is_done() -> bool:
+        nonlocal known
+        known = _get_installed(path, plan, context)
+        return known is not None
+
+    lock = context.layout.lock("supply", os.path.basename(path))
+    with (
+        files.disk_errors("get packages into", context.layout.root),
+        run_once.run_once(lock, is_done, "gets the same packages", context.terminal) as is_ours,
+    ):
+        if is_ours:
+            known = get(plan, context)
+            cache.put(path, _dump(known))
+    assert known is not None
+    return _with_observations(known, observations)
+
+
+def cached(plan: Plan, context: Context) -> WheelSet | None:
+    """Return what a plan came to before, installed or not; None where it is not cached. Needs no network."""
+    return _get(context.layout.resolution(cache.digest_of(question_of(plan, context)[0])), context)
+
+
+def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[Observation, ...]]:
+    """Return everything that decides which wheels a plan comes to, and the observations of it."""
+    source, observations = sources.identity(plan.source, context)
+    interpreter = plan.interpreter
+    return {
+        "packages": [[package.name, package.version] for package in plan.packages],
+        "dependencies": list(plan.spec.dependencies),
+        "tags": hashlib.sha256(" ".join(interpreter.tags.texts()).encode()).hexdigest(),
+        "python": [interpreter.version_text, interpreter.platform, _lasting(interpreter.markers)],
+        "source": source,
+        **({"lockfile": plan.lockfile.digest} if plan.lockfile else {}),
+    }, observations
+
+
+def _lasting(markers: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Return the PEP 508 environment without what every update of the kernel changes."""
+    return [[name, text] for name, text in markers if name not in ("platform_release", "platform_version")]
+
+
+def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
+    """Ask the source, fetch the packages, choose their wheels and install those that are not stored.
+
+    Without `installing` the last step is left out, and the wheels' paths may not last.
+    """
+    loader = sources.loader(plan.source, plan.interpreter, context)
+    resolution = _resolution(plan, loader)
+    for pin in resolution.pins:
+        if pin.note:
+            context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
+
+    tags = plan.interpreter.tags
+    wheels = package_contents.get_wheels(resolution.pins, tags, context.layout) if installing else None
+    wheel_set = WheelSet(
+        wheels=wheels or (),
+        pins=resolution.pins,
+        notes=resolution.notes,
+        observations=_until(resolution.pins, context),
+    )
+    if wheels and is_installed(wheel_set, plan, context):
+        _check_names(wheel_set, plan, context)
+        return wheel_set
+
+    host = sources.host_python(context)
+    with (
+        host.loading_ahead(context.environ) if installing else contextlib.nullcontext(host) as ready_host,
+        files.staging_directory(context.layout.staging, "packages-") as stage,
+    ):
+        paths = loader.fetch(resolution.pins)
+        with _forgetting_refused(loader, resolution.pins):
+            wheels = package_contents.unpack_wheels(
+                resolution.pins, paths, tags, stage, context.layout, contact=context.config.contact
+            )
+            wheel_set = replace(wheel_set, wheels=wheels)
+            if installing:
+                _install(wheel_set, plan, context, ready_host)
+                _check_names(wheel_set, plan, context)
+    return wheel_set
+
+
+@contextlib.contextmanager
+def _forgetting_refused(loader: PackageLoader, pins: Sequence[Pin]) -> Iterator[None]:
+    """Let the source be asked again next time where a package is refused: it may be replaced there."""
+    try:
+        yield
+    except (RefusedError, UserError):
+        loader.forget(pins)
+        raise
+
+
+def _check_names(wheel_set: WheelSet, plan: Plan, context: Context) -> None:
+    """Raise ToolError where a stored wheel is another than the one that was asked for by its hash."""
+    from vpy.wheels import store
+
+    for stored in trees(wheel_set, plan.interpreter, context.layout):
+        store.check_name(stored)
+
+
+def _resolution(plan: Plan, loader: PackageLoader) -> Resolution:
+    """Pin a plan's packages: as its lockfile says, where it has one."""
+    if plan.lockfile is None:
+        return loader.resolve(plan.packages, plan.spec.dependencies)
+    from vpy.operations import locked_wheels
+    from vpy.packages.index.loader import IndexLoader
+
+    assert isinstance(loader, IndexLoader)
+    return loader.resolve_locked(locked_wheels.select(plan.lockfile, plan.interpreter))
+
+
+def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
+    """Return the time at which a ref must be asked again, since it may point elsewhere then."""
+    from vpy.packages.cipd import names
+
+    tomorrow = int(context.now()) + REF_SECONDS
+    times = [
+        pin.until or tomorrow
+        for pin in pins
+        if not pin.filename and (pin.until or names.parse_version(pin.version).kind == "ref")
+    ]
+    return (Observation("until", (str(min(times)),)),) if times else ()
+
+
+def download(requirements: Sequence[str], request: Request, directory: str, context: Context) -> list[str]:
+    """Fetch `NAME==VERSION` requirements from the index into `directory`; return the wheels' paths.
+
+    They are for the Python of this machine that fits best.
+    """
+    from vpy.model import Source, Spec
+    from vpy.operations import plan
+
+    found = plan.find_interpreter(request, context, Spec())
+    named = request.options.get("source")
+    source = sources.parse(named) if named else Source("index")
+    index = sources.index_loader(source, found.interpreter, context, needs_files=True)
+    pins = index.resolve_exact(requirements).pins
+    paths = []
+    for pin, fetched in zip(pins, index.fetch(pins), strict=True):
+        paths.append(os.path.join(directory, str(pin.filename)))
+        files.link_or_copy(fetched, paths[-1])
+    return paths
+
+
+def install(plan: Plan, wheel_set: WheelSet, context: Context) -> tuple[StoredWheel, ...]:
+    """Return the installed trees of a wheel set; fetch the wheels again where one is missing."""
+    if not wheel_set.wheels:
+        return ()
+    if not is_installed(wheel_set, plan, context):
+        get(plan, context)
+    return _install(wheel_set, plan, context, sources.host_python(context))
+
+
+def _install(wheel_set: WheelSet, plan: Plan, context: Context, host: HostPython) -> tuple[StoredWheel, ...]:
+    from vpy.wheels import install
+
+    if not is_installed(wheel_set, plan, context):
+        unsettled.mark(context.layout.root, "build")
+    return install.ensure(
+        wheel_set.wheels,
+        plan.interpreter,
+        layout=context.layout,
+        host=host,
+        environ=context.environ,
+        terminal=context.terminal,
+    )
+
+
+def is_installed(wheel_set: WheelSet, plan: Plan, context: Context) -> bool:
+    """Return whether every wheel of the set is installed in the store."""
+    from vpy.wheels import store
+
+    return all(map(store.is_stored, trees(wheel_set, plan.interpreter, context.layout)))
+
+
+def trees(wheel_set: WheelSet, interpreter: Interpreter, layout: Layout) -> tuple[StoredWheel, ...]:
+    """Return where each wheel of the set is stored once it is installed."""
+    from vpy.wheels import store
+
+    scheme = store.scheme_id(interpreter)
+    return tuple(
+        StoredWheel(wheel.filename, wheel.sha256, layout.wheel(wheel.sha256, scheme))
+        for wheel in wheel_set.wheels
+    )
+
+
+def _get_installed(path: str, plan: Plan, context: Context) -> WheelSet | None:
+    """Return the cached wheel set where it is whole, still holds, and is installed."""
+    wheel_set = _get(path, context)
+    return wheel_set if wheel_set is not None and is_installed(wheel_set, plan, context) else None
+
+
+def _get(path: str, context: Context) -> WheelSet | None:
+    """Return the cached wheel set where it is whole and still holds."""
+    try:
+        wheel_set = _load(cache.get(path))
+    except (ValueError, KeyError, TypeError):
+        return None
+    for row in wheel_set.observations:
+        if row.kind == "until" and int(row.fields[0]) <= context.now() and not context.offline:
+            return None
+    return wheel_set
+
+
+def _with_observations(wheel_set: WheelSet, observations: tuple[Observation, ...]) -> WheelSet:
+    return replace(wheel_set, observations=(*wheel_set.observations, *observations))
+
+
+def _dump(wheel_set: WheelSet) -> dict[str, object]:
+    return {
+        "wheels": [[wheel.filename, wheel.sha256, wheel.package] for wheel in wheel_set.wheels],
+        "pins": [
+            [pin.name, pin.template, pin.version, pin.instance_id, pin.origin, pin.note]
+            for pin in wheel_set.pins
+        ],
+        "notes": list(wheel_set.notes),
+        "until": [row.fields[0] for row in wheel_set.observations if row.kind == "until"],
+    }
+
+
+def _load(data: Mapping[str, Any]) -> WheelSet:
+    return WheelSet(
+        wheels=tuple(WheelFile(name, sha256, "", package) for name, sha256, package in data["wheels"]),
+        pins=tuple(Pin(*row) for row in data["pins"]),
+        notes=tuple(data["notes"]),
+        observations=tuple(Observation("until", (time,)) for time in data["until"]),
+    )

@@ -1,0 +1,1 @@
+"""Index source: requirements become wheels of a package index."""

@@ -1,0 +1,109 @@
+"""Error messages of the index source, from the facts that pip's process returns."""
+
+from __future__ import annotations
+
+from vpy.errors import ToolError, UserError, VpythonError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+_LISTED = 12
+_NEAREST = 6
+_USER_ERRORS = frozenset(("project", "version", "wheel", "conflict", "other"))
+_MISSING = frozenset(("project", "version", "wheel"))
+_PAGE_KINDS = frozenset(("project", "denied", "page", "ignored"))
+_DENIED_HINT = (
+    "put a user name and password for that index into ~/.netrc, or let pip's `keyring-provider` find them"
+)
+_IGNORED_HINT = "give it an address with https, or name its host in pip's `trusted-host`"
+_REASONS = {
+    "requires_python_mismatch": " (for another Python)",
+    "yanked": " (withdrawn)",
+    "upload_too_late": " (too new for the pip configuration)",
+}
+
+
+def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | None = None) -> VpythonError:
+    """Return one error for all rows: a UserError where each can be mended in the spec, else a ToolError.
+
+    `tag` is the target's best tag; `contact` is the hint where something is missing.
+    """
+    lines = dict.fromkeys(_message(row, tag) for row in errors)
+    kinds = {row["kind"] for row in errors}
+    family = UserError if kinds <= _USER_ERRORS else ToolError
+    hint = contact if kinds & _MISSING else None
+    if "ignored" in kinds:
+        hint = _IGNORED_HINT
+    if "denied" in kinds:
+        hint = _DENIED_HINT
+    if "network" in kinds:
+        hint = "with -vpython-offline only what was resolved before is used"
+    return family("\n".join(lines), hint=hint or None)
+
+
+def _message(row: Mapping[str, Any], tag: str) -> str:
+    kind = row["kind"]
+    if kind in _PAGE_KINDS:
+        return _page_message(row)
+    if kind == "version":
+        return f"no version fits `{row['requirement']}`{_parent(row)}: {_versions(row, tag)}"
+    if kind == "wheel":
+        files = [f"`{name}`{_REASONS.get(reason, '')}" for name, reason in _nearest(row["files"], tag)]
+        requirement = f"`{row['requirement']}`{_parent(row)}"
+        return f"no wheel of {requirement} fits `{tag}`: there is {_join(files, _NEAREST)}"
+    if kind == "conflict":
+        sides = [f"`{side}`" + (f" (wanted by {parent})" if parent else "") for parent, side in row["sides"]]
+        return f"the requirements contradict each other: {_join(sides)}"
+    if kind == "hash":
+        got, allowed = row["got"].get("sha256", ""), " or ".join(row["allowed"].get("sha256", []))
+        return f"other bytes than before for `{row['requirement']}`: sha256 `{got}`, not `{allowed}`"
+    if kind == "network":
+        return f"cannot ask the index: {row['fact']}" + (f": `{row['url']}`" if row["url"] else "")
+    if kind == "configuration":
+        return f"pip cannot read its configuration: {row['fact']}"
+    return f"pip found no answer: {row['fact']}"
+
+
+def _page_message(row: Mapping[str, Any]) -> str:
+    """Return why a project's page was not read."""
+    place = f"`{row['project']}`{_parent(row)}"
+    if row["kind"] == "project":
+        return f"the index has no project {place}"
+    if row["kind"] == "denied":
+        return f"the index refuses access to {place}: status {row['status']}: `{row['url']}`"
+    if row["kind"] == "page":
+        return f"the index shows no page of {place}: {row['fact']}: `{row['url']}`"
+    return f"pip does not ask the index for {place}: {row['fact']}: `{row['url']}`"
+
+
+def _parent(row: Mapping[str, Any]) -> str:
+    return f" (wanted by {row['parent']})" if row["parent"] else ""
+
+
+def _versions(row: Mapping[str, Any], tag: str) -> str:
+    """Return the last few versions as text, those that fit the target if there are any."""
+    if row["fitting"]:
+        return f"there is {_join(row['fitting'][-_LISTED:])}"
+    return f"no version has a wheel for `{tag}`: there is {_join(row['others'][-_LISTED:])}"
+
+
+def _nearest(files: Sequence[tuple[str, str]], tag: str) -> list[tuple[str, str]]:
+    """Return the files sorted: those for the target's system and architecture first, newest Python first."""
+    import re
+
+    system, _, architecture = tag.rpartition("-")[2].partition("_")
+
+    def key(row: tuple[str, str]) -> tuple[bool, list[int], str]:
+        name = row[0].lower()
+        is_near = system[:5] in name and name.endswith(f"{architecture}.whl")
+        python = re.search(r"-(?:cp|pp|py)(\d)(\d*)[^-]*-[^-]+-[^-]+\.whl$", name)
+        return not is_near, [-int(part or 0) for part in python.groups()] if python else [0], name
+
+    return sorted(files, key=key)
+
+
+def _join(items: Sequence[str], limit: int = _LISTED) -> str:
+    rest = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + rest

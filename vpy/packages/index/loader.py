@@ -1,0 +1,337 @@
+"""Package index as a `PackageLoader`: wheels that pip resolves, pinned by their hashes ever after.
+
+A text spec's packages mean projects at exact versions, without their dependencies; PEP 723 and
+`vpython.toml` requirements are resolved with them. The pins, with the sha256 of every wheel, are
+cached in the root by requirements, target and index; from then on a wheel is only fetched again
+where its file is missing, and must have the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+
+from vpy.errors import ToolError, UserError
+from vpy.model import Pin, Resolution
+from vpy.packages.cipd import names as cipd_names
+from vpy.packages.index import errors
+from vpy.packages.index.names import project_of, public_requirement, requirement_for
+from vpy.packages.index.pip_config import index_identity
+from vpy.system import files, sealed
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from vpy.config import Config
+    from vpy.model import Interpreter, Locked, Source, Wanted
+    from vpy.system.layout import Layout
+
+    Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+@value
+class LockedWheel:
+    """One wheel as it was first resolved; `url` is "" unless the requirement itself names one."""
+
+    project: str
+    version: str
+    url: str
+    filename: str
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """PEP 508 requirement that means exactly this wheel's version."""
+        return f"{self.project} @ {self.url}" if self.url else f"{self.project}=={self.version}"
+
+    @property
+    def instance_id(self) -> str:
+        """CIPD's id of the wheel file's bytes."""
+        return cipd_names.instance_id(bytes.fromhex(self.sha256))
+
+
+class IndexLoader:
+    """`PackageLoader` over one index, for one target.
+
+    `ask` runs one pip process for a job (`vpy.wheels.pip_runner`) and returns its answer;
+    `is_installed` says whether the wheel of a sha256 is in the store already, so that its file need
+    not be here. `stored` is the path of what a stored wheel has, with `{sha256}` in it, "" where every file
+    is needed. `home` is the user's home directory.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        layout: Layout,
+        interpreter: Interpreter,
+        source: Source,
+        environ: Mapping[str, str],
+        home: str,
+        offline: bool,
+        ask: Ask,
+        is_installed: Callable[[str], bool],
+        stored: str = "",
+    ) -> None:
+        self.config = config
+        self.interpreter = interpreter
+        self.offline = offline
+        self.ask = ask
+        self._layout = layout
+        self._source = source
+        self._environ = environ
+        self._home = home
+        self._is_installed = is_installed
+        self._stored = stored
+        self._wheels: dict[str, LockedWheel] = {}
+        self._fetched: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        self._answers: set[str] = set()
+
+    def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
+        """Pin the wheels of packages, or those that PEP 508 requirements and their dependencies come to.
+
+        Raises one UserError for all that the index lacks.
+        """
+        if dependencies:
+            requirements = [public_requirement(text) for text in dependencies]
+            notes = [note for _, note in requirements if note]
+            return self._resolve([requirement for requirement, _ in requirements], notes, None)
+        return self._resolve_packages(packages)
+
+    def resolve_exact(self, requirements: Sequence[str]) -> Resolution:
+        """Pin the wheels of `NAME==VERSION` requirements alone, without their dependencies."""
+        return self._resolve(list(requirements), [], {})
+
+    def resolve_locked(self, locked: Sequence[Locked]) -> Resolution:
+        """Pin what a lockfile has: nothing is resolved, and a wheel that it names needs no page.
+
+        Where it has hashes alone, the index is asked which of its files has one of them.
+        """
+        rows = {
+            (f"{each.name} @ {each.url}" if each.url else f"{each.name}=={each.version}"): each.hashes
+            for each in locked
+            if not each.filename
+        }
+        resolution = self._resolve(list(rows), [], {}, rows) if rows else Resolution(())
+        pins = list(resolution.pins)
+        for each in locked:
+            if each.filename:
+                wheel = LockedWheel(each.name, each.version, each.url, each.filename, each.sha256)
+                self._wheels[wheel.instance_id] = wheel
+                self._sizes[wheel.instance_id] = each.size
+                pins.append(self._pin(wheel, None))
+        ordered = tuple(sorted(pins, key=lambda pin: pin.name))
+        return Resolution(ordered, resolution.notes, resolution.observations)
+
+    def _resolve_packages(self, packages: Sequence[Wanted]) -> Resolution:
+        from packaging.utils import canonicalize_name
+
+        mistakes, requirements, notes = [], [], []
+        by_project: dict[str, Wanted] = {}
+        for package in packages:
+            try:
+                requirement, note = requirement_for(package, self.config)
+            except UserError as error:
+                mistakes.append(error.message)
+                continue
+            project = canonicalize_name(project_of(requirement))
+            known = by_project.setdefault(project, package)
+            if known.version != package.version:
+                mistakes.append(f"two versions of `{project}`: `{known.name}`, `{package.name}`")
+            requirements.append(requirement)
+            notes += [note] if note else []
+        if mistakes:
+            mistakes += self._lacking(requirements)
+            raise UserError("\n".join(mistakes), hint="name another source with -vpython-source")
+        return self._resolve(requirements, notes, by_project)
+
+    def _lacking(self, requirements: Sequence[str]) -> list[str]:
+        """Return lines for the requirements that the index lacks, beside other mistakes; download nothing."""
+        if self.offline or not requirements:
+            return []
+        answer = self.look(requirements, dependencies=False)
+        if not answer["errors"]:
+            return []
+        return [errors.failure(answer["errors"], str(self.interpreter.tags[0])).message]
+
+    def _resolve(
+        self,
+        requirements: Sequence[str],
+        notes: Sequence[str],
+        packages: Mapping[str, Wanted] | None,
+        hashes: Mapping[str, Sequence[str]] | None = None,
+    ) -> Resolution:
+        """Pin requirements, from the cache where they were resolved before.
+
+        `packages` are those of a text spec by their project; None where dependencies count. `hashes`
+        are the hex sha256 that a requirement's file may have.
+        """
+        identity, observations = index_identity(self._environ, str(self._source), self._home)
+        question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
+        path = self._layout.resolution(self._digest(question, packages is None, identity))
+        self._answers.add(path)
+        known = _load(path)
+        if known is None:
+            known = self._ask_index(requirements, hashes or {}, dependencies=packages is None)
+            files.write_bytes(path, _dump(*known))
+
+        wheels, index_notes = known
+        self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
+        pins = tuple(self._pin(wheel, (packages or {}).get(wheel.project)) for wheel in wheels)
+        return Resolution(pins, (*notes, *index_notes), observations)
+
+    def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
+        """Return the wheel files of pins that this loader resolved, fetched where they are missing.
+
+        The file of a wheel that is installed in the store is not fetched.
+        """
+        missing = [
+            wheel for wheel in (self._wheels[pin.instance_id] for pin in pins) if not self._is_here(wheel)
+        ]
+        if missing:
+            rows = [{"text": wheel.requirement, "hashes": [wheel.sha256]} for wheel in missing]
+            self._download(rows, dependencies=False)
+            for wheel in missing:
+                self._check_size(wheel)
+        return tuple(self._layout.package(pin.instance_id) for pin in pins)
+
+    def _check_size(self, wheel: LockedWheel) -> None:
+        """Raise UserError where a wheel has another size than its lockfile says."""
+        expected = self._sizes.get(wheel.instance_id, 0)
+        size = os.stat(self._layout.package(wheel.instance_id)).st_size if expected else 0
+        if size != expected:
+            raise UserError(f"`{wheel.filename}` has {size} bytes, and {expected} in the lockfile")
+
+    def forget(self, pins: Sequence[Pin]) -> None:
+        """Drop the cached answers: the index may have a better wheel under the same name by then."""
+        for path in self._answers:
+            with contextlib.suppress(FileNotFoundError):
+                files.unlink(path)
+
+    def _digest(self, requirements: Sequence[object], dependencies: bool, identity: str) -> str:
+        target = self.interpreter
+        question = [
+            requirements, dependencies, identity, target.version, target.markers, *target.tags.texts()
+        ]  # fmt: skip
+        return hashlib.sha256(b"index-1\n" + json.dumps(question).encode()).hexdigest()
+
+    def _pin(self, wheel: LockedWheel, package: Wanted | None) -> Pin:
+        name, template, version = wheel.project, wheel.project, wheel.version
+        if package is not None:
+            name, template, version = package.name, package.template, package.version
+        origin = _without_password(str(self._source))
+        return Pin(name, template, version, wheel.instance_id, origin, filename=wheel.filename)
+
+    def _is_here(self, wheel: LockedWheel) -> bool:
+        """Return whether the wheel is installed, or its file is here and whole; drop a bad file."""
+        if wheel.instance_id in self._fetched or self._is_installed(wheel.sha256):
+            return True
+        path = self._layout.package(wheel.instance_id)
+        try:
+            if _hash_of(path) == wheel.sha256:
+                return True
+            os.unlink(path)
+        except OSError:
+            pass
+        return False
+
+    def _ask_index(
+        self, requirements: Sequence[str], hashes: Mapping[str, Sequence[str]], *, dependencies: bool
+    ) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
+        rows = [{"text": text, "hashes": list(hashes.get(text, ()))} for text in requirements]
+        wheels, answer = self._download(rows, dependencies=dependencies)
+        notes = tuple(
+            f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
+            for row in answer["notes"]
+        )
+        return tuple(sorted(wheels, key=lambda wheel: wheel.project)), notes
+
+    def _download(
+        self, rows: Sequence[Mapping[str, Any]], *, dependencies: bool
+    ) -> tuple[list[LockedWheel], dict[str, Any]]:
+        """Let pip download the wheels, then move each to the path that its hash names."""
+        if self.offline:
+            listed = ", ".join(f"`{row['text']}`" for row in rows)
+            raise ToolError(
+                f"offline, and not in the root: {listed}", hint="run once without -vpython-offline"
+            )
+        with (
+            files.disk_errors("write", self._layout.staging),
+            files.staging_directory(self._layout.staging, "index-") as directory,
+        ):
+            answer = self.ask(self.job(rows, directory, dependencies=dependencies))
+            if answer["errors"]:
+                tag = str(self.interpreter.tags[0])
+                raise errors.failure(answer["errors"], tag, contact=self.config.contact)
+            wheels = [self._store(os.path.join(directory, row["filename"]), row) for row in answer["wheels"]]
+            return wheels, answer
+
+    def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
+        """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
+        rows = [{"text": text, "hashes": []} for text in requirements]
+        return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True})
+
+    def job(self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool) -> dict[str, Any]:
+        """Return the job that makes pip download requirements for the target (`vpy.wheels.pip_download`)."""
+        target = self.interpreter
+        return {
+            "directory": directory,
+            "requirements": list(rows),
+            "dependencies": dependencies,
+            "tags": [(tag.python, tag.abi, tag.platform) for tag in target.tags],
+            "markers": dict(target.markers),
+            "version": target.version,
+            "index": self._source.location,
+            "stored": self._stored,
+        }
+
+    def _store(self, path: str, row: Mapping[str, str]) -> LockedWheel:
+        from packaging.utils import canonicalize_name
+
+        is_fetched = os.path.exists(path)  # else it is stored
+        wheel = LockedWheel(
+            project=canonicalize_name(row["name"]),
+            version=row["version"],
+            url=row["url"],
+            filename=row["filename"],
+            sha256=_hash_of(path) if is_fetched else row["sha256"],
+        )
+        if not is_fetched:
+            return wheel
+        os.chmod(path, 0o444)
+        final = self._layout.package(wheel.instance_id)
+        os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
+        os.replace(path, final)
+        self._fetched.add(wheel.instance_id)
+        return wheel
+
+
+def _hash_of(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _without_password(source: str) -> str:
+    import re
+
+    return re.sub(r"//[^/@]*@", "//", source)
+
+
+def _load(path: str) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]] | None:
+    """Return the cached wheels and notes; None where there are none, or none that can be read."""
+    try:
+        data = sealed.read(path)
+        return tuple(LockedWheel(*row) for row in data["wheels"]), tuple(data["notes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _dump(wheels: Sequence[LockedWheel], notes: Sequence[str]) -> bytes:
+    rows = [(wheel.project, wheel.version, wheel.url, wheel.filename, wheel.sha256) for wheel in wheels]
+    return sealed.dump({"wheels": rows, "notes": list(notes)})

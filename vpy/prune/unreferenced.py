@@ -1,0 +1,300 @@
+"""Unreferenced things in the stores: wheels, packages, venv templates, Pythons, cached answers, old formats.
+
+Candidates are listed while builders run, and removed, by renames, while none does: with the store's lock
+held exclusively. A builder shares that lock from its first look into a store until its environment is
+complete, so nothing that it found is removed; where an environment came up since the candidates were
+listed, they are listed again.
+
+Only what has a name and a shape that vpython gives is a candidate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from vpy.errors import VpythonError
+from vpy.prune import incomplete
+from vpy.prune.entries import entries, is_digest_directory, is_older, is_regular_file, modified, walk
+from vpy.prune.policy import APP_AGE, CACHED_AGE
+from vpy.system import files, locks, sealed, usage_lock
+from vpy.system.layout import DIGEST
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from typing import Any
+
+    from vpy.prune.trash import Trash
+    from vpy.system.layout import Layout
+
+LARGEST_WHY = 16 << 20  # bytes of a `why.json`
+INSTANCE_ID_LENGTHS = (40, 44)  # of CIPD: SHA-1 as hex, SHA-256 as base64
+
+
+@value
+class Candidate:
+    """Candidate for removal; `stamp` is when it was made or last used, in seconds since the epoch."""
+
+    kind: str
+    path: str
+    stamp: float
+    is_tree: bool = True
+
+
+@value
+class References:
+    """Things that environments reference: sha256 of wheels, identities of templates, base Pythons."""
+
+    wheels: frozenset[str]
+    templates: frozenset[str]
+    pythons: frozenset[str]
+
+
+def remove_old(
+    layout: Layout,
+    trash: Trash,
+    removed: Collection[str],
+    *,
+    is_old: Callable[[float], bool],
+    now: float,
+    build: str,
+) -> None:
+    """Remove what is old and what no environment references, but for those `removed` already.
+
+    Nothing is removed while a builder runs.
+    """
+
+    def candidates() -> list[Candidate]:
+        references = references_of(layout, removed)
+        found = [
+            *unlinked(layout, trash, references),
+            *packages(layout),
+            *pythons(layout, references),
+            *probes(layout, references, now),
+            *apps(layout, build, now),
+            *formats(layout, is_old),
+        ]
+        return [
+            *(candidate for candidate in found if is_old(candidate.stamp)),
+            *resolutions(layout, references, now),
+            *(Candidate(incomplete.KIND, path, 0.0) for path in incomplete.find(layout, now)),
+        ]
+
+    _remove(layout, trash, candidates, None)
+
+
+def free(layout: Layout, trash: Trash, removed: Collection[str], size: int) -> None:
+    """Remove unreferenced wheels, venv templates and packages, however new, until `size` bytes are free.
+
+    The oldest go first. The environments in `removed` do not count as references.
+    """
+
+    def candidates() -> list[Candidate]:
+        found = [*unlinked(layout, trash, references_of(layout, removed)), *packages(layout)]
+        return sorted(found, key=lambda candidate: (candidate.stamp, candidate.path))
+
+    _remove(layout, trash, candidates, size)
+
+
+def _remove(
+    layout: Layout, trash: Trash, candidates: Callable[[], list[Candidate]], size: int | None
+) -> None:
+    """Remove candidates, until `size` bytes are free where a size is given; none while a builder runs."""
+    seen = _environments(layout)
+    found = candidates()
+    if trash.dry_run:
+        _move_to_trash(layout, trash, found, size)
+        return
+
+    try:
+        with locks.try_exclusive(layout.store_lock) as is_exclusive:
+            if not is_exclusive:
+                return
+            if _environments(layout) != seen:
+                found = candidates()
+            _move_to_trash(layout, trash, found, size)
+    except (VpythonError, OSError):
+        pass
+    trash.empty()
+
+
+def _move_to_trash(layout: Layout, trash: Trash, candidates: list[Candidate], size: int | None) -> None:
+    for candidate in candidates:
+        if size is not None:
+            if size <= 0:
+                break
+            size -= trash.would_free(candidate.path)
+        if candidate.is_tree:
+            trash.remove_tree(candidate.kind, candidate.path)
+        else:
+            trash.remove_file(candidate.kind, candidate.path)
+
+    for entry in entries(layout.wheels):
+        if is_digest_directory(entry):
+            trash.remove_empty_directory(entry.path)
+
+
+def _environments(layout: Layout) -> set[tuple[str, int]]:
+    """Return the environments that there are, to notice that one has come or gone."""
+    return {(entry.name, entry.inode()) for entry in entries(layout.environments)}
+
+
+def references_of(layout: Layout, removed: Collection[str]) -> References:
+    """Return what all environments but those in `removed` reference in their `why.json`."""
+    wheels: set[str] = set()
+    templates: set[str] = set()
+    pythons: set[str] = set()
+    for entry in entries(layout.environments):
+        if entry.name in removed:
+            continue
+        ingredients = _ingredients(entry.path)
+        wheels.update(sha256[:DIGEST] for _, sha256 in ingredients.get("wheels", ()))
+        templates.add(ingredients.get("skeleton", ""))
+        pythons.update(ingredients.get("python", ())[:1])
+    return References(frozenset(wheels), frozenset(templates), frozenset(pythons))
+
+
+def _ingredients(environment: str) -> dict[str, Any]:
+    try:
+        data = json.loads(files.read_bytes(os.path.join(environment, "why.json"), LARGEST_WHY))
+        ingredients = data["ingredients"]
+        return {
+            "wheels": [(str(name), str(sha256)) for name, sha256 in ingredients["wheels"]],
+            "skeleton": str(ingredients["skeleton"]),
+            "python": [str(text) for text in ingredients["python"]],
+        }
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+def unlinked(layout: Layout, trash: Trash, references: References) -> list[Candidate]:
+    """Return the stored wheels and venv templates that share no file with an environment.
+
+    Where none of them shares a file, the filesystem may have no links at all: then those that are
+    referenced by name stay.
+    """
+    trees = [*_wheel_trees(layout), *_templates(layout)]
+    found = [tree for tree in trees if not _is_linked(tree.path, trash)]
+    if len(found) < len(trees):
+        return found
+
+    named = references.wheels | references.templates
+    return [tree for tree in found if named.isdisjoint(tree.path.split(os.sep)[-2:])]
+
+
+def _wheel_trees(layout: Layout) -> Iterator[Candidate]:
+    for digest in entries(layout.wheels):
+        for entry in entries(digest.path) if is_digest_directory(digest) else ():
+            stamp = modified(os.path.join(entry.path, "manifest"))
+            if stamp is not None and entry.is_dir(follow_symlinks=False):
+                yield Candidate("wheels", entry.path, stamp)
+
+
+def _templates(layout: Layout) -> Iterator[Candidate]:
+    for entry in entries(layout.interpreters):
+        stamp = modified(os.path.join(entry.path, "skeleton.json"))
+        if stamp is not None and is_digest_directory(entry):
+            yield Candidate("interpreters", entry.path, stamp)
+
+
+def _is_linked(tree: str, trash: Trash) -> bool:
+    return any(stat.S_ISREG(found.st_mode) and trash.links_left(found) > 1 for _, found in walk(tree))
+
+
+def probes(layout: Layout, references: References, now: float) -> Iterator[Candidate]:
+    """Yield cached probes; that of a referenced Python stays for longer, since it may be used again."""
+    for entry in entries(layout.interpreters):
+        path = os.path.join(entry.path, "probe.json")
+        stamp = modified(path)
+        if stamp is None or not is_digest_directory(entry):
+            continue
+        try:
+            executable = str(sealed.read(path).get("executable"))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            executable = ""
+        if executable not in references.pythons or now - stamp >= CACHED_AGE:
+            yield Candidate("interpreters", entry.path, stamp)
+
+
+def packages(layout: Layout) -> Iterator[Candidate]:
+    """Yield all package files: their wheels are stored, and they can be fetched again."""
+    for entry in entries(layout.packages):
+        stamp = modified(entry.path)
+        if stamp is not None and len(entry.name) in INSTANCE_ID_LENGTHS and is_regular_file(entry):
+            yield Candidate("packages", entry.path, stamp, is_tree=False)
+
+
+def pythons(layout: Layout, references: References) -> Iterator[Candidate]:
+    """Yield unpacked Pythons that no environment references, and vpythons; a start updates their mtime."""
+    for entry in entries(layout.pythons):
+        stamp = modified(entry.path)
+        is_package = len(entry.name) in INSTANCE_ID_LENGTHS and entry.is_dir(follow_symlinks=False)
+        if stamp is None or not is_package:
+            continue
+        inside = os.path.join(os.path.realpath(entry.path), "")
+        if not any(python.startswith(inside) for python in references.pythons):
+            yield Candidate("pythons", entry.path, stamp)
+
+
+def resolutions(layout: Layout, references: References, now: float) -> Iterator[Candidate]:
+    """Yield cached answers over their age limit, but for resolutions whose wheels are all referenced."""
+    for entry in entries(layout.resolutions):
+        is_old = len(entry.name) == 64 and is_older(entry.path, now, CACHED_AGE)
+        if not is_old or not is_regular_file(entry):
+            continue
+        wheels = _wheels_of(entry.path)
+        if not wheels or not wheels <= references.wheels:
+            yield Candidate("resolutions", entry.path, 0.0, is_tree=False)
+
+
+def _wheels_of(resolution: str) -> set[str]:
+    """Return the sha256 of the wheels of a cached resolution; none for another kind of answer."""
+    try:
+        rows = sealed.read(resolution).get("wheels", ())
+        return {text for row in rows for text in row if isinstance(text, str) and len(text) == 64}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return set()
+
+
+def apps(layout: Layout, build: str, now: float) -> Iterator[Candidate]:
+    """Yield unpacked code of other builds of vpython.
+
+    A cold start renews the mark of its own code once a day. Before that it runs for a moment without the
+    store's lock: so no code that was used yesterday is removed, whatever the policy's age limit.
+    """
+    for entry in entries(layout.apps):
+        stamp = modified(os.path.join(entry.path, "complete"))
+        if stamp is None or entry.name.startswith(f"{build}-") or not entry.is_dir(follow_symlinks=False):
+            continue
+        if now - stamp >= APP_AGE:
+            yield Candidate("apps", entry.path, stamp)
+
+
+def formats(layout: Layout, is_old: Callable[[float], bool]) -> list[Candidate]:
+    """Return the directories of unknown format versions; none while environments of one are in use."""
+    directories = [
+        path for path in layout.other_formats() if not os.path.islink(path) and os.path.isdir(path)
+    ]
+    found = [Candidate("formats", path, _last_use(path)) for path in directories]
+    environments = [candidate for candidate in found if layout.is_environments(candidate.path)]
+    if any(not is_old(candidate.stamp) or not _is_free(layout, candidate.path) for candidate in environments):
+        return []
+    return found
+
+
+def _last_use(directory: str) -> float:
+    stamps = [modified(directory)]
+    for entry in entries(directory):
+        stamps += [modified(os.path.join(entry.path, name)) for name in ("used", "complete")]
+    return max((stamp for stamp in stamps if stamp is not None), default=0.0)
+
+
+def _is_free(layout: Layout, directory: str) -> bool:
+    """Return whether no process holds an environment in `directory`, if that format locks as ours does."""
+    try:
+        return all(usage_lock.is_free(layout, entry.name) for entry in entries(directory))
+    except (VpythonError, OSError):
+        return False

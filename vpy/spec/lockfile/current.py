@@ -1,0 +1,85 @@
+"""Comparison of a lockfile with the requirements of its spec: whether it answers the same question."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from packaging.requirements import Requirement
+
+    from vpy.spec.lockfile.model import LockedDistribution, Lockfile
+
+
+def normalized(requirement: Requirement) -> str:
+    """Return a requirement as text that is the same for every spelling of it (PEP 508, PEP 685)."""
+    from packaging.utils import canonicalize_name
+
+    extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
+    text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
+    if requirement.url:
+        text += f" @ {requirement.url}"
+    else:
+        text += ",".join(sorted(str(each) for each in requirement.specifier))
+    return f"{text} ; {requirement.marker}" if requirement.marker else text
+
+
+def differences(
+    lockfile: Lockfile, dependencies: Sequence[str], requires_python: str, markers: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return how a lockfile differs from what a spec asks for, a fact each; () where it is current.
+
+    A lockfile that says what it was made for must say the same; any other must hold every requirement
+    whose marker holds, at a version that the requirement allows.
+    """
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    wanted = [Requirement(text) for text in dependencies]
+    found: list[str] = []
+    recorded = lockfile.requirements is not None
+    if recorded and SpecifierSet(requires_python) != SpecifierSet(lockfile.requires_python):
+        found.append(f"`requires-python` is `{requires_python}`, in it `{lockfile.requires_python}`")
+    if lockfile.requirements is not None:
+        known, now = set(lockfile.requirements), {normalized(each) for each in wanted}
+        found += [f"`{each}` is not in it" for each in sorted(now - known)]
+        found += [f"`{each}` is only in it" for each in sorted(known - now)]
+        return tuple(found)
+
+    found += _unmet(lockfile, wanted, markers)
+    if lockfile.direct is not None:
+        names = {normalized_name(each) for each in wanted}
+        found += [f"`{name}` is only in it" for name in sorted(lockfile.direct - names)]
+    return tuple(found)
+
+
+def normalized_name(requirement: Requirement) -> str:
+    """Return the normalized name of a requirement's project (PEP 503)."""
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(requirement.name)
+
+
+def _unmet(lockfile: Lockfile, wanted: Sequence[Requirement], markers: Mapping[str, str]) -> list[str]:
+    """Return a fact for each requirement that the locked versions do not meet."""
+    by_name: dict[str, list[LockedDistribution]] = {}
+    for distribution in lockfile.distributions:
+        by_name.setdefault(distribution.name, []).append(distribution)
+
+    found = []
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate(dict(markers)):
+            continue
+        known = by_name.get(normalized_name(requirement), [])
+        if not known:
+            found.append(f"`{requirement}` is not in it")
+        elif not any(_meets(each, requirement) for each in known):
+            versions = ", ".join(f"`{each.version or each.url}`" for each in known)
+            found.append(f"`{requirement}` does not allow the locked {versions}")
+    return found
+
+
+def _meets(distribution: LockedDistribution, requirement: Requirement) -> bool:
+    if requirement.url:
+        return distribution.url == requirement.url
+    return not distribution.version or requirement.specifier.contains(distribution.version, prereleases=True)

@@ -1,0 +1,65 @@
+"""Search for the lockfile of a spec: the first of a fixed list of names beside it."""
+
+from __future__ import annotations
+
+import os
+
+from vpy.errors import UserError
+from vpy.spec.look import FileObserver
+from vpy.spec.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vpy.model import Observation, SpecSource
+    from vpy.spec.lockfile.model import LockfileFormat
+
+# Bytes; the largest real lockfiles, thousands of hashes, take a tenth of it.
+LARGEST = 16 << 20
+
+
+def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
+    """Return the paths at which a spec's lockfile may be, in their order, each with its format.
+
+    `tool.py` has `tool.py.uv.lock`, `tool.py.lock` (uv's own), `pylock.tool.toml`; `vpython.toml` has
+    `vpython.toml.uv.lock`, `pylock.vpython.toml` and `pylock.toml` (PEP 751 leaves the name to the tool).
+    """
+    if source.format not in ("toml", "script") or not os.path.isabs(source.path):
+        return ()
+    directory, name = os.path.split(source.path)
+    stem = name.partition(".")[0]
+    named: tuple[tuple[str, LockfileFormat], ...] = ((f"{name}.uv.lock", "uv-requirements"),)
+    if source.format == "script":
+        named += ((f"{name}.lock", "uv-script"),)
+    if stem:
+        named += ((f"pylock.{stem}.toml", "pylock"),)
+    if source.format == "toml":
+        named += (("pylock.toml", "pylock"),)
+    return tuple((os.path.join(directory, each), kind) for each, kind in named)
+
+
+def find(source: SpecSource) -> tuple[tuple[str, LockfileFormat, bytes] | None, tuple[Observation, ...]]:
+    """Return the path, format and bytes of a spec's lockfile, or None, and what the answer depends on.
+
+    UserError for one that cannot be read.
+    """
+    observer = FileObserver()
+    for path, kind in candidates(source):
+        if not os.path.lexists(path):
+            observer.observe("absent", path)
+            continue
+        return (path, kind, _read(path, observer)), observer.observations
+    return None, observer.observations
+
+
+def _read(path: str, observer: FileObserver) -> bytes:
+    try:
+        with open(path, "rb", 0) as file:
+            status = os.fstat(file.fileno())
+            data = file.read(LARGEST + 1) if status.st_size <= LARGEST else b"x" * (LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise UserError(f"cannot read the lockfile `{printable(path)}`: {reason}") from error
+    if len(data) > LARGEST:
+        raise UserError(f"the lockfile `{printable(path)}` has more than {LARGEST >> 20} MiB")
+    observer.observe_data(path, data, status)
+    return data

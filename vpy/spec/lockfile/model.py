@@ -1,0 +1,77 @@
+"""Values of a lockfile, the same for every format that one is written in."""
+
+from __future__ import annotations
+
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    # uv-requirements: what `uv pip compile --generate-hashes` prints, a requirements file with hashes.
+    # uv-script: the TOML file of `uv lock --script`. pylock: PEP 751.
+    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock"]
+
+
+@value
+class LockedFile:
+    """One wheel or sdist as a lockfile has it.
+
+    `url` may be relative to the lockfile, or "" where only an index knows it; `size` is in bytes, 0
+    where it is not locked; `sha256` is hex.
+    """
+
+    filename: str
+    url: str
+    sha256: str
+    size: int = 0
+
+
+@value
+class LockedDistribution:
+    """One distribution at one version.
+
+    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are what may
+    be installed; where a format has only hashes, `hashes` are the sha256 of every allowed file, and
+    `files` is empty. `url` is a direct reference, "" for an index. `line` is its 1-based line.
+    """
+
+    name: str
+    version: str
+    marker: str = ""
+    requires_python: str = ""
+    files: tuple[LockedFile, ...] = ()
+    hashes: tuple[str, ...] = ()
+    url: str = ""
+    line: int = 0
+
+
+@value
+class Dependency:
+    """Edge of a lockfile's graph: a name, its extras and marker, and the version where several are locked."""
+
+    name: str
+    extras: tuple[str, ...] = ()
+    marker: str = ""
+    version: str = ""
+
+
+@value
+class Lockfile:
+    """Content of a lockfile. `digest` is the hex sha256 of its bytes.
+
+    `requirements` are what it was made for, as normalized PEP 508 texts, None where the format does not
+    say; `direct` are the normalized names that were asked for directly, None where that is unknown.
+    `edges` are the dependencies of each distribution by (name, version, extra), empty where all
+    distributions whose marker holds are installed.
+    """
+
+    path: str
+    format: LockfileFormat
+    digest: str
+    distributions: tuple[LockedDistribution, ...]
+    requires_python: str = ""
+    environments: tuple[str, ...] = ()
+    requirements: tuple[str, ...] | None = None
+    direct: frozenset[str] | None = None
+    edges: tuple[tuple[tuple[str, str, str], tuple[Dependency, ...]], ...] = ()

@@ -1,0 +1,87 @@
+"""Reader of PEP 751 lockfiles (`pylock.toml`), by `packaging.pylock`."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import unquote, urlsplit
+
+from vpy.errors import UserError
+from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
+from vpy.spec.lockfile.toml import load_toml
+from vpy.spec.text import printable, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from packaging.pylock import Package
+
+
+def parse(text: str, path: str, digest: str) -> Lockfile:
+    """Parse a PEP 751 lockfile; raise UserError `path: fact` where it is none, or needs a newer reader."""
+    from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
+
+    where = printable(path)
+    tables = load_toml(text, where)
+    try:
+        lock = Pylock.from_dict(tables)
+    except PylockUnsupportedVersionError as error:
+        raise UserError(f"{where}: {quoted(str(error), 120).strip('`')}") from None
+    except (PylockValidationError, ValueError, TypeError) as error:
+        raise UserError(f"{where}: no PEP 751 lockfile: {quoted(str(error), 160).strip('`')}") from None
+
+    return Lockfile(
+        path=path,
+        format="pylock",
+        digest=digest,
+        distributions=tuple(_distribution(package, where) for package in lock.packages),
+        requires_python=str(lock.requires_python or ""),
+        environments=tuple(map(str, lock.environments or ())),
+        requirements=_requirements(tables),
+    )
+
+
+def _requirements(tables: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return what the lockfile says it was made for, in `[tool.vpython]`; None where it does not say."""
+    tool = tables.get("tool", {})
+    own = tool.get("vpython", {}) if isinstance(tool, dict) else {}
+    found = own.get("requirements") if isinstance(own, dict) else None
+    if isinstance(found, list) and all(isinstance(each, str) for each in found):
+        return tuple(found)
+    return None
+
+
+def _distribution(package: Package, where: str) -> LockedDistribution:
+    if package.vcs is not None or package.directory is not None:
+        kind = "a repository" if package.vcs is not None else "a directory"
+        raise UserError(f"{where}: `{package.name}` is locked to {kind}; only wheels are installed")
+
+    files = [_file(wheel.filename, wheel.url, wheel.path, wheel.hashes, wheel.size, where)
+             for wheel in package.wheels or ()]  # fmt: skip
+    archive = package.archive
+    url = ""
+    if archive is not None:
+        url = archive.url or str(archive.path)
+        files.append(_file(_basename(url), archive.url, archive.path, archive.hashes, archive.size, where))
+    return LockedDistribution(
+        name=package.name,
+        version=str(package.version or ""),
+        marker=str(package.marker or ""),
+        requires_python=str(package.requires_python or ""),
+        files=tuple(files),
+        url=url,
+    )
+
+
+def _file(
+    name: str | None, url: str | None, path: str | None, hashes: Any, size: int | None, where: str
+) -> LockedFile:
+    sha256 = str(hashes.get("sha256", "")).lower()
+    filename = name or _basename(url or path or "")
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise UserError(f"{where}: `{filename}` has no sha256")
+    return LockedFile(filename, url or (path or ""), sha256, size or 0)
+
+
+def _basename(location: str) -> str:
+    return unquote(os.path.basename(urlsplit(location).path))

@@ -1,0 +1,36 @@
+"""Reader of a lockfile of any format."""
+
+from __future__ import annotations
+
+import hashlib
+
+from vpy.errors import UserError
+from vpy.spec.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vpy.spec.lockfile.model import Lockfile, LockfileFormat
+
+
+def read(data: bytes, path: str, kind: LockfileFormat) -> Lockfile:
+    """Parse a lockfile; raise UserError `path:line: fact` where it cannot be followed."""
+    text, digest = _decode(data, path), hashlib.sha256(data).hexdigest()
+    if kind == "uv-requirements":
+        from vpy.spec.lockfile import requirements
+
+        return requirements.parse(text, path, digest)
+    if kind == "uv-script":
+        from vpy.spec.lockfile import uv_script
+
+        return uv_script.parse(text, path, digest)
+    from vpy.spec.lockfile import pylock
+
+    return pylock.parse(text, path, digest)
+
+
+def _decode(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(f"{printable(path)}:{line}: not UTF-8: byte `0x{data[error.start]:02x}`") from None

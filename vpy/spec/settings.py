@@ -1,0 +1,42 @@
+"""Settings beside an environment's declaration: keys of `[tool.vpython]`, and the user's own file."""
+
+from __future__ import annotations
+
+import re
+
+from vpy.spec.text import MAX_SHOWN, decode, format_mistake, mistakes_error, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Comment of a text spec that names its source; to other readers of the format it is a comment.
+_SOURCE_COMMENT = re.compile(r"^[ \t]*#[ \t]*vpython-source:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+
+
+def source_of_text(text: str) -> str:
+    """Return the source that a text spec names, `# vpython-source: index`; "" where it names none."""
+    if "vpython-source:" not in text:
+        return ""
+    found = _SOURCE_COMMENT.search(text)
+    return found[1] if found else ""
+
+
+def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str, str]:
+    """Parse the user's configuration file: strings by `keys`; raise UserError for anything else."""
+    from vpy.spec.toml import load, position_of_key
+
+    def formatted(position: tuple[int, int], fact: str) -> str:
+        return format_mistake(path, *position, fact)
+
+    text = decode(data, path).replace("\r\n", "\n")
+    tables = load(text, formatted)
+    mistakes = []
+    for key, value in tables.items():
+        fact = "" if isinstance(value, str) and value else f"`{key}` is not a string with something in it"
+        fact = fact if key in keys else f"unknown key {quoted(key)}"
+        if fact:
+            mistakes.append(formatted(position_of_key(text, key), fact))
+    if mistakes:
+        raise mistakes_error(mistakes[:MAX_SHOWN], hint=f"the keys here are {', '.join(map(quoted, keys))}")
+    return tables

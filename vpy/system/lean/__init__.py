@@ -1,0 +1,1 @@
+"""Stand-ins for standard modules whose import a start would feel."""

@@ -1,0 +1,1 @@
+"""Zip archives, read strictly: names, extra fields, the central directory."""

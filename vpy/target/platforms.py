@@ -1,0 +1,169 @@
+"""Platforms to verify: the interpreters that tags stand for, none of which need be on this machine.
+
+A tag to verify names a platform by the oldest tag that its Pythons have, as package names do, but its
+wheels are for Pythons of that platform as they are in use today. So `config.toml` says how new its C
+library or macOS is, unless the tag itself names a newer macOS, or a version of the C library (PEP 600).
+"""
+
+from __future__ import annotations
+
+import re
+
+from vpy.errors import UserError
+from vpy.model import Interpreter, Tag, Tags
+from vpy.system.lean.dataclasses import value
+from vpy.target.python_requirement import PythonRequirement, parse_version
+from vpy.target.tags import cipd_platform, manylinux_platforms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vpy.model import Spec
+
+    Version = tuple[int, int]
+
+LAST_PATCH = 99  # of a Python in use today: the newest, whichever that is
+MINORS = range(8, 15)  # of the Pythons that a spec may be verified for
+_PYTHON = re.compile(r"([a-z]+)(\d)_?(\d*)")
+_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
+_MACHINES = {"linux-386": "i686", "linux-amd64": "x86_64", "linux-arm64": "aarch64", "mac-amd64": "x86_64",
+             "mac-arm64": "arm64", "mac-386": "i386",
+             "windows-amd64": "AMD64", "windows-386": "x86", "windows-arm64": "ARM64"}  # fmt: skip
+_SYSTEMS = {
+    "linux": ("Linux", "linux", "posix"),
+    "mac": ("Darwin", "darwin", "posix"),
+    "windows": ("Windows", "win32", "nt"),
+}
+
+
+@value
+class Systems:
+    """Versions of the GNU C library and of macOS that the systems behind the tags have."""
+
+    glibc: Version
+    macos: Version
+
+
+def tags_to_verify(spec: Spec, defaults: Sequence[Tag]) -> tuple[Tag, ...]:
+    """Return the spec's own tags, else the platforms of `defaults` with the Python that the spec wants.
+
+    Raises UserError for a tag of the spec that leaves a field open.
+    """
+    if not spec.verify_tags:
+        return tuple(dict.fromkeys(_default_tag(tag, spec) for tag in defaults))
+
+    for tag in spec.verify_tags:
+        if not (tag.python and tag.abi and tag.platform):
+            raise UserError(
+                f"`verify_pep425_tag` {tag} leaves a field open",
+                hint="give it `python`, `abi` and `platform`",
+            )
+    return tuple(dict.fromkeys(spec.verify_tags))
+
+
+def _default_tag(tag: Tag, spec: Spec) -> Tag:
+    """Return a default tag, with the minor version that the spec wants where that is another."""
+    own = version_of(tag)
+    version = parse_version(spec.python_version)[:2] if spec.python_version else ()
+    if spec.requires_python:
+        requirement = PythonRequirement(spec.python_version, spec.requires_python)
+        fitting = [(3, minor) for minor in MINORS if requirement.may_accept((3, minor))]
+        version = own if not fitting or own in fitting else fitting[0]
+    if len(version) < 2 or version == own:
+        return tag
+
+    # PEP 3149: `m` up to 3.7; a 2.7 of Linux also has wide characters.
+    python = f"cp{version[0]}{version[1]}"
+    flags = "" if version >= (3, 8) else "mu" if version[0] == 2 and tag.platform.count("linux") else "m"
+    return Tag(python, python + flags, tag.platform)
+
+
+def version_of(tag: Tag) -> tuple[int, ...]:
+    """Return (3, 11) for `cp311`, (3,) for `py3`; () where the tag names no version of Python."""
+    match = _PYTHON.fullmatch(tag.python)
+    return tuple(int(part) for part in match.groups()[1:] if part) if match else ()
+
+
+def interpreter_for(tag: Tag, systems: Systems) -> Interpreter:
+    """Return the interpreter that a tag stands for: its tags and its markers, without any file.
+
+    Raises UserError where the tag names no version of Python.
+    """
+    version = version_of(tag)
+    if not version:
+        raise UserError(f"the tag `{tag}` names no version of Python", hint="write it as `cp311`")
+
+    numbers = (version[0], version[1] if len(version) > 1 else 0, LAST_PATCH)
+    return Interpreter(
+        executable="",
+        version=numbers,
+        version_text=".".join(map(str, numbers)),
+        implementation="cpython",
+        platform=tag.platform,
+        base_prefix="",
+        landmark="",
+        signature=(0, 0, 0),
+        tags=Tags.of(_tags(tag, version, systems)),
+        markers=tuple(sorted(_markers(tag, numbers).items())),
+        scheme=(),
+    )
+
+
+def _tags(tag: Tag, version: tuple[int, ...], systems: Systems) -> Iterable[Tag]:
+    """Return `tag`, then the tags of such a Python, best first, each once."""
+    from packaging import tags
+
+    platforms = list(dict.fromkeys([tag.platform, *_platforms(tag, systems)]))
+    platforms = [platform for platform in platforms if platform != "any"]
+
+    found = [tags.Tag(tag.python, tag.abi, tag.platform)]
+    if tag.python.startswith("cp") and len(version) > 1 and tag.abi != "none":
+        found += tags.cpython_tags(version, [tag.abi], platforms)
+    if len(version) > 1:
+        found += tags.compatible_tags(version, tag.python, platforms)
+    else:
+        found += [tags.Tag(tag.python, "none", platform) for platform in (*platforms, "any")]
+    return dict.fromkeys(Tag(item.interpreter, item.abi, item.platform) for item in found)
+
+
+def _platforms(tag: Tag, systems: Systems) -> Iterator[str]:
+    """Yield the platforms, best first, of the wheels that a system behind the tag can install."""
+    from packaging import tags
+
+    system, _, machine = (cipd_platform(tag) or "").partition("-")
+    if system == "linux":
+        named = _GLIBC.fullmatch(tag.platform)
+        glibc = (int(named[1]), int(named[2])) if named else systems.glibc
+        architecture = _MACHINES.get(f"linux-{machine}") or (named[3] if named else _rest(tag.platform))
+        yield from manylinux_platforms(architecture, [architecture], glibc)
+        yield f"linux_{architecture}"
+    elif system == "mac":
+        named = re.match(r"macosx_(\d+)_(\d+)_", tag.platform)
+        own = (int(named[1]), int(named[2])) if named else (0, 0)
+        yield from tags.mac_platforms(max(own, systems.macos), _MACHINES.get(f"mac-{machine}", "x86_64"))
+
+
+def _rest(platform: str) -> str:
+    return platform.partition("_")[2]
+
+
+def _markers(tag: Tag, version: tuple[int, int, int]) -> dict[str, str]:
+    """Return the PEP 508 markers; what no tag implies (the kernel's release and version) is empty."""
+    platform = cipd_platform(tag) or "linux-amd64"
+    name, sys_platform, os_name = _SYSTEMS[platform.partition("-")[0]]
+    machine = _MACHINES.get(platform) or _rest(tag.platform)
+    text = ".".join(map(str, version))
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": text,
+        "os_name": os_name,
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": name,
+        "platform_version": "",
+        "python_full_version": text,
+        "python_version": f"{version[0]}.{version[1]}",
+        "sys_platform": sys_platform,
+    }

@@ -1,0 +1,151 @@
+"""Log of pip's finder: what it passed over, and why a page of an index was not read."""
+
+# ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
+from __future__ import annotations
+
+import importlib
+
+from vpy.wheels.index_client.web import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+
+class FinderLog:
+    """Log of pip's finder: files that it passed over, by project, and pages that could not be read.
+
+    A failed page is {kind, url, fact, status}: `denied` where the index wants to know who asks, `page` for
+    any other answer that is no page, `network` where another attempt may succeed. An index without
+    the project is no failure.
+    """
+
+    def __init__(self) -> None:
+        self.yanked: set[str] = set()
+        self._passed: dict[str, dict[tuple[str, str], None]] = {}
+        self._failed: list[dict[str, Any]] = []
+        self.ignored: list[dict[str, Any]] = []
+
+    def attach(self) -> None:
+        """Make pip's finder report to this log; pip itself only prints what it passes over."""
+        collector = _pip("_internal.index.collector")
+        package_finder = _pip("_internal.index.package_finder")
+        evaluate = package_finder.LinkEvaluator.evaluate_link
+
+        def evaluate_link(evaluator: Any, link: Any) -> Any:
+            result, detail = evaluate(evaluator, link)
+            if link.is_yanked:
+                self.yanked.add(link.filename)
+            if result is not package_finder.LinkType.candidate:
+                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, result.name] = None
+            return result, detail
+
+        def handle_fail(link: Any, reason: Any, meth: Callable[..., None] | None = None) -> None:
+            status = getattr(getattr(reason, "response", None), "status_code", 0)
+            if status in (401, 403):
+                self._fail("denied", link.redacted_url, one_line(reason), status)
+            elif not 400 <= status < 500 or status == 429:
+                self._fail("network", link.redacted_url, one_line(reason), status)
+            elif status not in (404, 410):
+                self._fail("page", link.redacted_url, f"status {status}", status)
+
+        package_finder.LinkEvaluator.evaluate_link = evaluate_link
+        collector._handle_get_simple_fail = handle_fail
+        self._attach_to_pages(collector)
+        self._attach_to_links()
+
+    def _attach_to_pages(self, collector: Any) -> None:
+        """Note answers that pip only warns of: a redirect that it does not follow, what is no page."""
+        respond = collector._get_simple_response
+        exceptions = _pip("_vendor.requests.exceptions")
+        session = _pip("_internal.network.session").PipSession
+        redirect_target = session.get_redirect_target
+
+        def get_simple_response(url: str, **options: Any) -> Any:
+            try:
+                return respond(url, **options)
+            except collector._NotAPIContent as error:
+                self._fail("page", shown(url), f"its type is `{error.content_type}`")
+                raise
+            except exceptions.TooManyRedirects as error:
+                self._fail("page", shown(url), one_line(error).rstrip("."))
+                raise collector._NotAPIContent("", "GET") from error
+
+        def get_redirect_target(asked: Any, response: Any) -> Any:
+            target = redirect_target(asked, response)
+            if target is None and response.is_redirect:
+                to = shown(response.headers["location"])
+                self._fail("page", shown(response.url), f"a redirect to `{to}`, which pip refuses")
+            return target
+
+        collector._get_simple_response = get_simple_response
+        session.get_redirect_target = get_redirect_target
+
+    def _attach_to_links(self) -> None:
+        """Let a link that cannot be parsed be passed over, where pip gives up the whole page."""
+        link = _pip("_internal.models.link").Link
+
+        def tolerant(make: Callable[..., Any], key: str) -> Callable[..., Any]:
+            def make_link(row: Any, page_url: str, *rest: Any, **named: Any) -> Any:
+                try:
+                    return make(row, page_url, *rest, **named)
+                except ValueError as error:
+                    fact = f"a link `{shown(str(row.get(key)))}` ({one_line(error)})"
+                    self._fail("page", shown(page_url), fact)
+                    return None
+
+            return make_link
+
+        link.from_json = tolerant(link.from_json, "url")
+        link.from_element = tolerant(link.from_element, "href")
+
+    def _fail(self, kind: str, url: str, fact: str, status: int = 0) -> None:
+        self._failed.append({"kind": kind, "url": url, "fact": fact, "status": status})
+
+    def note_ignored(self, urls: Iterable[str], session: Any) -> None:
+        """Note the indexes that pip leaves out, with no more than a warning."""
+        make_link = _pip("_internal.models.link").Link
+        for url in urls:
+            scheme = url.partition(":")[0].lower()
+            if scheme not in ("http", "https", "file"):
+                fact = "its address is none of http, https or file"
+            elif scheme == "http" and not session.is_secure_origin(make_link(url)):
+                fact = "it is plain http, from a host that pip does not trust"
+            else:
+                continue
+            self.ignored.append({"kind": "ignored", "url": shown(url), "fact": fact})
+
+    def passed_over(self, project: str) -> list[tuple[str, str]]:
+        """Return the files of a project that were passed over, each with pip's reason."""
+        return list(self._passed.get(_pip("_vendor.packaging.utils").canonicalize_name(project), ()))
+
+    def unread(self, project: str) -> dict[str, Any] | None:
+        """Return why a project's page was not read: access refused, no page, or an index that is left out."""
+        name = _pip("_vendor.packaging.utils").canonicalize_name(project)
+        pages = [row for row in self._failed if row["url"].rstrip("/").rpartition("/")[2] == name]
+        for kind in ("denied", "page"):
+            if found := next((row for row in pages if row["kind"] == kind), None):
+                return found
+        return next(iter(self.ignored), None)
+
+    def network_errors(self) -> list[dict[str, Any]]:
+        """Return an error for pages that failed for a transient reason: without them no answer is right."""
+        return [row for row in self._failed if row["kind"] == "network"][:1]
+
+
+def one_line(problem: object) -> str:
+    """Return an error's text in one line, without the password of a URL."""
+    import re
+
+    text = str(getattr(problem, "strerror", None) or problem)
+    if isinstance(problem, _pip("_internal.exceptions").DiagnosticPipError):
+        parts = [part for part in (problem.message, problem.context) if part]
+        markup = _pip("_vendor.rich.text").Text
+        text = ": ".join(markup.from_markup(str(part)).plain for part in parts)
+    text = " ".join(text.split()) or type(problem).__name__
+    return re.sub(r"(\w://)[^/@\s]*@", r"\1", text)
+
+
+def _pip(name: str) -> Any:
+    return importlib.import_module(f"pip.{name}")

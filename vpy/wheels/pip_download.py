@@ -1,0 +1,376 @@
+"""Program that resolves requirements at an index by pip's own code, and downloads the wheels.
+
+Run it as `pip_install`, with the same arguments. stdin has one job as JSON, stdout gets its answer as
+JSON; pip's own output goes to stderr.
+
+A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
+answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
+of them; `index` None leaves the choice to the user's own pip configuration, of which only the settings of
+where and how to reach an index count.
+
+A wheel whose sha256 the page has and whose tree is at `stored`, with `{sha256}` replaced, is not
+downloaded; `sha256` is "" where only the file tells it. Most jobs are answered by `index_client`, the others
+by pip's resolver.
+
+With `look` nothing is downloaded. The wheels are those that a download would bring; without
+`dependencies` they are {row, filename}, where `row` is the requirement's position, and a requirement
+without a version gets {row, files}, all wheels of that project that are not yanked. An error has its `row`
+then.
+
+An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
+"""
+
+# ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
+from __future__ import annotations
+
+import importlib
+import json
+import optparse
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from vpy.wheels.index_client.finder_log import FinderLog
+
+# pip's exceptions for a failed network; another attempt may succeed.
+TRANSIENT = (
+    "ConnectionFailedError",
+    "ConnectionTimeoutError",
+    "IncompleteDownloadError",
+    "NetworkConnectionError",
+    "ProxyConnectionError",
+    "SSLMissingError",
+    "SSLVerificationError",
+)
+
+
+def pip_module(name: str) -> Any:
+    """Import a module of pip, untyped: what is used of it is private."""
+    return importlib.import_module(f"pip.{name}")
+
+
+def download(job: dict[str, Any]) -> dict[str, Any]:
+    """Resolve the job's requirements for its target, download the wheels, and return the answer."""
+    pip_module("_vendor.packaging.markers").default_environment = lambda: dict(job["markers"])
+    answer: dict[str, Any] = {"wheels": [], "notes": [], "errors": []}
+    command = pip_module("_internal.commands.download").DownloadCommand("download", "")
+    command.ignore_require_venv = True
+    command.run = lambda options, _: within_bounds(command, options, job, answer)
+
+    def refuse(_: int, message: str = "") -> None:
+        raise ValueError(message)
+
+    def check_default(option: Any, key: str, text: Any) -> Any:
+        try:
+            return option.check_value(key, text)
+        except optparse.OptionValueError as error:
+            raise ValueError(f"{one_line(error)}{origin(command.parser.config, key, text)}") from error
+
+    command.parser.exit, command.parser.error = refuse, lambda message: refuse(2, message)
+    command.parser.check_default = check_default
+    try:
+        code = command.main(["--disable-pip-version-check", "--no-input", "--progress-bar", "off"])
+    except ValueError as error:
+        answer["errors"] = [{"kind": "configuration", "fact": one_line(error)}]
+    else:
+        if code and not answer["errors"]:
+            answer["errors"] = [{"kind": "other", "fact": f"pip ended with code {code}", "url": ""}]
+    return answer
+
+
+def within_bounds(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+    """Resolve with everything that is read bounded; return the exit code."""
+    bounds = importlib.import_module("vpy.wheels.index_client.bounds")
+    bounds.limit(pip_module("_vendor.urllib3.response").HTTPResponse)
+    try:
+        return resolve(command, options, job, answer)
+    except bounds.OutOfBoundsError as error:
+        answer["errors"] = [{"kind": "network", "fact": one_line(error), "url": ""}]
+        return 1
+
+
+def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+    """Do what `pip download` does, for the job's target and with wheels alone; return the exit code."""
+    log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog()
+    log.attach()
+    set_options(options, job)
+    session = command.get_default_session(options)
+    finder = command._build_package_finder(options, session, target_python=target_python(job))
+    log.note_ignored(finder.index_urls, session)
+    if job.get("look") and not job["dependencies"]:
+        look(job["requirements"], finder, log, answer)
+        return 0
+
+    if answered_by_client(session, finder, log, job, answer):
+        return 0 if not answer["errors"] else 1
+    preparer = make_preparer(command, options, session, finder, job["directory"])
+    resolver = command.make_resolver(
+        preparer=preparer, finder=finder, options=options, py_version_info=tuple(job["version"])
+    )
+    wanted: list[Any] = []
+    try:
+        wanted += [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
+        found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
+        if not job.get("look"):
+            preparer.prepare_linked_requirements_more(found)
+    except Exception as error:
+        answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
+        answer["errors"] = log.network_errors() or explain(error, wanted, finder, log)
+        return 1
+
+    answer["errors"] = log.network_errors()
+    for item in found:
+        if not job.get("look"):
+            preparer.save_linked_requirement(item)
+        answer["wheels"].append(describe(item))
+    return 0
+
+
+def answered_by_client(
+    session: Any, finder: Any, log: FinderLog, job: dict[str, Any], answer: dict[str, Any]
+) -> bool:
+    """Answer a job by the client that fetches side by side; return whether it is answered.
+
+    What the client does not cover is left to pip's resolver, which also says why there is no answer.
+    """
+    usable = not log.ignored and all(url.startswith(("http://", "https://")) for url in finder.index_urls)
+    if not finder.index_urls or not usable or finder.uploaded_prior_to is not None:
+        return False
+    client = importlib.import_module("vpy.wheels.index_client.job")
+    errors = importlib.import_module("vpy.wheels.index_client.errors")
+    try:
+        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job)
+    except errors.UncoveredError as error:
+        print(f"left to pip's resolver: {one_line(error)}", file=sys.stderr)
+        return False
+    except errors.RefusedError as error:
+        answer["errors"] = [error.row]
+    return True
+
+
+def set_options(options: Any, job: dict[str, Any]) -> None:
+    """Set pip's options by the job; of the user's configuration leave only how to reach an index."""
+    for name in ("requirements", "constraints", "build_constraints", "dependency_groups", "editables"):
+        setattr(options, name, [])
+    for name in ("only_dependencies", "ignore_requires_python", "prefer_binary", "no_clean"):
+        setattr(options, name, False)
+    options.requirements_from_scripts = []
+    options.features_enabled = []
+    options.deprecated_features_enabled = [
+        name for name in options.deprecated_features_enabled if name == "legacy-certs"
+    ]
+
+    options.release_control = pip_module("_internal.models.release_control").ReleaseControl(set(), set())
+    options.format_control = pip_module("_internal.models.format_control").FormatControl(set(), {":all:"})
+    options.ignore_dependencies = not job["dependencies"]
+    options.require_hashes = any(row["hashes"] for row in job["requirements"])
+    options.no_require_hashes = False
+    options.ignore_installed = True
+
+    if job["index"]:
+        options.index_url, options.no_index = job["index"], False
+        options.extra_index_urls, options.find_links = [], []
+
+
+def target_python(job: dict[str, Any]) -> Any:
+    """Return pip's target with exactly the tags that the Python reported, in its order."""
+    tag = pip_module("_vendor.packaging.tags").Tag
+    target = pip_module("_internal.models.target_python").TargetPython(py_version_info=tuple(job["version"]))
+    target._valid_tags = [tag(*row) for row in job["tags"]]
+    return target
+
+
+def make_preparer(command: Any, options: Any, session: Any, finder: Any, directory: str) -> Any:
+    """Return pip's preparer of requirements, which downloads into `directory` and builds nothing."""
+    tracker = pip_module("_internal.operations.build.build_tracker").get_build_tracker()
+    preparer = command.make_requirement_preparer(
+        temp_build_dir=pip_module("_internal.utils.temp_dir").TempDirectory(
+            kind="download", globally_managed=True
+        ),
+        options=options,
+        build_tracker=command.enter_context(tracker),
+        session=session,
+        finder=finder,
+        download_dir=directory,
+        use_user_site=False,
+        allow_editables=False,
+    )
+    preparer._ensure_link_req_src_dir = refuse_sources
+    return preparer
+
+
+def refuse_sources(item: Any, _: bool) -> None:
+    """Raise pip's error for a source: a build would run on the host's Python, not the target's."""
+    if not item.link.is_wheel:
+        raise pip_module("_internal.exceptions").InstallationError(f"`{item.req}` is no wheel")
+
+
+def look(rows: list[dict[str, Any]], finder: Any, log: FinderLog, answer: dict[str, Any]) -> None:
+    """Answer which wheel each requirement resolves to, without dependencies, and list all of a bare name."""
+    for number, row in enumerate(rows):
+        item = read_requirement(row, finder, answer["notes"])
+        name, specifier = item.req.name, item.req.specifier
+        best = finder.find_best_candidate(name, specifier).best_candidate
+        if best is None and (specifier or not log.passed_over(name)):
+            answer["errors"].append({**(no_candidate(item.req, "", finder, log) or {}), "row": number})
+        elif specifier:
+            answer["wheels"].append({"row": number, "filename": best.link.filename})
+        else:
+            fitting = {candidate.link.filename for candidate in finder.find_all_candidates(name)}
+            passed = {filename for filename, _ in log.passed_over(name) if filename.endswith(".whl")}
+            answer["wheels"].append({"row": number, "files": sorted((fitting | passed) - log.yanked)})
+
+    answer["errors"] = log.network_errors() or answer["errors"]
+
+
+def read_requirement(row: dict[str, Any], finder: Any, notes: list[dict[str, str]]) -> Any:
+    """Return pip's requirement for a row of the job.
+
+    A local version (PEP 440) that the index lacks becomes the public one, with a note.
+    """
+    constructors = pip_module("_internal.req.constructors")
+    item = constructors.install_req_from_req_string(row["text"], user_supplied=True)
+    if row["hashes"]:
+        item.hash_options = {"sha256": row["hashes"]}
+    if "+" not in str(item.req.specifier) or not item.match_markers():
+        return item
+    if finder.find_best_candidate(item.req.name, item.req.specifier).best_candidate is not None:
+        return item
+
+    exact = [part for part in item.req.specifier if part.operator in ("==", "===") and "+" in part.version]
+    public = [str(part).partition("+")[0] for part in exact]
+    others = [str(part) for part in item.req.specifier if part not in exact]
+    item.req.specifier = type(item.req.specifier)(",".join(public + others))
+    for part in exact:
+        used = part.version.partition("+")[0]
+        notes.append({"project": item.req.name, "wanted": part.version, "used": used})
+    return item
+
+
+def describe(item: Any) -> dict[str, str]:
+    """Return a resolved requirement as a row of the answer."""
+    url = item.link.url if item.is_direct else ""
+    filename = item.link.filename
+    return {"name": item.name, "version": version_of(filename), "url": url, "filename": filename}
+
+
+def explain(error: Exception, wanted: list[Any], finder: Any, log: FinderLog) -> list[dict[str, Any]]:
+    """Return why there is no resolution: every requirement without a candidate, else pip's own reason."""
+    kinds = pip_module("_internal.exceptions")
+    problems = error.errors if isinstance(error, kinds.HashErrors) else [error]
+    if mismatches := [problem for problem in problems if isinstance(problem, kinds.HashMismatch)]:
+        return [hash_error(mismatch) for mismatch in mismatches]
+
+    causes = getattr(error.__cause__, "causes", [])
+    asked = [(item.req, "") for item in wanted if item.req and not item.link and item.match_markers()]
+    asked += asked_by_others(causes)
+    if rows := [row for req, parent in asked if (row := no_candidate(req, parent, finder, log))]:
+        return log.network_errors() or [row for at, row in enumerate(rows) if row not in rows[:at]]
+
+    if len(causes) > 1:
+        sides = [(cause.requirement.format_for_error(), cause.parent) for cause in causes]
+        lines = [(f"{parent.name} {parent.version}" if parent else "", side) for side, parent in sides]
+        return [{"kind": "conflict", "sides": sorted(set(lines))}]
+
+    context = error.__context__
+    error = context if isinstance(context, kinds.NetworkConnectionError) else error
+    is_transient = isinstance(error, (*(getattr(kinds, name) for name in TRANSIENT), OSError))
+    return [{"kind": "network" if is_transient else "other", "fact": one_line(error), "url": ""}]
+
+
+def asked_by_others(causes: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+    """Yield the dependencies among the causes of a conflict, each with the package that asks for it."""
+    for cause in causes:
+        item = cause.requirement.get_candidate_lookup()[1]
+        if cause.parent is not None and item is not None and item.req:
+            yield item.req, f"{cause.parent.name} {cause.parent.version}"
+
+
+def hash_error(problem: Any) -> dict[str, Any]:
+    """Return the error for a file that has another hash than the pinned one."""
+    got = {name: digest.hexdigest() for name, digest in problem.gots.items()}
+    name = str(problem.req.req) if problem.req else ""
+    return {"kind": "hash", "requirement": name, "allowed": problem.allowed, "got": got}
+
+
+def no_candidate(wanted: Any, parent: str, finder: Any, log: FinderLog) -> dict[str, Any] | None:
+    """Return the error for a requirement without a project, a version or a wheel; None where a wheel fits."""
+    if finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate is not None:
+        return None
+
+    passed = [row for row in log.passed_over(wanted.name) if version_of(row[0])]
+    fitting = sorted({candidate.version for candidate in finder.find_all_candidates(wanted.name)})
+    row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
+    near = {name: reason for name, reason in passed if allows(wanted, name)}
+    if near:
+        return {**row, "kind": "wheel", "files": sorted(near.items())}
+    if not passed and not fitting:
+        return {**row, "kind": "project", **(log.unread(wanted.name) or {})}
+
+    by_version = pip_module("_vendor.packaging.version").Version
+    others = sorted({version_of(name) for name, _ in passed}, key=by_version)
+    return {**row, "kind": "version", "fitting": [str(version) for version in fitting], "others": others}
+
+
+def version_of(filename: str) -> str:
+    """Return the version in a distribution's file name, or ""."""
+    utils = pip_module("_vendor.packaging.utils")
+    parse = utils.parse_wheel_filename if filename.endswith(".whl") else utils.parse_sdist_filename
+    try:
+        return str(parse(filename)[1])
+    except ValueError:
+        return ""
+
+
+def allows(wanted: Any, filename: str) -> bool:
+    """Return whether a requirement allows the version in a file name."""
+    version = version_of(filename)
+    return bool(version) and bool(wanted.specifier.contains(version))
+
+
+def origin(config: Any, key: str, text: object) -> str:
+    """Return where pip has a setting from, as the end of a sentence; "" where it is not to be found."""
+    normalize = pip_module("_internal.configuration")._normalize_name
+    name = normalize(key)
+    variable = f"PIP_{name.upper().replace('-', '_')}"
+    if os.environ.get(variable) == text:
+        return f", in `{variable}`"
+    found = [
+        path
+        for parsers in config._parsers.values()
+        for path, parser in parsers
+        for section in parser.sections()
+        for option, value in parser.items(section)
+        if normalize(option) == name and value == text
+    ]
+    return f", in `{found[-1]}`" if found else ""
+
+
+def one_line(problem: object) -> str:
+    """Return an error's text in one line, without the password of a URL."""
+    return str(importlib.import_module("vpy.wheels.index_client.finder_log").one_line(problem))
+
+
+def main() -> None:
+    """Read a job from stdin; write its answer to stdout."""
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+
+    sys.path.insert(0, sys.argv[1])
+    if os.path.isfile(sys.argv[2]):
+        importlib.import_module("pip_more")
+    # The rest of vpython's own code is behind pip: its names are not pip's.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    # Without `site`, whether an environment around this Python counts differs between versions.
+    sys.prefix = sys.base_prefix
+
+    json.dump(download(json.load(sys.stdin)), answers)
+    answers.close()
+
+
+if __name__ == "__main__":
+    main()
