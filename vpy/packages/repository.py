@@ -9,6 +9,7 @@ import contextlib
 import filecmp
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -94,22 +95,35 @@ def package_names(repository: str) -> list[str]:
 
 def write_list(repository: str) -> None:
     """Write the list of packages, for a web server that does not list directories."""
-    path = os.path.join(repository, NAMES)
     with disk_errors("write", repository):
         os.makedirs(repository, mode=0o755, exist_ok=True)
-    data = json.dumps({"packages": package_names(repository)}, indent=0).encode() + b"\n"
+    with disk_errors("write", repository), writing(repository):
+        data = json.dumps({"packages": package_names(repository)}, indent=0).encode() + b"\n"
+        write_changed(os.path.join(repository, NAMES), data)
+
+
+def write_changed(path: str, data: bytes) -> None:
+    """Write a file that others may read, where it has not these bytes already."""
     with disk_errors("write", path):
         if not is_file(path) or read_bytes(path) != data:
             write_bytes(path, data, mode=0o644)
 
 
-def remove_stale_files(directory: str) -> None:
-    """Remove temporary files that a killed process left, once no process can use them any more."""
-    for name in os.listdir(directory):
-        path = os.path.join(directory, name)
-        with contextlib.suppress(OSError):
-            if name.startswith(TEMPORARY_PREFIX) and time.time() - os.lstat(path).st_mtime > STALE_SECONDS:
-                remove_tree(path)
+@contextlib.contextmanager
+def writing(directory: str) -> Iterator[None]:
+    """Keep other writers out of a directory, and remove the temporary files that killed ones left.
+
+    Where the directory itself cannot be locked, a temporary file may be a writer's on another machine:
+    there only old ones go.
+    """
+    with locks.directory(directory) as held:
+        newest = math.inf if held else time.time() - STALE_SECONDS
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            with contextlib.suppress(OSError):
+                if name.startswith(TEMPORARY_PREFIX) and os.lstat(path).st_mtime < newest:
+                    remove_tree(path)
+        yield
 
 
 def lock_name(path: str) -> str:
@@ -141,9 +155,9 @@ def _locked(repository: str, name: str, layout: Layout) -> Iterator[tuple[str, s
         os.makedirs(directory, mode=0o755, exist_ok=True)
     with (
         locks.exclusive(layout.lock("repository", lock_name(directory))),
+        writing(directory),
         staging_directory(directory, TEMPORARY_PREFIX) as stage,
     ):
-        remove_stale_files(directory)
         yield directory, stage
 
 

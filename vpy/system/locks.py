@@ -158,6 +158,26 @@ def flocked(
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def directory(path: str) -> Iterator[bool]:
+    """Hold a directory that other roots may write to as well; yield whether that could be done.
+
+    The lock is the directory's own, so nothing is added to it. Windows has none, and neither have
+    some network filesystems.
+    """
+    if os.name != "posix":
+        yield False
+        return
+    descriptor = os.open(path, _OPEN | os.O_DIRECTORY)
+    try:
+        held = False
+        with contextlib.suppress(OSError):
+            held = _take(descriptor, alone=True, wait=True)
+        yield held
+    finally:
+        os.close(descriptor)
+
+
 def _take(descriptor: int, *, alone: bool, wait: bool) -> bool:
     """Lock the open file; return False where another lock stands against it and `wait` is false."""
     if os.name != "posix":

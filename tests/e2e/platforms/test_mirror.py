@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -188,6 +189,7 @@ def test_killed_at_any_time_it_goes_on(yard: Yard, service: Service) -> None:
         _all_that_is_named_is_whole(mirror)
     assert yard.tool(source, "mirror", spec, "-o", mirror).returncode == 0
     assert _all_that_is_named_is_whole(mirror) == 5
+    assert list(mirror.rglob(".new-*")) == []
     assert yard.tool(f"directory:{mirror}", "verify", spec).returncode == 0
 
 
@@ -204,19 +206,29 @@ def _all_that_is_named_is_whole(mirror: Path) -> int:
     return count
 
 
-def test_what_a_killed_run_left_goes_in_time(yard: Yard) -> None:
+def test_what_a_killed_run_left_is_gone_after_the_next(yard: Yard) -> None:
     source = yard.pack()
     mirror = yard.place / "mirror"
     spec = yard.spec(("pure-py3", "1.0"))
     assert yard.tool(source, "mirror", spec, "-o", mirror).returncode == 0
     place = mirror / PREFIX / "pure-py3" / "+"
-    old, young = place / ".new-old", place / ".new-young"
-    for each in (old, young):
+    half = [directory / ".new-half" for directory in (mirror, place)]
+    for each in half:
         each.mkdir()
         (each / "package").write_bytes(b"half")
-    os.utime(old, (1, 1))
-    assert yard.tool(source, "mirror", spec, "-o", mirror).returncode == 0
-    assert (old.exists(), young.exists()) == (False, True)
+    # Somebody else writes to this directory: they are waited for.
+    writer = os.open(place, os.O_RDONLY)
+    fcntl.flock(writer, fcntl.LOCK_EX)
+    with subprocess.Popen(
+        [yard.harness.file, "-vpython-source", source, "-vpython-tool", "mirror", spec, "-o", mirror],
+        env=yard.harness.surroundings(), stdout=subprocess.DEVNULL,
+    ) as child:  # fmt: skip
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(3)
+        assert all(each.exists() for each in half)
+        os.close(writer)
+        assert child.wait(60) == 0
+    assert not any(each.exists() for each in half)
 
 
 def test_bytes_that_went_bad_in_the_mirror_are_put_right(yard: Yard) -> None:

@@ -102,8 +102,9 @@ class Deployment:
             os.makedirs(destination, exist_ok=True)
             is_copied = self._windows or mode == "copy"
             current = None if is_copied else os.path.join(directory, "_current")
-            _install(listed, content, destination, current)
-            self._set_current(directory, pin.instance_id)
+            with self._staging() as stage:
+                _install(listed, content, destination, current, stage)
+                self._set_current(directory, pin.instance_id, stage)
 
             _remove(former, destination, keep=listed)
             self._remove_former_instances(directory, pin.instance_id)
@@ -205,11 +206,11 @@ class Deployment:
             return None
         return text if looks_like_instance_id(text) else None
 
-    def _set_current(self, directory: str, instance_id: str) -> None:
+    def _set_current(self, directory: str, instance_id: str, stage: str) -> None:
         if self._windows:
             files.write_bytes(os.path.join(directory, "_current.txt"), instance_id.encode(), mode=0o644)
             return
-        _link(instance_id, os.path.join(directory, "_current"))
+        _link(instance_id, os.path.join(directory, "_current"), stage)
 
     def _listed(self, directory: str, instance_id: str | None) -> tuple[ListedFile, ...]:
         """Return the files of an instance, as its manifest lists them; () where it is missing or damaged."""
@@ -300,7 +301,9 @@ def _read_listing(data: bytes) -> tuple[ListedFile, ...]:
     return tuple(listed)
 
 
-def _install(listed: Iterable[ListedFile], content: str, destination: str, current: str | None) -> None:
+def _install(
+    listed: Iterable[ListedFile], content: str, destination: str, current: str | None, stage: str
+) -> None:
     """Move the files of `content` to `destination`, or link them there through `current`."""
     for file in listed:
         parts = file.name.split("/")
@@ -311,12 +314,12 @@ def _install(listed: Iterable[ListedFile], content: str, destination: str, curre
         if current is None:
             os.replace(os.path.join(content, *parts), target)
         else:
-            _link(os.path.relpath(os.path.join(current, *parts), os.path.dirname(target)), target)
+            _link(os.path.relpath(os.path.join(current, *parts), os.path.dirname(target)), target, stage)
 
 
-def _link(target: str, path: str) -> None:
+def _link(target: str, path: str, stage: str) -> None:
     """Make `path` a link to `target`, at once, whatever file or link it was."""
-    temporary = files.temporary_name(os.path.dirname(path), ".new-")
+    temporary = os.path.join(stage, "link")
     os.symlink(target, temporary)
     os.replace(temporary, path)
 

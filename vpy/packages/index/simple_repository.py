@@ -22,11 +22,13 @@ _FOOT = "</body></html>\n"
 def add(root: str, path: str, filename: str) -> str | None:
     """Copy the wheel at `path` into the repository; return its path there, None where it is there already."""
     final = os.path.join(root, project_of(filename), filename)
+    directory = os.path.dirname(final)
     with files.disk_errors("write", final):
-        if files.is_file(final) and digest_of(final) == digest_of(path):
-            return None
-        os.makedirs(os.path.dirname(final), mode=0o755, exist_ok=True)
-        files.write_bytes(final, files.read_bytes(path), mode=0o444)
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        with repository.writing(directory):
+            if files.is_file(final) and digest_of(final) == digest_of(path):
+                return None
+            files.write_bytes(final, files.read_bytes(path), mode=0o444)
     return final
 
 
@@ -37,21 +39,19 @@ def write_pages(root: str) -> None:
     projects = sorted(name for name in os.listdir(root) if os.path.isdir(os.path.join(root, name)))
     for project in projects:
         directory = os.path.join(root, project)
-        repository.remove_stale_files(directory)
-        wheels = sorted(name for name in os.listdir(directory) if name.endswith(".whl"))
-        digests = [digest_of(os.path.join(directory, name)) for name in wheels]
-        links = [(f"{name}#sha256={digest}", name) for name, digest in zip(wheels, digests, strict=True)]
-        _write_page(directory, links)
-    _write_page(root, [(f"{project}/", project) for project in projects])
+        with files.disk_errors("write", directory), repository.writing(directory):
+            wheels = sorted(name for name in os.listdir(directory) if name.endswith(".whl"))
+            digests = [digest_of(os.path.join(directory, name)) for name in wheels]
+            links = [(f"{name}#sha256={digest}", name) for name, digest in zip(wheels, digests, strict=True)]
+            _write_page(directory, links)
+    with files.disk_errors("write", root), repository.writing(root):
+        _write_page(root, [(f"{project}/", project) for project in projects])
 
 
 def _write_page(directory: str, links: Sequence[tuple[str, str]]) -> None:
     """Write the page of a directory, with a link (address, text) in each line."""
     rows = "".join(f'<a href="{html.escape(link)}">{html.escape(text)}</a><br>\n' for link, text in links)
-    path, data = os.path.join(directory, PAGE), f"{_HEAD}{rows}{_FOOT}".encode()
-    with files.disk_errors("write", path):
-        if not files.is_file(path) or files.read_bytes(path) != data:
-            files.write_bytes(path, data, mode=0o644)
+    repository.write_changed(os.path.join(directory, PAGE), f"{_HEAD}{rows}{_FOOT}".encode())
 
 
 def project_of(filename: str) -> str:
