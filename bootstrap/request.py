@@ -86,7 +86,7 @@ def _record_path(request: Request) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a short name for a text, since paths are limited on Windows."""
+    """Return a short name for a text: paths are limited on Windows, and not every text may be a name."""
     import hashlib
 
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:26]
@@ -116,5 +116,8 @@ def _options_suffix(options: Options, cwd: str) -> str:
                 text = "directory:" + os.path.join(cwd, text.removeprefix("directory:"))
             parts.append(f"{name}={text}")
     parts += [name for name in ("locked", "frozen", "dev") if options.get(name)]
-    quoted = "&".join(parts).replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
+    joined = "&".join(parts)
+    if "://" in joined and "@" in joined:  # there may be a password in it
+        joined = _short(joined)
+    quoted = joined.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
     return f"-{quoted}" if parts else ""

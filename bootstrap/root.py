@@ -20,7 +20,9 @@ _temporary: list[str] = []
 def fail(message: str, code: int, hint: str = "") -> NoReturn:
     """Say why on stderr, and how to go on; end here and now."""
     remove_temporary()
-    text = f"vpython: {message}\n" + (f"\nhint: {hint}\n" if hint else "")
+    from bootstrap.shown import line
+
+    text = f"vpython: {line(message)}\n" + (f"\nhint: {line(hint)}\n" if hint else "")
     try:
         os.write(2, text.encode("utf-8", "surrogateescape"))
     except OSError:

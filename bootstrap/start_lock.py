@@ -93,7 +93,9 @@ def _wait(descriptor: int, path: str, *, quiet: bool) -> None:
 
     def say(*_: object) -> None:
         try:
-            os.write(2, f"vpython: {waiting(path, WORK)}\n".encode("utf-8", "replace"))
+            from bootstrap.shown import line
+
+            os.write(2, f"vpython: {line(waiting(path, WORK))}\n".encode("utf-8", "replace"))
         except OSError:
             pass
 

@@ -26,7 +26,7 @@ ROOMS = {"spec", "target", "packages", "wheels", "environment", "prune"}
 ABOVE = {"operations", "commands"}
 COMMON = {"vpy", "vpy.errors", "vpy.model", "vpy.config", "vpy._baked"}
 # What the doors load before anything of `vpy` can be imported, and `vpy` uses again.
-FLOOR = {"bootstrap", "bootstrap.lock_owner"}
+FLOOR = {"bootstrap", "bootstrap.lock_owner", "bootstrap.shown"}
 
 HEAVY = {"dataclasses", "google", "logging", "packaging", "pip", "typing", "urllib3", "venv"}
 HEAVY |= {"argparse", "filelock", "pathlib", "tomlkit", "tqdm", "truststore"}

@@ -209,23 +209,38 @@ class Interpreter:
 
 
 @value
-class Source:
-    """Package source, as `-vpython-source` spells it: its kind and its location.
+class Address:
+    """URL or path of a directory, as it is asked; its text is without a user name and password."""
 
-    `location` is a URL, or the path of a directory; None for the default service or index.
+    asked: str
+
+    def __str__(self) -> str:
+        from bootstrap.shown import without_passwords
+
+        return without_passwords(self.asked)
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
+
+
+@value
+class Source:
+    """Package source, as `-vpython-source` spells it: its kind and its address.
+
+    The address is None for the default service or index. The text of a source may be shown and written.
     """
 
     kind: SourceKind
-    location: str | None = None
+    address: Address | None = None
 
     def __str__(self) -> str:
-        return self.kind if self.location is None else f"{self.kind}:{self.location}"
+        return self.kind if self.address is None else f"{self.kind}:{self.address}"
 
     @property
     def folder(self) -> str | None:
         """Path of a local directory of packages; None for everything else."""
-        local = self.kind == "directory" and self.location is not None and "://" not in self.location
-        return self.location if local else None
+        local = self.kind == "directory" and self.address is not None and "://" not in self.address.asked
+        return self.address.asked if self.address is not None and local else None
 
 
 @value

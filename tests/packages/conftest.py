@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
 import os
@@ -89,7 +90,8 @@ class SimpleIndex:
     """The files of a folder as a package index (PEP 503), and every path that was asked for.
 
     `status` answers everything with that code; `broken` are projects whose page fails with 500.
-    `location` redirects every page there. `links` are further ones on each page.
+    `location` redirects every page there; `login` is the `user:password` without which it says 401.
+    `links` are further ones on each page.
     """
 
     def __init__(self, folder: str) -> None:
@@ -98,6 +100,7 @@ class SimpleIndex:
         self.status = 0
         self.broken: set[str] = set()
         self.location = ""
+        self.login = ""
         self.links: list[str] = []
         self.requires: dict[str, str] = {}
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -139,6 +142,9 @@ class SimpleIndex:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, kind, body = index.answer(self.path)
+                login = "Basic " + base64.b64encode(index.login.encode()).decode()
+                if index.login and self.headers["Authorization"] != login:
+                    status, kind, body = 401, "text/plain", b"who are you"
                 if index.location and self.path.startswith("/simple/"):
                     status, kind, body = 302, "text/plain", b""
                 self.send_response(status)

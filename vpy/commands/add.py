@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable
 from vpy.commands.support import spec_edits
 from vpy.errors import UserError, VpythonError
 from vpy.spec import edit, edit_text
-from vpy.spec.text import printable, quoted
+from vpy.spec.text import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Edit the spec in place, all or nothing; print each requirement as it stands there now."""
-    import json
-
     from vpy.commands.support import text_output
 
     file, wanted = spec_edits.split(arguments.items, request, context)
@@ -37,7 +36,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         )
     spec_edits.finish(target, text, context)
     if arguments.json:
-        text_output.show(json.dumps({"file": target.path, "added": added}, indent=1))
+        text_output.show_json({"file": target.path, "added": added})
     else:
         text_output.show("\n".join(f"{printable(target.path)}: {entry}" for entry in added))
     return 0

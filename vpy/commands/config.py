@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print a line for each setting, those of the script's spec among them where one is named."""
-    import json
-
     from vpy.commands.support import invocation, text_output
     from vpy.operations import plan, settings
 
@@ -31,7 +29,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     user = settings.user_path(context.environ)
     if arguments.json:
         file = {"path": user, "exists": os.path.isfile(user)}
-        text_output.show(json.dumps({"settings": rows, "user_file": file}, indent=1))
+        text_output.show_json({"settings": rows, "user_file": file})
         return 0
     shorten = text_output.shortener(context.environ)
     shown = [(row["name"], shorten(row["value"]) or "-", shorten(row["from"])) for row in rows]

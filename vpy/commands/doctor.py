@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from vpy.commands.support import text_output
 from vpy.system import locks
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 
     if not os.path.isdir(context.layout.root):
         if arguments.json:
-            print(json.dumps({"examined": {}, "damaged": [], "repairs": []}, indent=1))
+            text_output.show_json({"examined": {}, "damaged": [], "repairs": []})
         return 0
 
     check(context.layout.root)
@@ -44,10 +44,10 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if report.findings and arguments.fix:
         for repair in doctor_fix.repair(report.findings, request, context):
             if not arguments.json:
-                print(f"{os.path.relpath(repair.path, context.layout.root)}: {repair.action}")
+                text_output.show(f"{os.path.relpath(repair.path, context.layout.root)}: {repair.action}")
             repairs.append(repair)
     if arguments.json:
-        print(json.dumps(account(report, repairs), indent=1))
+        text_output.show_json(account(report, repairs))
     is_whole = all(repair.is_whole for repair in repairs) if arguments.fix else not report.findings
     return 0 if is_whole else 1
 
@@ -69,6 +69,6 @@ def account(report: Report, repairs: Sequence[Repair]) -> dict[str, object]:
 def _show(finding: Finding, root: str) -> None:
     directory = os.path.relpath(finding.path, root)
     for path, fact in sorted(finding.facts.items())[:MOST_SHOWN]:
-        print(f"{directory}/{path}: {fact}" if path else f"{directory}: {fact}")
+        text_output.show(f"{directory}/{path}: {fact}" if path else f"{directory}: {fact}")
     if len(finding.facts) > MOST_SHOWN:
-        print(f"{directory}: and {len(finding.facts) - MOST_SHOWN} more")
+        text_output.show(f"{directory}: and {len(finding.facts) - MOST_SHOWN} more")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 
+from vpy.commands.support import text_output
 from vpy.errors import UserError
 from vpy.model import Pin, Wanted
 from vpy.system import files, locks
@@ -56,10 +56,10 @@ def _show(pairs: Sequence[tuple[str, Pin]], *, as_json: bool) -> None:
             {"subdir": subdir, "name": pin.name, "version": pin.version, "instance_id": pin.instance_id}
             for subdir, pin in pairs
         ]
-        print(json.dumps({"packages": packages}, indent=1))
+        text_output.show_json({"packages": packages})
         return
     for subdir, pin in pairs:
-        print(f"{subdir + '/ ' if subdir else ''}{pin.name}:{pin.instance_id}")
+        text_output.show(f"{subdir + '/ ' if subdir else ''}{pin.name}:{pin.instance_id}")
 
 
 def read(order: Order) -> EnsureFile:
@@ -142,7 +142,7 @@ def _pinned(
         else:
             pins.append(Pin(package.name, package.template, package.version, instance_id, path))
     if missing:
-        raise UserError("\n".join(missing), hint="bring it up to date with ensure FILE --resolve")
+        raise UserError(missing, hint="bring it up to date with ensure FILE --resolve")
     return tuple(pins)
 
 

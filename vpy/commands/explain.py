@@ -8,7 +8,6 @@ a package is marked unresolved, with the reason. A mistake in the spec is an err
 
 from __future__ import annotations
 
-import json
 import os
 
 from vpy.commands.support import explain_changes, explain_packages, explain_target, text_output
@@ -52,7 +51,10 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     asked = invocation.of(request, arguments)
     open_root(context)
     facts = account(asked, context)
-    text_output.show(json.dumps(facts, indent=1) if arguments.json else page(facts, context.environ))
+    if arguments.json:
+        text_output.show_json(facts)
+    else:
+        text_output.show(page(facts, context.environ))
     return 0
 
 

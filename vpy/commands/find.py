@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from vpy.errors import ToolError, UserError
@@ -56,7 +55,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         raise UserError(f"there is no version of `{name}`")
 
     if arguments.json:
-        text_output.show(json.dumps([account(version) for version in versions], indent=1))
+        text_output.show_json([account(version) for version in versions])
     else:
         projects = {package_versions.project(version.name) for version in versions}
         entry = f"\n\n{spec_entry(newest(versions), targets)}" if len(projects) == 1 else ""

@@ -27,8 +27,6 @@ if __name__ == "__main__":
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Write the file; a script that is there already gets a block, and stays as it is otherwise."""
-    import json
-
     from vpy.commands.support import spec_edits, text_output
     from vpy.operations.root import open_root
     from vpy.spec import edit
@@ -52,7 +50,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         text = edit.with_block(start + before, edit.new_block(requires), path)
     edit.write(path, text, executable=not is_toml)
     if arguments.json:
-        text_output.show(json.dumps({"file": path, "requires_python": requires}, indent=1))
+        text_output.show_json({"file": path, "requires_python": requires})
     else:
         text_output.show(path)
     return 0

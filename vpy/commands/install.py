@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from vpy.errors import ToolError
@@ -31,7 +30,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
             "python": python_of(started.environment),
             "is_new": started.is_new,
         }
-        text_output.show(json.dumps(account, indent=1))
+        text_output.show_json(account)
     else:
         print(started.environment)
     return 0

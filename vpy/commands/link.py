@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Make the environment, then the launcher; print its path."""
-    import json
-
     from vpy.commands.support import invocation, script_links, text_output
     from vpy.operations import start
 
@@ -33,7 +31,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if directory not in context.environ.get("PATH", "").split(os.pathsep):
         context.terminal.warning(f"`{directory}` is not on PATH")
     if arguments.json:
-        text_output.show(json.dumps({"path": launcher.path, "script": script}, indent=1))
+        text_output.show_json({"path": launcher.path, "script": script})
     else:
         text_output.show(launcher.path)
     return 0

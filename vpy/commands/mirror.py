@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         for copy in mirror_copy.copy_all(matrices, directory, context):
             copied.append(copy)
             if not arguments.json:
-                print(copy.text, flush=True)
+                text_output.show(copy.text)
+                sys.stdout.flush()
         repository.write_list(directory)
 
     if arguments.json:
@@ -48,7 +49,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
             ],
             "wheels": [copy.name for copy in copied if not copy.instance_id],
         }
-        text_output.show(json.dumps(account, indent=1))
+        text_output.show_json(account)
     verify.warn(matrices, context)
     verify.raise_failures(matrices)
     return 0

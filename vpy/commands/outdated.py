@@ -18,8 +18,6 @@ WORKERS = 8
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print a line for each, and whether the spec asks for it; nothing where all are the newest."""
-    import json
-
     from vpy.commands.support import invocation, text_output
     from vpy.operations import plan
     from vpy.operations.root import open_root
@@ -39,7 +37,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         if newest.get(name) and _is_newer(newest[name], current[name])
     ]
     if arguments.json:
-        text_output.show(json.dumps(rows, indent=1))
+        text_output.show_json(rows)
         return 0
     shown = [
         (str(row["name"]), str(row["current"]), f"-> {row['newest']}", "" if row["direct"] else "indirect")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from vpy.commands.support import text_output
 from vpy.errors import UserError
 from vpy.system.lean.dataclasses import value
 
@@ -101,11 +101,11 @@ def pack(arguments: Namespace, context: PackContext) -> int:
             f"packed {len(package.wheels)} wheels as `{package.name}`: {', '.join(package.tags)}"
         )
         if not arguments.json:
-            print(f"{package.name}:{instance_id}")
+            text_output.show(f"{package.name}:{instance_id}")
     repository.write_list(order.repository)
 
     if arguments.json:
-        print(json.dumps({"directory": order.repository, "packages": written}, indent=1))
+        text_output.show_json({"directory": order.repository, "packages": written})
     return 0
 
 
@@ -166,7 +166,7 @@ def plan(order: Order, wheels: Sequence[tuple[str, WheelName]], prefix: str) -> 
                 if first != wheel.filename:
                     mistakes.append(f"`{first}` and `{wheel.filename}` would both be `{name}` at `{version}`")
     if mistakes:
-        raise UserError("\n".join(mistakes), hint="name the package with --name NAME")
+        raise UserError(mistakes, hint="name the package with --name NAME")
     return tuple(packages)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 
+from vpy.commands.support import text_output
 from vpy.prune import policy as policies
 from vpy.prune import run as prune_run
 from vpy.system import locks
@@ -31,7 +31,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     report = _prune(policy, context)
 
     if arguments.json:
-        print(json.dumps(account(report, policy), indent=1))
+        text_output.show_json(account(report, policy))
     else:
         show(report, policy)
     if report.in_use:
@@ -89,12 +89,12 @@ def show(report: Report, policy: Policy) -> None:
     """Print the table; a dry run lists everything first."""
     if policy.dry_run:
         for removed in report.removed:
-            print(f"{removed.size:>15,}  {removed.path}")
+            text_output.show(f"{removed.size:>15,}  {removed.path}")
     kinds: dict[str, list[Removed]] = {}
     for removed in report.removed:
         kinds.setdefault(removed.kind, []).append(removed)
     for kind, rows in kinds.items():
-        print(f"{kind:<13} {len(rows):>6} {sum(row.size for row in rows):>16,}")
+        text_output.show(f"{kind:<13} {len(rows):>6} {sum(row.size for row in rows):>16,}")
     total = sum(removed.size for removed in report.removed)
     verb = "would be freed" if policy.dry_run else "freed"
-    print(f"{total:,} bytes {verb}")
+    text_output.show(f"{total:,} bytes {verb}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable
 from vpy.commands.support import spec_edits
 from vpy.errors import UserError
 from vpy.spec import edit, edit_text
-from vpy.spec.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Edit the spec in place, all or nothing; print what went."""
-    import json
-
     from vpy.commands.support import text_output
 
     file, names = spec_edits.split(arguments.items, request, context)
@@ -33,7 +31,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     spec_edits.parse(target, text)
     spec_edits.finish(target, text, context)
     if arguments.json:
-        text_output.show(json.dumps({"file": target.path, "removed": removed}, indent=1))
+        text_output.show_json({"file": target.path, "removed": removed})
     else:
         text_output.show("\n".join(f"{printable(target.path)}: no {entry}" for entry in removed))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from vpy.model import Spec
@@ -28,7 +27,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     open_root(context)
     facts = account(find(arguments, request, context))
     if arguments.json:
-        text_output.show(json.dumps(facts, indent=1))
+        text_output.show_json(facts)
         return 0
 
     shorten = text_output.shortener(context.environ)

@@ -34,8 +34,6 @@ class Distribution:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Make the environment where it is missing, and print its distributions as a tree."""
-    import json
-
     from vpy.commands.support import invocation, text_output
     from vpy.operations import plan, start
 
@@ -48,7 +46,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     tops = _tops(spec, known)
     if arguments.json:
         rows = [_account(each, known, tops) for each in known.values()]
-        text_output.show(json.dumps({"environment": started.environment, "distributions": rows}, indent=1))
+        text_output.show_json({"environment": started.environment, "distributions": rows})
         return 0
     lines = [line for top in tops for line in _branch(top, "", known, ())]
     text_output.show("\n".join(lines) if lines else "no distributions")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Remove a launcher by its name or its script; refuse any other file."""
-    import json
-
     from vpy.commands.support import script_links, text_output
 
     directory = arguments.directory or script_links.default_directory(context.environ)
@@ -34,7 +32,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         except OSError as error:
             raise ToolError(f"cannot remove `{launcher.path}`: {error.strerror}") from None
     if arguments.json:
-        text_output.show(json.dumps({"removed": [launcher.path for launcher in found]}, indent=1))
+        text_output.show_json({"removed": [launcher.path for launcher in found]})
     else:
         text_output.show("\n".join(launcher.path for launcher in found))
     return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from vpy.errors import ToolError, UserError, VpythonError
 
 TYPE_CHECKING = False
@@ -38,7 +36,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
             errors.append(error)
 
     if arguments.json:
-        text_output.show(json.dumps([account(matrix) for matrix in matrices], indent=1))
+        text_output.show_json([account(matrix) for matrix in matrices])
     elif matrices:
         shorten = text_output.shortener(context.environ)
         text_output.show("\n\n".join(table(matrix, shorten(matrix.path)) for matrix in matrices))
@@ -49,7 +47,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 
 def raise_failures(matrices: Sequence[Matrix], errors: Sequence[VpythonError] = ()) -> None:
     """Raise one error for all that is missing in the matrices, and for the `errors` of other specs."""
-    lines = [error.message for error in errors]
+    lines = [line for error in errors for line in error.lines]
     hints = [error.hint for error in errors if error.hint]
     for matrix in matrices:
         prefix = f"{matrix.path}: " if len(matrices) + len(errors) > 1 else ""
@@ -58,7 +56,7 @@ def raise_failures(matrices: Sequence[Matrix], errors: Sequence[VpythonError] = 
         hints += [error.hint for _, error in matrix.faults if error.hint]
     if lines:
         family = UserError if all(matrix.is_whole for matrix in matrices) else ToolError
-        raise family("\n".join(lines), hint=hints[0] if hints else None)
+        raise family(lines, hint=hints[0] if hints else None)
 
 
 def warn(matrices: Sequence[Matrix], context: Context) -> None:
@@ -139,7 +137,7 @@ def _failures(matrix: Matrix) -> list[str]:
     faults: dict[str, list[str]] = {}
     for target, error in matrix.faults:
         column = named[matrix.columns.index(target)]
-        faults.setdefault(error.message.replace("\n", "; "), []).append(column)
+        faults.setdefault(error.summary, []).append(column)
 
     def listed(columns: Sequence[str]) -> str:
         return "every platform" if len(columns) == len(named) else ", ".join(columns)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
+
+from vpy.commands.support import text_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print a line for vpython, then one for each package in it."""
     facts = account(context)
     if arguments.json:
-        print(json.dumps(facts, indent=1))
+        text_output.show_json(facts)
         return 0
-    print(f"vpython {facts['version']} (build {facts['build']}) on Python {facts['python']}")
+    text_output.show(f"vpython {facts['version']} (build {facts['build']}) on Python {facts['python']}")
     for row in facts["vendored"]:
-        print(f"  {row['name']} {row['version']}")
+        text_output.show(f"  {row['name']} {row['version']}")
     return 0
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Make the environment where it is missing; print what was asked for, else its Python."""
-    import json
-
     from bootstrap.launch import python_of
     from vpy.commands.support import invocation, text_output
     from vpy.operations import start
@@ -30,7 +28,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         "spec": started.spec,
     }
     if arguments.json:
-        text_output.show(json.dumps(facts, indent=1))
+        text_output.show_json(facts)
         return 0
     asked = [name for name in ("bin", "environment", "key") if getattr(arguments, name)]
     for name in asked or ["python"]:

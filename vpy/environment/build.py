@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from bootstrap import shown
 from vpy.errors import ToolError
 from vpy.system import files, locks, run_once, usage_lock
 from vpy.system.layout import KEY
@@ -158,7 +159,7 @@ def note_listing(environment: str, times: Mapping[str, int]) -> None:
 
 
 def _write_why(path: str, why: Mapping[str, object]) -> None:
-    rows = ",\n".join(f'"{name}": {json.dumps(item)}' for name, item in why.items())
+    rows = ",\n".join(f'"{name}": {json.dumps(shown.value(item))}' for name, item in why.items())
     files.write_bytes(path, f"{{\n{rows}\n}}\n".encode(), mode=0o644)
 
 

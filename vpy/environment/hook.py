@@ -197,6 +197,21 @@ def _exists(path, name):  # type: (str | None, bytes) -> bool
     return os.access(name, os.F_OK)
 
 
+def without_passwords(text):  # type: (str) -> str
+    """Return the text without what stands before an @ in the host part of each URL in it.
+
+    A password may stand there, and nothing of a start's record may hold one.
+    """
+    pieces = text.split("://")
+    for number in range(1, len(pieces)):
+        piece = pieces[number]
+        end = 0
+        while end < len(piece) and piece[end] not in "/?# \t\r\n":
+            end += 1
+        pieces[number] = piece[piece.rfind("@", 0, end) + 1 :]
+    return "://".join(pieces)
+
+
 def _content(path, name, copy):  # type: (str | None, bytes, bytes) -> bool
     kept = _read(copy)
     return _read(name, len(kept)) == kept
@@ -224,6 +239,10 @@ def _read(name, size=-1):  # type: (bytes, int) -> bytes
         os.close(descriptor)
 
 
+def _content_without_passwords(path, name, copy):  # type: (str | None, bytes, bytes) -> bool
+    return without_passwords(_read(name).decode("latin-1")).encode("latin-1") == _read(copy)
+
+
 def _same(path, one, other):  # type: (str | None, bytes, bytes) -> bool
     first, second = os.stat(one), os.stat(other)
     return first.st_ino == second.st_ino and first.st_dev == second.st_dev
@@ -235,6 +254,11 @@ def _real(path, name, target):  # type: (str | None, bytes, bytes) -> bool
 
 def _variable(path, name, text):  # type: (str | None, bytes, bytes) -> bool
     return os.fsencode(os.environ.get(os.fsdecode(name), "\0")) == text
+
+
+def _variable_without_passwords(path, name, text):  # type: (str | None, bytes, bytes) -> bool
+    found = os.environ.get(os.fsdecode(name))
+    return found is not None and os.fsencode(without_passwords(found)) == text
 
 
 def _unset(path, name):  # type: (str | None, bytes) -> bool
@@ -276,9 +300,11 @@ CHECKS: "dict[bytes, Callable[..., bool]]" = {
     b"absent": _absent,
     b"exists": _exists,
     b"content": _content,
+    b"content-without-passwords": _content_without_passwords,
     b"same": _same,
     b"real": _real,
     b"variable": _variable,
+    b"variable-without-passwords": _variable_without_passwords,
     b"unset": _unset,
     b"command": _command,
     b"listing": _listing,

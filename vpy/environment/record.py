@@ -21,8 +21,8 @@ def write(
 ) -> bool:
     """Write the record of a start at `path`; return False where there can be none.
 
-    There can be none with a newline in a name, in a root that cannot be written, and of a spec that was
-    read from a pipe.
+    There can be none with a newline in a name, in a root that cannot be written, of a spec that was read
+    from a pipe, and where it is not sure what of a URL is a password.
 
     A record has two lines for the head (environment, landmark), one row per observation (a kind and its
     fields, separated by NUL), then `end`. Contents are copied, under their own hash.
@@ -33,7 +33,9 @@ def write(
     try:
         for observation in dict.fromkeys(observations):
             row = _row(observation, layout)
-            if b"\n" in row or row.count(b"\0") != len(observation.fields) or _is_of_pipe(observation):
+            if b"\n" in row or row.count(b"\0") != len(observation.fields):
+                return False
+            if _is_of_pipe(observation) or _is_ambiguous(observation):
                 return False
             rows.append(row)
 
@@ -53,11 +55,31 @@ def _is_of_pipe(observation: Observation) -> bool:
     return is_pipe and os.path.realpath(path) != os.devnull
 
 
+def _is_ambiguous(observation: Observation) -> bool:
+    """Return whether what a password is taken for has a quote in it.
+
+    It may as well be two texts, such as `"https://host","a@b"`: a change of the host would be missed.
+    """
+    if observation.kind not in ("content", "variable") or "@" not in observation.fields[1]:
+        return False
+    text = observation.fields[1]
+    bare = hook.without_passwords(text)
+    quotes = "\"'`\\"
+    return any(text.count(quote) != bare.count(quote) for quote in quotes)
+
+
 def _row(observation: Observation, layout: Layout) -> bytes:
-    fields = observation.fields
-    if observation.kind == "content":
-        fields = (fields[0], _copy(fields[1].encode("latin-1"), layout))
-    return b"\0".join([observation.kind.encode(), *(os.fsencode(field) for field in fields)])
+    """Return a row of the record; no password of a URL is in it, nor in the copy that it names."""
+    kind, fields = observation.kind.encode(), observation.fields
+    if observation.kind in ("content", "variable"):
+        text = hook.without_passwords(fields[1])
+        if text != fields[1]:
+            kind += b"-without-passwords"
+        fields = (
+            fields[0],
+            text if observation.kind == "variable" else _copy(text.encode("latin-1"), layout),
+        )
+    return b"\0".join([kind, *(os.fsencode(field) for field in fields)])
 
 
 def _copy(data: bytes, layout: Layout) -> str:

@@ -36,7 +36,7 @@ def lay_over(spec: Spec, request: Request) -> Spec:
 
     facts = [fact for entry in wanted if (fact := requirement_fact(entry))]
     if facts:
-        raise UserError("\n".join(f"{OPTION}: {fact}" for fact in facts))
+        raise UserError(f"{OPTION}: {fact}" for fact in facts)
     return replace(spec, dependencies=tuple(dict.fromkeys((*spec.dependencies, *wanted))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import has_password
 from vpy.model import Spec, Tag, Wheel
 from vpy.system import files, sealed
 from vpy.system.lean import hashlib, json
@@ -29,9 +30,15 @@ def get(path: str) -> Any:
 
 
 def put(path: str, answer: object) -> None:
-    """Store an answer at `path`; a root that cannot be written is no error."""
+    """Store an answer at `path`; a root that cannot be written is no error.
+
+    An answer with a password in a URL is not stored: what depends on it is asked again.
+    """
+    data = sealed.dump(answer)
+    if has_password(data.decode("latin-1")):
+        return
     try:
-        files.write_bytes(path, sealed.dump(answer))
+        files.write_bytes(path, data)
     except OSError:
         pass
 

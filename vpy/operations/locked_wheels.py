@@ -17,8 +17,8 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
 
     Raises one UserError for all that has no wheel for it, and where the lockfile is not for this Python.
     """
+    from bootstrap.shown import printable
     from vpy.spec.lockfile import select as lockfile_select
-    from vpy.spec.text import printable
 
     selected: dict[str, Locked] = {}
     mistakes = []
@@ -39,10 +39,10 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
         try:
             selected[distribution.name] = _locked(distribution, file, lockfile.path)
         except UserError as error:
-            mistakes.append(error.message)
+            mistakes += error.lines
     if mistakes:
         where = printable(lockfile.path)
-        raise UserError("\n".join(f"{where}: {fact}" for fact in mistakes))
+        raise UserError(f"{where}: {fact}" for fact in mistakes)
     return tuple(selected[name] for name in sorted(selected))
 
 

@@ -44,9 +44,9 @@ def find(
             raise _missing(discovery.source)
         return None, observations
 
+    from bootstrap.shown import printable
     from vpy.operations import additions
     from vpy.spec.lockfile import current, read
-    from vpy.spec.text import printable
 
     path, kind, data = found
     lockfile = read.read(data, path, kind)
@@ -59,7 +59,7 @@ def find(
         return lockfile, observations
     if is_locked or is_bot(context.environ):
         lines = [f"{printable(path)} is not current: {fact}" for fact in stale]
-        raise UserError("\n".join(lines), hint=STALE_HINT)
+        raise UserError(lines, hint=STALE_HINT)
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     context.terminal.warning(f"`{printable(path)}` is not current, so it is not followed: {stale[0]}{more}")
     return None, (*observations, *_bot_observations(context.environ))
@@ -75,8 +75,8 @@ def _bot_observations(environ: Mapping[str, str]) -> Iterator[Observation]:
 
 
 def _missing(source: SpecSource) -> UserError:
+    from bootstrap.shown import printable
     from vpy.spec.lockfile import find as lockfile_search
-    from vpy.spec.text import printable
 
     paths = [path for path, _ in lockfile_search.candidates(source)]
     where = f": `{printable(paths[0])}`" if paths else ""

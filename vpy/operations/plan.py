@@ -173,7 +173,7 @@ def find_interpreter(
         )
     except UserError as error:
         if choice.asked_by:
-            raise UserError(f"{error.message}\n`{choice.asked_by}` asks for it", hint=error.hint) from None
+            raise UserError([*error.lines, f"`{choice.asked_by}` asks for it"], hint=error.hint) from None
         raise
     manifest = context.manifest.observations if context.manifest else ()
     return replace(found, observations=(*manifest, *choice.observations, *found.observations))
@@ -228,5 +228,5 @@ def expand(
                 f" and `{wheel.version}` (as `{wheel.name}`)"
             )
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise UserError(mistakes)
     return tuple(packages.values()), tuple(skipped)

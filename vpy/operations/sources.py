@@ -6,7 +6,7 @@ import os
 import sys
 
 from vpy.errors import ToolError, UserError
-from vpy.model import Source
+from vpy.model import Address, Source
 from vpy.operations import cache, settings
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
@@ -70,7 +70,7 @@ def parse_setting(setting: Setting) -> Source:
             raise
         raise UserError(f"{setting.origin}: {error.message}", hint=error.hint) from None
     if os.path.isabs(setting.origin) and source.folder is not None:
-        source = replace(source, location=os.path.join(setting.directory, source.folder))
+        source = replace(source, address=Address(os.path.join(setting.directory, source.folder)))
     return source
 
 
@@ -78,15 +78,15 @@ def parse(text: str) -> Source:
     """Parse `-vpython-source`'s value without asking anybody; raise UserError where it is no source."""
     kind, colon, location = text.partition(":")
     if kind == "cipd":
-        return Source("cipd", location if colon else None)
+        return Source("cipd", Address(location) if colon else None)
     if kind == "directory":
         if not location:
             raise UserError(f"not a directory of packages: `{text}`", hint="use directory:PATH")
-        return Source("directory", location)
+        return Source("directory", Address(location))
     if kind == "index":
         if colon:
             _check_index_url(location)
-        return Source("index", location if colon else None)
+        return Source("index", Address(location) if colon else None)
     raise UserError(
         f"unknown package source `{text}`",
         hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
@@ -115,7 +115,7 @@ def identity(source: Source, context: Context) -> tuple[list[str], tuple[Observa
         digest, observations = pip_config.index_identity(context.environ, str(source), home(context))
         return ["index", digest], observations
     if source.kind == "directory":
-        return ["directory", os.path.abspath(source.folder) if source.folder else str(source.location)], ()
+        return ["directory", os.path.abspath(source.folder) if source.folder else str(source.address)], ()
     return [str(source), service_url(source, context)], ()
 
 
@@ -249,7 +249,7 @@ def _folder(location: str) -> str:
 def _tree_url(source: Source) -> str:
     from vpy.system.network import urls
 
-    url = str(source.location)
+    url = source.address.asked if source.address else ""
     if "?" in url or "#" in url:
         raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{urls.shown(url)}`")
     return url
@@ -257,7 +257,7 @@ def _tree_url(source: Source) -> str:
 
 def service_url(source: Source, context: Context, *, default: str | None = None) -> str:
     """Return the service's address: of `cipd:URL`, `CIPD_SERVICE_URL`, `default`, or the domain's."""
-    named = source.location if source.kind == "cipd" else None
+    named = source.address.asked if source.kind == "cipd" and source.address else None
     return named or context.environ.get("CIPD_SERVICE_URL") or default or context.config.service
 
 

@@ -44,7 +44,7 @@ def gather(pins: Sequence[Pin], paths: Sequence[str], directory: str) -> tuple[s
                     f"packages `{other}` and `{pin.name}` bring different files of one name: `{wheel}`"
                 )
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise UserError(mistakes)
     return common, brought
 
 

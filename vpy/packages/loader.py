@@ -85,7 +85,7 @@ def collect(
             answers.append(outcome())
         except VpythonError as error:
             failed[item] = error
-            lines.append(f"cannot get `{item.name}` at `{item.version}`: {error.message}")
+            lines.append(f"cannot get `{item.name}` at `{item.version}`: {error.summary}")
     if failed:
         raise _together(failed, lines)
     return tuple(answers)
@@ -113,6 +113,6 @@ def _together(failed: dict[object, VpythonError], lines: Sequence[str]) -> Vpyth
     errors = list(failed.values())
     family = UserError if all(isinstance(error, UserError) for error in errors) else ToolError
     hints = dict.fromkeys(error.hint for error in errors if error.hint)
-    result = family("\n".join(dict.fromkeys(lines)), hint=next(iter(hints), None))
+    result = family(dict.fromkeys(lines), hint=next(iter(hints), None))
     result.failed, result.__cause__ = failed, errors[0]
     return result

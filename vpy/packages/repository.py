@@ -178,7 +178,7 @@ def _with_instance(
         if tagged != instance_id and not move_tags
     ]
     if taken:
-        raise UserError("\n".join(taken), hint="give the new instance another tag with -tag KEY:VALUE")
+        raise UserError(taken, hint="give the new instance another tag with -tag KEY:VALUE")
     return Versions(
         {**versions.refs, **dict.fromkeys(refs, instance_id)},
         {**versions.tags, **dict.fromkeys(tags, (instance_id,))},

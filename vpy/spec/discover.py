@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import stat
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.model import Discovery, SpecSource
 from vpy.spec import inline
 from vpy.spec.look import FileObserver, cannot_open, mode
-from vpy.spec.text import printable
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -218,7 +218,7 @@ def _default(invocation: Invocation, environ: Mapping[str, str], observer: FileO
         whole = _absolute_observed(path, invocation.cwd, observer)
         return observer.read_spec(whole, "default", _format(path))
     except UserError as error:
-        raise UserError(error.message, hint=error.hint or f"{DEFAULT_VARIABLE} names it") from error
+        raise UserError(error.lines, hint=error.hint or f"{DEFAULT_VARIABLE} names it") from error
 
 
 def _may_lack_version(source: SpecSource) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 
+from bootstrap.shown import printable
 from vpy.errors import ToolError, UserError
 from vpy.spec.inline import script_blocks
-from vpy.spec.text import printable
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False

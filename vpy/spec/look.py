@@ -6,9 +6,10 @@ import errno
 import os
 import stat
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.model import Observation, SpecSource
-from vpy.spec.text import MAX_SIZE, decode, printable
+from vpy.spec.text import MAX_SIZE, decode
 from vpy.system.files import signature_fields
 
 TYPE_CHECKING = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.model import Wheel
-from vpy.spec.text import printable, quoted
+from vpy.spec.text import quoted
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -74,7 +75,7 @@ def select(spec: Spec, tags: Sequence[Tag], path: str = "") -> tuple[Wheel, ...]
     ]
     if clashes:
         raise UserError(
-            "\n".join(clashes), hint="leave one version, or give each its own `match_tag` or `not_match_tag`"
+            clashes, hint="leave one version, or give each its own `match_tag` or `not_match_tag`"
         )
     return tuple(Wheel(name=name, version=next(iter(found))) for name, found in sorted(versions.items()))
 

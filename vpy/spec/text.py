@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable, without_passwords
 from vpy.errors import UserError
 
 TYPE_CHECKING = False
@@ -67,6 +68,8 @@ def excerpt(source: SpecSource, message: str) -> str | None:
     if not (0 <= index < len(lines) and 0 < column <= len(lines[index]) + 1):
         return None
     line = lines[index].replace("\t", " ")
+    head, tail = without_passwords(line[: column - 1]), without_passwords(line[column - 1 :])
+    line, column = head + tail, len(head) + 1
     start = max(0, column - 1 - WIDEST_EXCERPT // 2) if len(line) > WIDEST_EXCERPT else 0
     shown = printable(line[start : start + WIDEST_EXCERPT].rstrip())
     before = printable(line[start : column - 1])
@@ -79,22 +82,11 @@ def mistakes_error(mistakes: Sequence[str], *, hint: str | None = None) -> UserE
     lines = list(mistakes[:MAX_SHOWN])
     if len(mistakes) > MAX_SHOWN:
         lines.append(f"and {len(mistakes) - MAX_SHOWN} more mistakes")
-    return UserError("\n".join(lines), hint=hint)
-
-
-def printable(text: str) -> str:
-    """Return the text with unprintable characters escaped, but not the surrogates that file names have."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable() or "\udc80" <= character <= "\udcff"
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return UserError(lines, hint=hint)
 
 
 def quoted(text: str, limit: int = 60) -> str:
     """Return the text in backticks, printable, shortened to about `limit` characters."""
+    text = without_passwords(text)
     short = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"`{printable(short)}`"

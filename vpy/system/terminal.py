@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from bootstrap import shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +29,13 @@ class Terminal:
         self.listeners: list[Callable[[str], None]] = []
 
     def _tell(self, text: str) -> None:
-        for listener in self.listeners:
-            listener(text)
+        if self.listeners:
+            shown_text = shown.line(text)
+            for listener in self.listeners:
+                listener(shown_text)
 
     def _write(self, text: str) -> None:
-        self._put(f"vpython: {text}\n")
+        self._put(f"vpython: {shown.line(text)}\n")
 
     def _put(self, text: str) -> None:
         if sys.stderr is None:
@@ -61,8 +65,8 @@ class Terminal:
 
     def error(self, error: VpythonError) -> None:
         """Show the fact, the line that it is about, then the hint after a blank line."""
-        self._write(error.message)
+        self._put(f"vpython: {error.message}\n")
         if error.excerpt:
-            self._put(f"{error.excerpt}\n")
+            self._put(f"{shown.page(error.excerpt)}\n")
         if error.hint:
-            self._put(f"\nhint: {error.hint}\n")
+            self._put(f"\nhint: {shown.line(error.hint)}\n")

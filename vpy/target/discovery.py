@@ -165,10 +165,10 @@ def _no_python_fits(search: _Search, config: Config) -> UserError:
     ]
 
     message = f"no Python here fits {search.requirement}"
-    message += ":\n" + "\n".join(lines) if lines else ", nor is there any other that would do"
+    facts = [f"{message}:", *lines] if lines else [f"{message}, nor is there any other that would do"]
     wanted = ".".join(map(str, search.requirement.prefix)) or search.requirement.requires_python
     hint = f"install Python {wanted}, or name one with -vpython-interpreter FILE"
-    return UserError(message, hint=search.requirement.hint or search.hint or hint)
+    return UserError(facts, hint=search.requirement.hint or search.hint or hint)
 
 
 class _Search:

@@ -92,7 +92,7 @@ def _send(
         if not refused:
             pip.send(_row(wheel, directory, interpreter))
     if refused:
-        raise RefusedError("\n".join(refused))
+        raise RefusedError(refused)
 
 
 def _row(wheel: WheelFile, directory: str, interpreter: Interpreter) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _fault(wheel: WheelFile) -> str | None:
     try:
         contents.wheel_facts(wheel.path, filename=wheel.filename)
     except ToolError as error:
-        return _with_package(wheel, error.message)
+        return _with_package(wheel, error.summary)
     return None
 
 
@@ -139,7 +139,7 @@ def _raise_failures(failed: Sequence[tuple[WheelFile, str]]) -> None:
         if fault == full:  # every other wheel failed for the same reason
             raise ToolError(line, hint=files.disk_hint(OSError(errno.ENOSPC, full)))
     if lines:
-        raise RefusedError("\n".join(lines))
+        raise RefusedError(lines)
 
 
 def hash_of(path: str) -> str:

@@ -56,7 +56,7 @@ def link(stored: Sequence[StoredWheel], prefix: str, into: str, python: str, *, 
     if faults.stale:
         raise _drop_stale(stored, faults.stale)
     if faults.clashes:
-        raise UserError("\n".join(_clash(stored, file_lists, *clash) for clash in faults.clashes))
+        raise UserError(_clash(stored, file_lists, *clash) for clash in faults.clashes)
 
 
 def _read_file_lists(stored: Sequence[StoredWheel]) -> list[FileList]:

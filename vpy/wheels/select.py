@@ -75,7 +75,7 @@ def choose(
             is_one_missing = True
 
     if faults:
-        raise UserError("\n".join(faults), hint=contact if is_one_missing and contact else None)
+        raise UserError(faults, hint=contact if is_one_missing and contact else None)
     return tuple(chosen)
 
 

@@ -106,7 +106,7 @@ def _repair(finding: Finding, request: Request, context: Context) -> tuple[bool,
     try:
         result = rebuild(description, request, context)
     except (VpythonError, KeyError) as error:
-        reason = error.message.splitlines()[0] if isinstance(error, VpythonError) else "it is too old"
+        reason = error.lines[0] if isinstance(error, VpythonError) else "it is too old"
         return True, f"removed; the next start makes it, which cannot be done now: {reason}"
     return True, "made again" if result == key else f"made again, as `{result}`"
 

@@ -360,9 +360,9 @@ def _blamed(projects: dict[str, str], error: VpythonError) -> dict[str, Cell]:
     """Return the requirements that lines of the error speak of, each with its lines."""
     cells = {}
     for text, project in projects.items():
-        lines = [line for line in error.message.split("\n") if _speaks_of(line, project)]
+        lines = [line for line in error.lines if _speaks_of(line, project)]
         if lines:
-            cells[text] = failed_cell(type(error)("\n".join(lines), hint=error.hint), project)
+            cells[text] = failed_cell(type(error)(lines, hint=error.hint), project)
     return cells
 
 

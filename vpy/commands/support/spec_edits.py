@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.spec import edit, edit_text
-from vpy.spec.text import printable
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
+from bootstrap import shown
 from vpy.errors import ToolError
 
 TYPE_CHECKING = False
@@ -23,18 +25,23 @@ def show(text: str) -> None:
         return
     encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.buffer.write(f"{text}\n".encode(encoding, "backslashreplace"))
+        sys.stdout.buffer.write(f"{shown.page(text)}\n".encode(encoding, "backslashreplace"))
     except BrokenPipeError:
         raise
     except OSError as error:
         raise ToolError(f"cannot write to stdout: {error.strerror or error}") from error
 
 
+def show_json(account: object) -> None:
+    """Print an account as JSON on stdout, without the passwords of URLs."""
+    show(json.dumps(shown.value(account), indent=1))
+
+
 def render(sections: Iterable[tuple[str, Sequence[str]]]) -> str:
     """Return sections, each with its title in front of its first line; those without lines are left out."""
     lines = []
     for title, rows in sections:
-        texts = [line for row in rows for line in row.split("\n")]
+        texts = [shown.line(line) for row in rows for line in row.split("\n")]
         lines += [
             f"{title if not number else '':<{LEFT}}{line}".rstrip() for number, line in enumerate(texts)
         ]
@@ -43,6 +50,7 @@ def render(sections: Iterable[tuple[str, Sequence[str]]]) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows with each column as wide as its longest item, up to `WIDEST`."""
+    rows = [[shown.line(item) for item in row] for row in rows]
     widths = [
         min(max(len(row[number]) for row in rows), WIDEST) for number in range(max(map(len, rows), default=0))
     ]
@@ -55,8 +63,7 @@ def shortener(environ: Mapping[str, str]) -> Shorten:
 
     def shorten(path: str) -> str:
         inside = home.startswith("/") and path.startswith(f"{home}/")
-        shown = f"~{path[len(home) :]}" if inside else path
-        return shown if "\n" not in shown else repr(shown)
+        return shown.line(f"~{path[len(home) :]}" if inside else path, len(path))
 
     return shorten
 

@@ -106,7 +106,7 @@ def parse(text: str, path: str, validate: Callable[[str], str]) -> EnsureFile:
         except _StatementError as error:
             mistakes.append(f"{path}:{statement.line}:{error.column}: {error.message}")
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise UserError(mistakes)
     return replace(file, packages=tuple(packages))
 
 
@@ -252,7 +252,7 @@ def expand(
             continue
         expanded[key] = (package.line, Wanted(name=name, template=package.template, version=version))
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise UserError(mistakes)
     return tuple((subdir, wanted) for (subdir, _), (_, wanted) in expanded.items())
 
 

@@ -13,6 +13,7 @@ import base64
 import binascii
 import posixpath
 
+from bootstrap import shown
 from vpy.errors import UserError
 from vpy.system.lean.dataclasses import value
 
@@ -213,9 +214,8 @@ def parse_subdir(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text for a message: control characters escaped, the middle of a long one left out."""
-    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-    return shown if len(shown) <= 120 else f"{shown[:80]}…{shown[-20:]}"
+    """Return the text for a message: as `shown.line`, but no longer than a name may be expected to be."""
+    return shown.line(text, 120)
 
 
 def _is_valid(parse: Callable[[str], str], text: str) -> bool:

@@ -40,7 +40,7 @@ def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | Non
         hint = _DENIED_HINT
     if "network" in kinds:
         hint = "with -vpython-offline only what was resolved before is used"
-    return family("\n".join(lines), hint=hint or None)
+    return family(lines, hint=hint or None)
 
 
 def _message(row: Mapping[str, Any], tag: str) -> str:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 
+from bootstrap.shown import has_password
 from vpy.errors import ToolError, UserError
 from vpy.model import Pin, Resolution
 from vpy.packages.cipd import names as cipd_names
@@ -138,7 +139,7 @@ class IndexLoader:
             try:
                 requirement, note = requirement_for(package, self.config)
             except UserError as error:
-                mistakes.append(error.message)
+                mistakes += error.lines
                 continue
             project = canonicalize_name(project_of(requirement))
             known = by_project.setdefault(project, package)
@@ -148,7 +149,7 @@ class IndexLoader:
             notes += [note] if note else []
         if mistakes:
             mistakes += self._lacking(requirements)
-            raise UserError("\n".join(mistakes), hint="name another source with -vpython-source")
+            raise UserError(mistakes, hint="name another source with -vpython-source")
         return self._resolve(requirements, notes, by_project)
 
     def _lacking(self, requirements: Sequence[str]) -> list[str]:
@@ -158,7 +159,7 @@ class IndexLoader:
         answer = self.look(requirements, dependencies=False)
         if not answer["errors"]:
             return []
-        return [errors.failure(answer["errors"], str(self.interpreter.tags[0])).message]
+        return errors.failure(answer["errors"], str(self.interpreter.tags[0])).lines
 
     def _resolve(
         self,
@@ -179,7 +180,8 @@ class IndexLoader:
         known = _load(path)
         if known is None:
             known = self._ask_index(requirements, hashes or {}, dependencies=packages is None)
-            files.write_bytes(path, _dump(*known))
+            if not any(has_password(wheel.url) for wheel in known[0]):
+                files.write_bytes(path, _dump(*known))
 
         wheels, index_notes = known
         self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
@@ -225,8 +227,7 @@ class IndexLoader:
         name, template, version = wheel.project, wheel.project, wheel.version
         if package is not None:
             name, template, version = package.name, package.template, package.version
-        origin = _without_password(str(self._source))
-        return Pin(name, template, version, wheel.instance_id, origin, filename=wheel.filename)
+        return Pin(name, template, version, wheel.instance_id, str(self._source), filename=wheel.filename)
 
     def _is_here(self, wheel: LockedWheel) -> bool:
         """Return whether the wheel is installed, or its file is here and whole; drop a bad file."""
@@ -287,7 +288,7 @@ class IndexLoader:
             "tags": [(tag.python, tag.abi, tag.platform) for tag in target.tags],
             "markers": dict(target.markers),
             "version": target.version,
-            "index": self._source.location,
+            "index": self._source.address.asked if self._source.address else None,
             "stored": self._stored,
         }
 
@@ -315,12 +316,6 @@ class IndexLoader:
 def _hash_of(path: str) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _without_password(source: str) -> str:
-    import re
-
-    return re.sub(r"//[^/@]*@", "//", source)
 
 
 def _load(path: str) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from bootstrap.shown import without_passwords
 from vpy.model import Observation
 from vpy.system import files
 from vpy.system.lean import hashlib
@@ -44,7 +45,7 @@ def index_identity(
     """Return a name for the index that `source` means here, and the observations that it depends on.
 
     `index:URL` is itself and depends on nothing. Plain `index` is whatever the user's pip
-    configuration says: pip's variables and files, hashed, since an address may hold a password.
+    configuration says: pip's variables and files, hashed, without the passwords in them.
     `prefix` is that of the Python that runs pip, which may have a configuration of its own; an
     environment around that Python does not count, since it has nothing to do with the script's.
     """
@@ -58,6 +59,7 @@ def index_identity(
         observations += [_observe_file(path) for path in paths]
 
     text = "\n".join(repr((observation.kind, observation.fields)) for observation in observations)
+    text = without_passwords(text)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(), tuple(observations)
 
 

@@ -73,7 +73,7 @@ def _failure(index: IndexLoader, errors: Sequence[Mapping[str, Any]]) -> Vpython
     contact = index.config.contact
     if all(row["kind"] == "wheel" for row in errors):
         lines = [_misfit(row, index.interpreter.tags) for row in errors]
-        return UserError("\n".join(lines), hint=contact or None)
+        return UserError(lines, hint=contact or None)
     return index_errors.failure(errors, str(index.interpreter.tags[0]), contact=contact)
 
 

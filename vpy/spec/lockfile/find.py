@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.spec.look import FileObserver
-from vpy.spec.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

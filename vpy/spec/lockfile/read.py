@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
-from vpy.spec.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

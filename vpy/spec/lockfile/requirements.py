@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.spec.lockfile.model import LockedDistribution, Lockfile
-from vpy.spec.text import printable, quoted
+from vpy.spec.text import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
-from vpy.spec.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from urllib.parse import unquote, urlsplit
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.spec.lockfile.model import Dependency, LockedDistribution, LockedFile, Lockfile
 from vpy.spec.lockfile.toml import load_toml
-from vpy.spec.text import printable, quoted
+from vpy.spec.text import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

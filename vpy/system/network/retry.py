@@ -88,7 +88,7 @@ def retry(work: Callable[[], T], policy: RetryPolicy, clock: Clock) -> T:
 def give_up(fault: NetworkError, attempts: int) -> NoReturn:
     """Raise a fault that says how often the request was tried."""
     fault.is_final = True
-    fault.message = f"{fault.message} (tried {attempts} times)"
+    fault.add(f" (tried {attempts} times)")
     raise fault
 
 
@@ -105,7 +105,7 @@ def pause(fault: NetworkError, attempt: int, policy: RetryPolicy, clock: Clock) 
     seconds = min(policy.longest_pause, policy.first_pause * 2 ** (attempt - 1)) * (0.5 + clock.random() / 2)
     if fault.wait is not None:
         if fault.wait > policy.longest_asked:
-            fault.message = f"{fault.message}, and asks to come back in {fault.wait:.0f} s"
+            fault.add(f", and asks to come back in {fault.wait:.0f} s")
             raise fault
         seconds = max(seconds, fault.wait)
     clock.sleep(seconds)
