@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bootstrap import shown
 from tests.support.vectors import vectors
 from vpy.errors import UserError
 from vpy.model import Interpreter, Tag, Tags
@@ -197,7 +198,7 @@ def test_any_text_is_filled_in_or_refused(text: str) -> None:
     except UserError as error:
         refused = error.message
     if refused:
-        assert f"`{text}`" in refused
+        assert f"`{shown.line(text)}`" in refused
         return
     if filled is None:  # a condition that does not hold
         assert "=" in text

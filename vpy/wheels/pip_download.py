@@ -23,11 +23,13 @@ An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 # ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import optparse
 import os
 import sys
+import urllib.parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,9 +100,13 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
     log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog()
     log.attach()
     set_options(options, job)
+    if fact := odd_address([options.index_url, *options.extra_index_urls]):
+        answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
+        return 1
     session = command.get_default_session(options)
     finder = command._build_package_finder(options, session, target_python=target_python(job))
-    log.note_ignored(finder.index_urls, session)
+    asked = [url for url in finder.index_urls if not log.note_ignored(url, session)]
+    finder.search_scope = dataclasses.replace(finder.search_scope, index_urls=asked)
     if job.get("look") and not job["dependencies"]:
         look(job["requirements"], finder, log, answer)
         return 0
@@ -128,6 +134,17 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
             preparer.save_linked_requirement(item)
         answer["wheels"].append(describe(item))
     return 0
+
+
+def odd_address(urls: Iterable[str]) -> str:
+    """Return why an index has no address, which ends pip without a word of it; "" where all have one."""
+    shown = importlib.import_module("vpy.wheels.index_client.web").shown
+    for url in filter(None, urls):
+        try:
+            _ = urllib.parse.urlsplit(url).port
+        except ValueError as error:
+            return f"the address of an index is none: `{shown(url)}` ({error})"
+    return ""
 
 
 def answered_by_client(

@@ -116,7 +116,7 @@ def test_of_a_path(harness: Harness, place: Path) -> None:
 
 OPTIONS: Sequence[Sequence[str]] = (
     ("-vpython-source", RAW), ("-vpython-source", f"index:{RAW}"), ("-vpython-source", f"directory:/{RAW}"),
-    ("-vpython-source", f"cipd:https://{RAW}"), ("-vpython-source", LONG), ("-vpython-spec", RAW),
+    ("-vpython-source", f"cipd:https://{RAW}"), ("-vpython-source", LONG[:60_000]), ("-vpython-spec", RAW),
     ("-vpython-interpreter", f"/{RAW}"), ("-vpython-python", RAW), ("-vpython-root", f"/proc/{RAW}"),
     ("-vpython-log-level", RAW), ("-vpython-with", RAW), ("-vpython-env-file", RAW), (f"-vpython-{RAW}",),
     ("-vpython-tool", RAW), ("-vpython-tool", "find", RAW), ("-vpython-tool", "explain", f"--{RAW}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import zipfile
 from collections.abc import Callable
@@ -167,9 +168,26 @@ def test_index_that_is_broken(yard: Yard, simple_index: Serve, tmp_path: Path) -
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1.0\n", "")
 
 
-@pytest.mark.parametrize(("url", "code"), [("http://[x/", 2), ("ftp://127.0.0.1/simple/", 2), ("pigeon", 1)])
-def test_configuration_of_pip_names_no_index(yard: Yard, url: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("url", "fact"),
+    [
+        ("http://[x/", "pip cannot read its configuration: the address of an index is none: `http://[x"),
+        (
+            "http://host:port/",
+            "pip cannot read its configuration: the address of an index is none: `http:/",
+        ),
+        (
+            "ftp://127.0.0.1/simple/",
+            "pip does not ask the index for `gizmo`: its address is none of http, https or file",
+        ),
+        ("pigeon", "pip does not ask the index for `gizmo`: its address is none of http, https or file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"])
+def test_configuration_of_pip_names_no_index(yard: Yard, name: str, url: str, fact: str) -> None:
     """No answer is never an empty one: a script does not start without what it needs."""
     yard.script("s.py", "# /// script\n# dependencies = ['gizmo']\n# ///\nprint('started')")
-    said = yard.refuse("s.py", env={"PIP_INDEX_URL": url}, code=code, doors=("head",))
+    env = {"PIP_INDEX_URL": "file:///nonexistent", "PIP_CONFIG_FILE": os.devnull, name: url}
+    said = yard.refuse("s.py", env=env, code=1, doors=("head",))
+    assert said.startswith(fact)
     assert "\n" not in said.partition("\n\nhint: ")[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bootstrap import shown
 from tests.e2e.hostile.yard import Yard
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def test_link_to_a_directory(own: Yard) -> None:
 )
 def test_no_root(own: Yard, root: str, said: str) -> None:
     root = root.format(place=own.place)
-    expected = said.format(root=root) + HINT
+    expected = shown.line(said.format(root=root)) + HINT
     assert own.refuse("good.py", code=1, env={"VPYTHON_VIRTUALENV_ROOT": root}) == expected
     assert own.refuse("-vpython-root", root, "good.py", code=1) == expected
     assert not own.root.exists()

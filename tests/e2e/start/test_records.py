@@ -67,6 +67,46 @@ def read_by_a_shell(path: str) -> list[bytes]:
     return done.stdout.split(b"\n")
 
 
+SECRET = "https://user:secret@one.example/simple"
+
+
+@pytest.mark.parametrize("kind", ["content", "variable"])
+def test_no_password_is_written_and_all_else_is_compared(
+    kind: ObservationKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, layout, file = tmp_path / "record", Layout(str(tmp_path / "root")), tmp_path / "pip.conf"
+    name = "PIP_INDEX_URL" if kind == "variable" else str(file)
+
+    def put(text: str) -> None:
+        file.write_text(text)
+        monkeypatch.setenv("PIP_INDEX_URL", text)
+
+    put(SECRET)
+    assert record.write(str(path), "environment", "landmark", [Observation(kind, (name, SECRET))], layout)
+    written = [each for each in tmp_path.rglob("*") if each.is_file() and each != file]
+    assert written
+    assert not any(b"secret" in each.read_bytes() or b"user" in each.read_bytes() for each in written)
+    for text, holds in {
+        SECRET: True,
+        SECRET.replace("secret", "another"): True,
+        SECRET.replace("user:secret@", ""): True,
+        SECRET.replace("one", "two"): False,
+        SECRET.replace("https", "http"): False,
+        SECRET + "/": False,
+        "": False,
+    }.items():
+        put(text)
+        assert hook.holds(str(path), None, "environment") is holds, text
+    monkeypatch.delenv("PIP_INDEX_URL")
+    file.unlink()
+    assert not hook.holds(str(path), None, "environment")
+
+
+def test_what_may_be_a_password_or_two_texts_has_no_record(tmp_path: Path) -> None:
+    rows = [Observation("content", ("pip.conf", '["https://one","a@b"]'))]
+    assert not record.write(str(tmp_path / "record"), "e", "l", rows, Layout(str(tmp_path / "root")))
+
+
 @settings(max_examples=150, deadline=None)
 @given(any_rows(), PATHS, PATHS)
 def test_what_is_written_is_what_is_read(
@@ -97,7 +137,8 @@ def test_what_is_written_is_what_is_read(
     with pytest.MonkeyPatch.context() as patch:
         for kind in FIELDS:
             patch.setitem(hook.CHECKS, kind.encode(), lambda _, *fields, kind=kind: check(kind, *fields))
-        assert set(hook.CHECKS) == {kind.encode() for kind in FIELDS}
+        bare = {b"content-without-passwords", b"variable-without-passwords"}
+        assert set(hook.CHECKS) == bare | {kind.encode() for kind in FIELDS}
         assert hook.holds(path, None, environment)
         assert seen == list(dict.fromkeys(rows))
         assert not hook.holds(path, None, environment + "2")

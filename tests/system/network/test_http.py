@@ -175,6 +175,29 @@ def test_a_trickle_ends(bench: Bench) -> None:
         bench.pin()
 
 
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        ({"idle_timeout": 0.5, "least_bytes": 100}, "sends less than 100 bytes in 0.5 s"),
+        ({"longest_download": 0.5}, "takes more than .* h for one file"),
+    ],
+)
+def test_a_file_that_trickles_ends(bench: Bench, change: dict[str, float], fact: str) -> None:
+    def drip(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        while not handler.service.ended.wait(0.1):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+    bench.policy = replace(POLICY, attempts=1, resumes=0, **change)
+    bench.service.put(NAME, package(), tags=("version:1.0",))
+    bench.service.always["GET"] = drip
+    with pytest.raises(ToolError, match=fact):
+        bench.fetched()
+
+
 def test_pauses_double_and_differ(bench: Bench) -> None:
     bench.service.always["POST"] = grpc(14)
     with pytest.raises(ToolError):

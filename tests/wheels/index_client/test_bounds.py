@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import threading
 import time
@@ -37,8 +38,8 @@ class Trickle(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def trickle() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+def trickle(request: pytest.FixtureRequest) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), getattr(request, "param", Trickle))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -67,3 +68,45 @@ def test_a_file_has_another_bound_than_a_page(trickle: str, monkeypatch: pytest.
     assert len(b"".join(response.stream(1024, decode_content=False))) == 5 * 1024
     with pytest.raises(bounds.OutOfBoundsError, match="more than 0 MiB"):
         list(response.stream(1024, decode_content=True))
+
+
+def test_a_file_may_not_take_for_ever(trickle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HTTPResponse, "stream", HTTPResponse.stream)
+    monkeypatch.setattr(bounds, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(bounds, "WHEEL_SECONDS", 0.5)
+    bounds.limit(HTTPResponse)
+    response = urllib3.PoolManager().request("GET", trickle, preload_content=False)
+    with pytest.raises(bounds.OutOfBoundsError, match="takes more than 0 s"):
+        for _ in response.stream(1 << 16, decode_content=False):
+            pass
+
+
+class Nothing(http.server.BaseHTTPRequestHandler):
+    """Sends empty members of gzip, for ever: the body has no byte, the wire has any number."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(gzip.compress(b"") * 3000)
+        except OSError:
+            pass
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("trickle", [Nothing], indirect=True)
+def test_what_unpacks_to_nothing_is_bounded_as_well(trickle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HTTPResponse, "stream", HTTPResponse.stream)
+    monkeypatch.setattr(bounds, "LARGEST_PAGE", 1 << 20)
+    bounds.limit(HTTPResponse)
+    response = urllib3.PoolManager().request("GET", trickle, preload_content=False)
+    began = time.monotonic()
+    with pytest.raises(bounds.OutOfBoundsError, match="more than 1 MiB"):
+        for _ in response.stream(1 << 16, decode_content=True):
+            pass
+    assert time.monotonic() - began < bounds.CHUNK_SECONDS

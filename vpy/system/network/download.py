@@ -28,6 +28,7 @@ class Download:
         self._total: int | None = None
         self._validator = ""
         self._whole = False
+        self._end = client.clock.now() + client.policy.longest_download
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes in order, each once, resumed where a connection broke.
@@ -73,6 +74,9 @@ class Download:
                 self._received += len(piece)
                 if self._received > LARGEST:
                     raise NetworkError(f"`{urls.shown(self._url)}` sends more than {LARGEST} bytes")
+                if self._client.clock.now() > self._end:
+                    hours = self._client.policy.longest_download / 3600
+                    raise NetworkError(f"`{urls.shown(self._url)}` takes more than {hours:g} h for one file")
                 self._progress.advance(len(piece))
                 if piece:
                     yield piece

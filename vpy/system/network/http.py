@@ -60,7 +60,7 @@ class Answer:
         encoding = self.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             raise NetworkError(f"`{urls.shown(self.url)}` sent an encoded body that nobody asked for")
-        now, idle_timeout = self._client.clock.now, self._client.policy.idle_timeout
+        now, policy = self._client.clock.now, self._client.policy
         started, received = now(), 0
         while True:
             with self._client.faults(self.url):
@@ -68,11 +68,10 @@ class Answer:
             if not piece:
                 return
             received += len(piece)
-            if now() - started > idle_timeout:
-                if received < idle_timeout:
-                    raise NetworkError(
-                        f"`{urls.shown(self.url)}` sends less than a byte a second", transient=True
-                    )
+            if now() - started > policy.idle_timeout:
+                if received < policy.least_bytes:
+                    rate = f"{policy.least_bytes} bytes in {policy.idle_timeout:g} s"
+                    raise NetworkError(f"`{urls.shown(self.url)}` sends less than {rate}", transient=True)
                 started, received = now(), 0
             yield piece
 

@@ -44,7 +44,8 @@ class RetryPolicy:
     """Timeouts in seconds, and counts.
 
     `connect_timeout` is for a connection, `idle_timeout` for the time between two pieces of an
-    answer, `total_timeout` for a small answer. A request is tried `attempts` times in all
+    answer, in which `least_bytes` must have come, `total_timeout` for a small answer,
+    `longest_download` for a file. A request is tried `attempts` times in all
     (`unreachable_attempts` where no server is reached), with pauses that double from `first_pause`
     up to `longest_pause`; a pause that the server asks for is taken up to `longest_asked`.
     `resumes` bounds how often one download is resumed.
@@ -52,7 +53,9 @@ class RetryPolicy:
 
     connect_timeout: float = 15.0
     idle_timeout: float = 30.0
+    least_bytes: int = 16 << 10
     total_timeout: float = 60.0
+    longest_download: float = 6 * 3600.0
     attempts: int = 5
     unreachable_attempts: int = 3
     first_pause: float = 0.5

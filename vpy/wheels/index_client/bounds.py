@@ -1,7 +1,7 @@
 """Bounds of every response that is read in pip's process: bytes, overall time and a least rate.
 
-They are set on urllib3's response, which pip's own reading goes through as well. A page has a bound in
-unpacked bytes, which a compressed one must keep as well; a wheel in its own.
+They are set on urllib3's response, which pip's own reading goes through as well. A page is bounded in
+unpacked bytes and in those that came over the wire, which may unpack to nothing; a wheel in its own.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 # Bytes. The longest page of the public index, of one project's thousands of files, takes 30 MB.
 LARGEST_PAGE = 128 << 20
 LARGEST_WHEEL = 16 << 30
-# Seconds that a page may take as a whole, and any chunk of a response.
+# Seconds that a page and a wheel may take as a whole, and any chunk of a response.
 PAGE_SECONDS = 120.0
+WHEEL_SECONDS = 6 * 3600.0
 CHUNK_SECONDS = 30.0
 CHUNK_BYTES = 16 << 10
 _TICK = 1.0
+_SLOW = f"the answer is slower than {CHUNK_BYTES >> 10} KiB in {CHUNK_SECONDS:.0f} s"
 
 
 class OutOfBoundsError(OSError):
@@ -29,39 +31,44 @@ class OutOfBoundsError(OSError):
 
 
 class Watch:
-    """Thread that ends responses whose next chunk is not there in time: a read cannot be interrupted."""
+    """Thread that ends responses whose next chunk is not there in time: a read cannot be interrupted.
+
+    It ends those, too, that meanwhile read more bytes from the wire than they may.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._deadlines: dict[int, tuple[float, Any]] = {}
-        self._expired: set[int] = set()
+        self._deadlines: dict[int, tuple[float, int, Any]] = {}
+        self._ended: dict[int, str] = {}
         self._thread: threading.Thread | None = None
 
-    def expect(self, response: Any, seconds: float) -> None:
-        """Give a response this long for its next chunk."""
+    def expect(self, response: Any, seconds: float, most: int) -> None:
+        """Give a response this long for its next chunk, and this many bytes of the wire in all."""
         with self._lock:
-            self._deadlines[id(response)] = time.monotonic() + seconds, response
+            self._deadlines[id(response)] = time.monotonic() + seconds, most, response
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
 
-    def forget(self, response: Any) -> bool:
-        """Stop watching a response; return whether it was ended."""
+    def forget(self, response: Any) -> str:
+        """Stop watching a response; return why it was ended, "" where it was not."""
         with self._lock:
             self._deadlines.pop(id(response), None)
-            expired = id(response) in self._expired
-            self._expired.discard(id(response))
-            return expired
+            return self._ended.pop(id(response), "")
 
     def _run(self) -> None:
         while True:
             time.sleep(_TICK)
             now = time.monotonic()
+            ended = []
             with self._lock:
-                late = [key for key, (deadline, _) in self._deadlines.items() if deadline < now]
-                ended = [(key, self._deadlines.pop(key)[1]) for key in late]
-                self._expired.update(key for key, _ in ended)
-            for _, response in ended:
+                for key, (deadline, most, response) in list(self._deadlines.items()):
+                    reason = _SLOW if deadline < now else _too_much(response.tell(), most)
+                    if reason:
+                        del self._deadlines[key]
+                        self._ended[key] = reason
+                        ended.append(response)
+            for response in ended:
                 _end(response)
 
 
@@ -89,29 +96,30 @@ def limit(response_class: Any) -> None:
 
 
 def _bounded(response: Any, chunks: Iterator[bytes], is_file: bool) -> Iterator[bytes]:
-    most, began, size = LARGEST_WHEEL if is_file else LARGEST_PAGE, time.monotonic(), 0
+    most, seconds = (LARGEST_WHEEL, WHEEL_SECONDS) if is_file else (LARGEST_PAGE, PAGE_SECONDS)
+    began, size = time.monotonic(), 0
     try:
         while True:
-            _WATCH.expect(response, CHUNK_SECONDS)
+            _WATCH.expect(response, CHUNK_SECONDS, most)
             try:
                 chunk = next(chunks, None)
             except Exception as error:
-                if _WATCH.forget(response):
-                    raise _slow() from error
+                if reason := _WATCH.forget(response):
+                    raise OutOfBoundsError(reason) from error
                 raise
-            if _WATCH.forget(response):
-                raise _slow()
+            if reason := _WATCH.forget(response):
+                raise OutOfBoundsError(reason)
             if chunk is None:
                 return
             size += len(chunk)
-            if size > most:
-                raise OutOfBoundsError(f"the answer has more than {most >> 20} MiB")
-            if not is_file and time.monotonic() - began > PAGE_SECONDS:
-                raise OutOfBoundsError(f"the answer takes more than {PAGE_SECONDS:.0f} s")
+            if reason := _too_much(max(size, response.tell()), most):
+                raise OutOfBoundsError(reason)
+            if time.monotonic() - began > seconds:
+                raise OutOfBoundsError(f"the answer takes more than {seconds:.0f} s")
             yield chunk
     finally:
         _WATCH.forget(response)
 
 
-def _slow() -> OutOfBoundsError:
-    return OutOfBoundsError(f"the answer is slower than {CHUNK_BYTES >> 10} KiB in {CHUNK_SECONDS:.0f} s")
+def _too_much(size: int, most: int) -> str:
+    return f"the answer has more than {most >> 20} MiB" if size > most else ""

@@ -9,7 +9,7 @@ from vpy.wheels.index_client.web import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -103,18 +103,17 @@ class FinderLog:
     def _fail(self, kind: str, url: str, fact: str, status: int = 0) -> None:
         self._failed.append({"kind": kind, "url": url, "fact": fact, "status": status})
 
-    def note_ignored(self, urls: Iterable[str], session: Any) -> None:
-        """Note the indexes that pip leaves out, with no more than a warning."""
-        make_link = _pip("_internal.models.link").Link
-        for url in urls:
-            scheme = url.partition(":")[0].lower()
-            if scheme not in ("http", "https", "file"):
-                fact = "its address is none of http, https or file"
-            elif scheme == "http" and not session.is_secure_origin(make_link(url)):
-                fact = "it is plain http, from a host that pip does not trust"
-            else:
-                continue
-            self.ignored.append({"kind": "ignored", "url": shown(url), "fact": fact})
+    def note_ignored(self, url: str, session: Any) -> bool:
+        """Note an index if pip leaves it out, with no more than a warning; return whether it does."""
+        scheme = url.partition(":")[0].lower()
+        if scheme not in ("http", "https", "file"):
+            fact = "its address is none of http, https or file"
+        elif scheme == "http" and not session.is_secure_origin(_pip("_internal.models.link").Link(url)):
+            fact = "it is plain http, from a host that pip does not trust"
+        else:
+            return False
+        self.ignored.append({"kind": "ignored", "url": shown(url), "fact": fact})
+        return True
 
     def passed_over(self, project: str) -> list[tuple[str, str]]:
         """Return the files of a project that were passed over, each with pip's reason."""
