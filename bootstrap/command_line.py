@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     Kind = Literal["none", "script", "module", "command", "stdin"]
 
 VALUED = ("root", "spec", "interpreter", "source", "manifest", "log-level", "python", "with", "env-file")
-PLAIN = ("offline", "local-venv", "locked", "frozen", "dev")
+PLAIN = ("offline", "local-venv", "locked", "frozen", "dev", "no-build")
 BETWEEN = "|"  # between the values of an option that is given more than once; no requirement has it
 VARIABLES = {
     "interpreter": "VPYTHON_INTERPRETER",
     "source": "VPYTHON_PACKAGE_SOURCE",
     "manifest": "VPYTHON_MANIFEST",
     "offline": "VPYTHON_OFFLINE",
+    "no-build": "VPYTHON_NO_BUILD",
 }
 LEVELS = ("debug", "info", "warning", "error")
 

@@ -114,6 +114,7 @@ def _run(request: Request, app: str, terminal: Terminal) -> Outcome:
         terminal=terminal,
         app=app,
         offline=bool(request.options.get("offline")),
+        builds=not request.options.get("no-build"),
         now=time.time,
         manifest=None if is_ensure else bootstrap_manifest.read(request, settings),
     )

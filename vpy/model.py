@@ -120,6 +120,7 @@ class Spec:
     `vpython.toml` fill `requires_python` (a PEP 440 specifier set) and `dependencies` (PEP 508).
     `warnings` are lines for stderr. `source` is the package source that it names, "" for none;
     `path` is the file that names it. `dev_dependencies` count where they are asked for.
+    `no_build` are projects that may not be built from their source, `*` for all.
     """
 
     python_version: str = ""
@@ -131,6 +132,7 @@ class Spec:
     source: str = ""
     path: str = ""
     dev_dependencies: tuple[str, ...] = ()
+    no_build: tuple[str, ...] = ()
 
 
 @value

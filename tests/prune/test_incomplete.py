@@ -16,6 +16,7 @@ def test_incomplete(cache: Cache) -> None:
         root / "interpreters-1" / ("0" * 40),
     ]
     left = [
+        root / "logs" / "build-x-1.0.log",
         root / ".new-x",
         root / "packages-1" / ".new-x",
         root / "resolutions-1" / ".new-x",

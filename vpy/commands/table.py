@@ -92,6 +92,11 @@ GLOBAL_OPTIONS = (
         "-vpython-env-file", "give Python the variables in this file, which it has not yet", metavar="FILE"
     ),
     Option("-vpython-offline", "use no network", variable="VPYTHON_OFFLINE"),
+    Option(
+        "-vpython-no-build",
+        "build no wheel from its source: what has no wheel is an error",
+        variable="VPYTHON_NO_BUILD",
+    ),
     Option("-vpython-locked", "end where the lockfile is missing or stale"),
     Option("-vpython-frozen", "follow the lockfile as it is, stale or not"),
     Option("-vpython-local-venv", "link `.venv` beside the spec to the environment"),

@@ -71,6 +71,7 @@ def dump_spec(spec: Spec) -> dict[str, object]:
         "warnings": list(spec.warnings),
         "source": [spec.source, spec.path],
         "dev": list(spec.dev_dependencies),
+        "no_build": list(spec.no_build),
     }
 
 
@@ -89,6 +90,7 @@ def load_spec(data: Mapping[str, Any]) -> Spec:
         source=data["source"][0],
         path=data["source"][1],
         dev_dependencies=tuple(data["dev"]),
+        no_build=tuple(data["no_build"]),
     )
 
 

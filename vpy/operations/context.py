@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Context:
     """Settings, root, variables and terminal of one start, made once by `cli`.
 
-    `now` returns seconds since the epoch. `app` is the directory that holds vpython's own code.
-    `manifest` is the manifest beside vpython, read once; None where this start needs none. `host`
-    is a Python that is loading pip already, where one was started ahead.
+    `now` returns seconds since the epoch. `builds`: wheels may be built from sdists. `app` is the
+    directory that holds vpython's own code. `manifest` is the manifest beside vpython, read once; None
+    where this start needs none. `host` is a Python that is loading pip already, where one was started ahead.
     """
 
     config: Config
@@ -31,5 +31,6 @@ class Context:
     app: str
     offline: bool
     now: Callable[[], float]
+    builds: bool = True
     manifest: BootstrapManifest | None = None
     host: HostPython | None = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vpy.model import Spec
     from vpy.operations.context import Context
 
-KEYS = ("python", "source")
+KEYS = ("build", "python", "source")
 LARGEST = 64 * 1024
 BUILT_IN = "built in"
 
@@ -83,6 +83,14 @@ def source(request: Request, context: Context, spec: Spec | None = None) -> Sett
 def python(request: Request, context: Context) -> Setting:
     """Return which Python is asked for besides the spec: a version, a name, a path or ""."""
     return _first("python", request, context, "", "", "")
+
+
+def no_build(context: Context) -> str:
+    """Return what forbids to build any wheel: the option, or the user's file; "" for nothing."""
+    if not context.builds:
+        return "-vpython-no-build"
+    user = user_file(context.environ)
+    return f"`{user.path}`" if user.values.get("build") == "false" else ""
 
 
 def given(name: str, request: Request) -> Setting | None:

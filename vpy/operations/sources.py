@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpy.packages.catalogue import Catalogue
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
+    from vpy.packages.index.builds import Builder
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
     from vpy.system.layout import Layout
@@ -187,12 +188,17 @@ def cipd_loader(
 
 
 def index_loader(
-    source: Source, interpreter: Interpreter, context: Context, *, needs_files: bool = False
+    source: Source,
+    interpreter: Interpreter,
+    context: Context,
+    *,
+    needs_files: bool = False,
+    builder: Builder | None = None,
 ) -> IndexLoader:
     """Return the loader of a package index for one target.
 
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`.
+    `needs_files`. `builder` makes the wheels that the index has only sdists of; without it they are an error.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
@@ -213,6 +219,7 @@ def index_loader(
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),
+        builder=builder,
     )
 
 

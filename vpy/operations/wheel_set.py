@@ -101,7 +101,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
 
     Without `installing` the last step is left out, and the wheels' paths may not last.
     """
-    loader = sources.loader(plan.source, plan.interpreter, context)
+    loader = _loader(plan, context, builds=installing)
     resolution = _resolution(plan, loader)
     for pin in resolution.pins:
         if pin.note:
@@ -134,6 +134,16 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 _install(wheel_set, plan, context, ready_host)
                 _check_names(wheel_set, plan, context)
     return wheel_set
+
+
+def _loader(plan: Plan, context: Context, *, builds: bool) -> PackageLoader:
+    """Return the loader of a plan's source; where it `builds`, an index may give sdists."""
+    if plan.source.kind != "index" or not builds:
+        return sources.loader(plan.source, plan.interpreter, context)
+    from vpy.operations import wheel_build
+
+    builder = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
+    return sources.index_loader(plan.source, plan.interpreter, context, builder=builder)
 
 
 @contextlib.contextmanager

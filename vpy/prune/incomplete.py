@@ -1,4 +1,4 @@
-"""Incomplete things, which processes left when they were killed: half-made files, trash not deleted."""
+"""Incomplete things: half-made files and trash of processes that were killed, logs of builds that failed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,10 @@ def find(layout: Layout, now: float) -> Iterator[str]:
 
     Call it with the store's lock held exclusively: then no builder runs.
     """
-    for path in (*_staged(layout), *_under_temporary_names(layout), *_without_last_file(layout)):
+    kept = [entry.path for directory in (layout.staging, layout.logs) for entry in entries(directory)]
+    for path in (*kept, *_under_temporary_names(layout), *_without_last_file(layout)):
         if is_older(path, now, INCOMPLETE_AGE):
             yield path
-
-
-def _staged(layout: Layout) -> Iterator[str]:
-    for entry in entries(layout.staging):
-        yield entry.path
 
 
 def _under_temporary_names(layout: Layout) -> Iterator[str]:

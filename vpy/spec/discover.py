@@ -124,10 +124,11 @@ class _Search:
         real = None
         if cwd is not None:
             real = os.path.realpath(cwd)
-            for path in dict.fromkeys((cwd, real)):
-                if source := self.observer.read_partner(path + self.suffix):
-                    return source
+            if source := self.observer.read_partner(cwd + self.suffix):
+                return source
             self.observer.observe_real(cwd, real)
+            if real != cwd and (source := self.observer.read_partner(real + self.suffix)):
+                return source
 
         if self.invocation.kind == "command":
             self.observer.searched.append(inline.COMMAND_PATH)

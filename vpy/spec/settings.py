@@ -23,7 +23,10 @@ def source_of_text(text: str) -> str:
 
 
 def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str, str]:
-    """Parse the user's configuration file: strings by `keys`; raise UserError for anything else."""
+    """Parse the user's configuration file: strings by `keys`; raise UserError for anything else.
+
+    A truth value counts as its word, `build = false` as "false".
+    """
     from vpy.spec.toml import load, position_of_key
 
     def formatted(position: tuple[int, int], fact: str) -> str:
@@ -32,8 +35,11 @@ def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str,
     text = decode(data, path).replace("\r\n", "\n")
     tables = load(text, formatted)
     mistakes = []
+    tables = {key: str(value).lower() if isinstance(value, bool) else value for key, value in tables.items()}
     for key, value in tables.items():
         fact = "" if isinstance(value, str) and value else f"`{key}` is not a string with something in it"
+        if key == "build" and value not in ("true", "false"):
+            fact = "`build` is not true or false"
         fact = fact if key in keys else f"unknown key {quoted(key)}"
         if fact:
             mistakes.append(formatted(position_of_key(text, key), fact))

@@ -80,6 +80,7 @@ def _parse(text: str, path: str, *, first_line: int, column: int, strict: bool) 
         requires_python=tables.get("requires-python", ""),
         dependencies=tuple(tables.get("dependencies", ())),
         dev_dependencies=tuple(own.get("dev-dependencies", ())),
+        no_build=_no_build(tables.get("tool", {}).get("uv", {})),
         source=source,
         path=path if source else "",
         warnings=tuple(formatted(position, f"{fact} is ignored") for position, fact in shown),
@@ -150,6 +151,18 @@ def _mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
             yield "source", "", "`source` is not a string"
         for entry, fact in _dependency_facts(own.get("dev-dependencies", []), "dev-dependencies"):
             yield "dev-dependencies", entry, fact
+
+
+def _no_build(uv: object) -> tuple[str, ...]:
+    """Return the projects that `[tool.uv]` forbids to build from their source; `*` for all of them.
+
+    https://docs.astral.sh/uv/reference/settings/#no-build
+    """
+    if not isinstance(uv, dict):
+        return ()
+    named = uv.get("no-build-package", ())
+    projects = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    return ("*", *projects) if uv.get("no-build") is True else tuple(projects)
 
 
 def _unknown_tool_keys(tables: dict[str, Any]) -> Iterator[Mistake]:

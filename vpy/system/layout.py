@@ -17,6 +17,7 @@ COPIES = "copies-1"
 APP = "app-1"
 LOCKS = "locks"
 STAGING = "staging"
+LOGS = "logs"
 TRASH = "trash"
 CACHEDIR_TAG = "CACHEDIR.TAG"
 
@@ -142,6 +143,11 @@ class Layout:
     def staging(self) -> str:
         """Directory where things are made before they get their final name, on the same filesystem."""
         return os.path.join(self.root, STAGING)
+
+    @property
+    def logs(self) -> str:
+        """Directory of what failed builds printed."""
+        return os.path.join(self.root, LOGS)
 
     @property
     def trash(self) -> str:

@@ -23,13 +23,11 @@ An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 # ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 import optparse
 import os
 import sys
-import urllib.parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +53,11 @@ def pip_module(name: str) -> Any:
     return importlib.import_module(f"pip.{name}")
 
 
+def configuration() -> Any:
+    """Import what is about pip's configuration, which lies behind pip on the path."""
+    return importlib.import_module("vpy.wheels.index_client.configuration")
+
+
 def download(job: dict[str, Any]) -> dict[str, Any]:
     """Resolve the job's requirements for its target, download the wheels, and return the answer."""
     pip_module("_vendor.packaging.markers").default_environment = lambda: dict(job["markers"])
@@ -70,7 +73,8 @@ def download(job: dict[str, Any]) -> dict[str, Any]:
         try:
             return option.check_value(key, text)
         except optparse.OptionValueError as error:
-            raise ValueError(f"{one_line(error)}{origin(command.parser.config, key, text)}") from error
+            place = configuration().origin(command.parser.config, key, text, os.environ)
+            raise ValueError(f"{one_line(error)}{place}") from error
 
     command.parser.exit, command.parser.error = refuse, lambda message: refuse(2, message)
     command.parser.check_default = check_default
@@ -99,14 +103,15 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
     """Do what `pip download` does, for the job's target and with wheels alone; return the exit code."""
     log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog()
     log.attach()
-    set_options(options, job)
-    if fact := odd_address([options.index_url, *options.extra_index_urls]):
+    settings = configuration()
+    settings.set_options(options, job)
+    if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
     session = command.get_default_session(options)
-    finder = command._build_package_finder(options, session, target_python=target_python(job))
-    asked = [url for url in finder.index_urls if not log.note_ignored(url, session)]
-    finder.search_scope = dataclasses.replace(finder.search_scope, index_urls=asked)
+    finder = settings.make_finder(command, options, session, job, log)
+    if job.get("sdists"):
+        return fetch_sdists(session, finder, job, answer)
     if job.get("look") and not job["dependencies"]:
         look(job["requirements"], finder, log, answer)
         return 0
@@ -136,15 +141,18 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
     return 0
 
 
-def odd_address(urls: Iterable[str]) -> str:
-    """Return why an index has no address, which ends pip without a word of it; "" where all have one."""
-    shown = importlib.import_module("vpy.wheels.index_client.web").shown
-    for url in filter(None, urls):
-        try:
-            _ = urllib.parse.urlsplit(url).port
-        except ValueError as error:
-            return f"the address of an index is none: `{shown(url)}` ({error})"
-    return ""
+def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+    """Fetch an sdist for each of the job's requirements that has one."""
+    sdists = importlib.import_module("vpy.wheels.index_client.sdists")
+    errors = importlib.import_module("vpy.wheels.index_client.errors")
+    items = [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
+    try:
+        answer["sdists"] = sdists.fetch(session, finder, items, job["directory"])
+    except errors.RefusedError as error:
+        answer["errors"] = [error.row]
+    except errors.UncoveredError as error:
+        answer["errors"] = [{"kind": "network", "fact": one_line(error), "url": ""}]
+    return 1 if answer["errors"] else 0
 
 
 def answered_by_client(
@@ -167,38 +175,6 @@ def answered_by_client(
     except errors.RefusedError as error:
         answer["errors"] = [error.row]
     return True
-
-
-def set_options(options: Any, job: dict[str, Any]) -> None:
-    """Set pip's options by the job; of the user's configuration leave only how to reach an index."""
-    for name in ("requirements", "constraints", "build_constraints", "dependency_groups", "editables"):
-        setattr(options, name, [])
-    for name in ("only_dependencies", "ignore_requires_python", "prefer_binary", "no_clean"):
-        setattr(options, name, False)
-    options.requirements_from_scripts = []
-    options.features_enabled = []
-    options.deprecated_features_enabled = [
-        name for name in options.deprecated_features_enabled if name == "legacy-certs"
-    ]
-
-    options.release_control = pip_module("_internal.models.release_control").ReleaseControl(set(), set())
-    options.format_control = pip_module("_internal.models.format_control").FormatControl(set(), {":all:"})
-    options.ignore_dependencies = not job["dependencies"]
-    options.require_hashes = any(row["hashes"] for row in job["requirements"])
-    options.no_require_hashes = False
-    options.ignore_installed = True
-
-    if job["index"]:
-        options.index_url, options.no_index = job["index"], False
-        options.extra_index_urls, options.find_links = [], []
-
-
-def target_python(job: dict[str, Any]) -> Any:
-    """Return pip's target with exactly the tags that the Python reported, in its order."""
-    tag = pip_module("_vendor.packaging.tags").Tag
-    target = pip_module("_internal.models.target_python").TargetPython(py_version_info=tuple(job["version"]))
-    target._valid_tags = [tag(*row) for row in job["tags"]]
-    return target
 
 
 def make_preparer(command: Any, options: Any, session: Any, finder: Any, directory: str) -> Any:
@@ -347,24 +323,6 @@ def allows(wanted: Any, filename: str) -> bool:
     """Return whether a requirement allows the version in a file name."""
     version = version_of(filename)
     return bool(version) and bool(wanted.specifier.contains(version))
-
-
-def origin(config: Any, key: str, text: object) -> str:
-    """Return where pip has a setting from, as the end of a sentence; "" where it is not to be found."""
-    normalize = pip_module("_internal.configuration")._normalize_name
-    name = normalize(key)
-    variable = f"PIP_{name.upper().replace('-', '_')}"
-    if os.environ.get(variable) == text:
-        return f", in `{variable}`"
-    found = [
-        path
-        for parsers in config._parsers.values()
-        for path, parser in parsers
-        for section in parser.sections()
-        for option, value in parser.items(section)
-        if normalize(option) == name and value == text
-    ]
-    return f", in `{found[-1]}`" if found else ""
 
 
 def one_line(problem: object) -> str:

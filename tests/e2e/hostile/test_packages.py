@@ -117,7 +117,6 @@ def test_offline(yard: Yard) -> None:
         ("gizmo", "the index has no project `gizmo`"),
         ("gadget==7", "no version fits `gadget==7`: there is 1.0, 2.0"),
         ("alien", "no wheel of `alien` fits `{tag}`: there is `alien-1.0-cp27-cp27mu-win32.whl`"),
-        ("source", "no wheel of `source` fits `{tag}`: there is `source-1.0.tar.gz`"),
     ],
 )
 def test_index_lacks(yard: Yard, simple_index: Serve, tmp_path: Path, requirement: str, said: str) -> None:
@@ -125,7 +124,6 @@ def test_index_lacks(yard: Yard, simple_index: Serve, tmp_path: Path, requiremen
     make_wheel(wheels, "gadget")
     make_wheel(wheels, "gadget", "2.0")
     make_wheel(wheels, "alien", tag="cp27-cp27mu-win32")
-    (wheels / "source-1.0.tar.gz").write_bytes(b"")
     index = simple_index("wheels")
     yard.script("s.py", f"# /// script\n# dependencies = ['{requirement}']\n# ///")
     told = yard.refuse("s.py", env={"PIP_INDEX_URL": index.url}, doors=("head",))

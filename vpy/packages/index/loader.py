@@ -17,7 +17,7 @@ from bootstrap.shown import has_password
 from vpy.errors import ToolError, UserError
 from vpy.model import Pin, Resolution
 from vpy.packages.cipd import names as cipd_names
-from vpy.packages.index import errors
+from vpy.packages.index import builds, errors
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
 from vpy.packages.index.pip_config import index_identity
 from vpy.system import files, sealed
@@ -29,21 +29,29 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.config import Config
+    from vpy.errors import VpythonError
     from vpy.model import Interpreter, Locked, Source, Wanted
+    from vpy.packages.index.builds import Builder
     from vpy.system.layout import Layout
 
     Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 
+BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
+
 
 @value
 class LockedWheel:
-    """One wheel as it was first resolved; `url` is "" unless the requirement itself names one."""
+    """One wheel as it was first resolved; `url` is "" unless the requirement itself names one.
+
+    `is_built`: no index has it, so it is here or must be built again.
+    """
 
     project: str
     version: str
     url: str
     filename: str
     sha256: str
+    is_built: bool = False
 
     @property
     def requirement(self) -> str:
@@ -78,6 +86,7 @@ class IndexLoader:
         ask: Ask,
         is_installed: Callable[[str], bool],
         stored: str = "",
+        builder: Builder | None = None,
     ) -> None:
         self.config = config
         self.interpreter = interpreter
@@ -89,6 +98,7 @@ class IndexLoader:
         self._home = home
         self._is_installed = is_installed
         self._stored = stored
+        self._builder = builder
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
@@ -178,7 +188,7 @@ class IndexLoader:
         path = self._layout.resolution(self._digest(question, packages is None, identity))
         self._answers.add(path)
         known = _load(path)
-        if known is None:
+        if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
             known = self._ask_index(requirements, hashes or {}, dependencies=packages is None)
             if not any(has_password(wheel.url) for wheel in known[0]):
                 files.write_bytes(path, _dump(*known))
@@ -266,12 +276,52 @@ class IndexLoader:
             files.disk_errors("write", self._layout.staging),
             files.staging_directory(self._layout.staging, "index-") as directory,
         ):
-            answer = self.ask(self.job(rows, directory, dependencies=dependencies))
-            if answer["errors"]:
-                tag = str(self.interpreter.tags[0])
-                raise errors.failure(answer["errors"], tag, contact=self.config.contact)
-            wheels = [self._store(os.path.join(directory, row["filename"]), row) for row in answer["wheels"]]
+            built: set[str] = set()
+            job = self.job(rows, directory, dependencies=dependencies)
+            while (answer := self.ask(job))["errors"]:
+                more = self._build(answer["errors"], directory)
+                if not more - built:
+                    raise self._failure(answer["errors"])
+                built |= more
+                job["built"] = [os.path.join(directory, BUILT)]
+            wheels = [
+                self._store(os.path.join(directory, row["filename"]), row, is_built=row["filename"] in built)
+                for row in answer["wheels"]
+            ]
             return wheels, answer
+
+    def _build(self, rows: Sequence[Mapping[str, Any]], directory: str) -> set[str]:
+        """Build a wheel for each requirement that lacks one; return their file names.
+
+        Nothing is built where another error stands beside: it would be in vain.
+        """
+        lacking = [row for row in rows if builds.is_buildable(row)]
+        if self._builder is None or not lacking:
+            return set()
+        if by := builds.forbidden(self._builder, lacking):
+            raise self._failure(rows, hint=f"{by} forbids to build a wheel from its source")
+        if others := [row for row in rows if row not in lacking]:
+            raise self._failure(others)
+        texts = dict.fromkeys(str(row["requirement"]) for row in lacking)
+        sources = os.path.join(directory, "sdists")
+        os.makedirs(sources, exist_ok=True)
+        job = self.job([{"text": text, "hashes": []} for text in texts], sources, dependencies=False)
+        answer = self.ask({**job, "sdists": True})
+        if answer["errors"]:
+            raise self._failure(answer["errors"])
+        found = [
+            builds.Sdist(
+                row["name"], row["version"], row["filename"], row["sha256"],
+                os.path.join(sources, row["filename"]),
+            )
+            for row in answer["sdists"]
+        ]  # fmt: skip
+        into = os.path.join(directory, BUILT)
+        return {os.path.basename(builds.get(self._builder, sdist, into, self._layout)) for sdist in found}
+
+    def _failure(self, rows: Sequence[Mapping[str, Any]], *, hint: str = "") -> VpythonError:
+        tag = str(self.interpreter.tags[0])
+        return errors.failure(rows, tag, contact=hint or self.config.contact)
 
     def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
         """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
@@ -292,7 +342,7 @@ class IndexLoader:
             "stored": self._stored,
         }
 
-    def _store(self, path: str, row: Mapping[str, str]) -> LockedWheel:
+    def _store(self, path: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
         from packaging.utils import canonicalize_name
 
         is_fetched = os.path.exists(path)  # else it is stored
@@ -302,6 +352,7 @@ class IndexLoader:
             url=row["url"],
             filename=row["filename"],
             sha256=_hash_of(path) if is_fetched else row["sha256"],
+            is_built=is_built,
         )
         if not is_fetched:
             return wheel
@@ -328,5 +379,8 @@ def _load(path: str) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]] | None:
 
 
 def _dump(wheels: Sequence[LockedWheel], notes: Sequence[str]) -> bytes:
-    rows = [(wheel.project, wheel.version, wheel.url, wheel.filename, wheel.sha256) for wheel in wheels]
+    rows = [
+        (wheel.project, wheel.version, wheel.url, wheel.filename, wheel.sha256, wheel.is_built)
+        for wheel in wheels
+    ]
     return sealed.dump({"wheels": rows, "notes": list(notes)})

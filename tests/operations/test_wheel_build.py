@@ -1,0 +1,242 @@
+"""Projects without wheels: they are built once, by the Python that they are for, unless that is forbidden."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packages.conftest import SimpleIndex, simple_index
+from tests.support.harness import settled
+from tests.support.sdistmaker import make_sdist
+from tests.support.wheelmaker import make_wheel, spec_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.harness import Harness
+
+__all__ = ["simple_index"]
+
+BLOCK = "# /// script\n# dependencies = [{}]\n{}# ///\n"
+BUILDING = "vpython: building `lone` 1.0 from its source\n"
+
+
+class Workshop:
+    """An index with wheels and sdists, and scripts that need them."""
+
+    def __init__(self, harness: Harness, index: SimpleIndex, place: Path) -> None:
+        self.harness, self.index, self.place = harness, index, place
+        self.wheels = place / "wheels"
+        harness.use_base_python()
+        harness.use_loopback()
+        harness.environ["VPYTHON_PACKAGE_SOURCE"] = f"index:{index.url}"
+
+    def script(self, *dependencies: str, more: str = "", name: str = "s.py") -> Path:
+        modules = [re.split(r"[^\w]", text)[0] for text in dependencies]
+        shown = ", ".join(f"{module}.VERSION" for module in modules)
+        path = self.place / name
+        code = f"import {', '.join(modules)}\nprint({shown})\n"
+        path.write_text(BLOCK.format(", ".join(map(repr, dependencies)), more) + code)
+        return path
+
+    def run(self, *words: str | Path, **env: str) -> tuple[int, str, str]:
+        done = self.harness.run(*words, env=env)
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def workshop(harness: Harness, simple_index: Callable[[str], SimpleIndex], tmp_path: Path) -> Workshop:
+    return Workshop(harness, simple_index("wheels"), tmp_path)
+
+
+def test_it_is_built_once_for_all(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone")
+    make_wheel(workshop.wheels, "plain")
+    script = workshop.script("lone")
+    assert workshop.run(script) == (0, "1.0\n", BUILDING)
+    assert workshop.run(script) == (0, "1.0\n", "")
+    assert workshop.run(workshop.script("lone", "plain", name="t.py")) == (0, "1.0 1.0\n", "")
+    assert workshop.run("-vpython-tool", "doctor")[0] == 0
+    settled(workshop.harness.root)
+    assert list((workshop.harness.root / "staging").iterdir()) == []
+
+
+def test_what_another_distribution_needs(workshop: Workshop) -> None:
+    """By a wheel, and by what was only just built; the newest version that fits, and a wheel before that."""
+    make_wheel(workshop.wheels, "above", requires=("middle>=1,<3",))
+    for version in ("1.0", "2.0", "3.0"):
+        make_sdist(workshop.wheels, "middle", version, requires=("lone",))
+    make_sdist(workshop.wheels, "lone")
+    make_sdist(workshop.wheels, "both", "2.0")
+    make_wheel(workshop.wheels, "both", "1.5")
+    code, out, err = workshop.run(workshop.script("above", "lone", "both"))
+    assert (code, out) == (0, "1.0 1.0 1.5\n")
+    assert sorted(err.splitlines()) == [
+        BUILDING.strip(),
+        "vpython: building `middle` 2.0 from its source",
+    ]
+
+
+def test_of_a_text_spec(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone")
+    script = workshop.place / "s.py"
+    script.write_text("import lone\nprint(lone.VERSION)\n")
+    (workshop.place / "s.py.vpython3").write_text(spec_text(("infra/python/wheels/lone-py3", "version:1.0")))
+    assert workshop.run(script) == (0, "1.0\n", BUILDING)
+
+
+def test_a_kept_wheel_that_has_gone_is_built_again(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone")
+    script = workshop.script("lone")
+    assert workshop.run(script)[0] == 0
+    settled(workshop.harness.root)
+    for kind in ("packages-1", "environments-1", "wheels-1"):
+        subprocess.run(["chmod", "-R", "u+w", str(workshop.harness.root / kind)], check=True)
+        shutil.rmtree(workshop.harness.root / kind)
+    assert workshop.run(script) == (0, "1.0\n", BUILDING)
+
+
+def test_many_starts_build_it_once(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone", before="import time; time.sleep(1)")
+    scripts = [workshop.script("lone", name=f"s{number}.py") for number in range(4)]
+    running = [
+        subprocess.Popen(
+            [workshop.harness.file, script], env=workshop.harness.surroundings(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for script in scripts
+    ]  # fmt: skip
+    said = [child.communicate(timeout=120) for child in running]
+    assert [out for out, _ in said] == ["1.0\n"] * 4
+    assert "".join(err for _, err in said).count("building") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "file", "more", "who"),
+    [
+        (("-vpython-no-build",), {}, "", "", "-vpython-no-build"),
+        ((), {"VPYTHON_NO_BUILD": "1"}, "", "", "-vpython-no-build"),
+        ((), {}, "build = false\n", "", "`{home}/.config/vpython/config.toml`"),
+        ((), {}, "", "# [tool.uv]\n# no-build = true\n", "[tool.uv] of the spec"),
+        ((), {}, "", "# [tool.uv]\n# no-build-package = ['Lone']\n", "[tool.uv] of the spec"),
+    ],
+    ids=["option", "variable", "file", "uv", "uv package"],
+)
+def test_it_may_be_forbidden(
+    workshop: Workshop, words: tuple[str, ...], env: dict[str, str], file: str, more: str, who: str
+) -> None:
+    make_sdist(workshop.wheels, "lone", before="raise SystemExit('built')")
+    home = workshop.place / "home"
+    if file:
+        (home / ".config" / "vpython").mkdir(parents=True)
+        (home / ".config" / "vpython" / "config.toml").write_text(file)
+    code, out, err = workshop.run(*words, workshop.script("lone", more=more), **env)
+    assert (code, out) == (2, "")
+    tag = re.escape(err.split("fits `")[1].split("`")[0])
+    assert re.fullmatch(
+        rf"vpython: no wheel of `lone` fits `{tag}`: there is `lone-1.0.tar.gz`\n\n"
+        rf"hint: {re.escape(who.format(home=home))} forbids to build a wheel from its source\n",
+        err,
+    )
+
+
+def test_others_may_be_built(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone")
+    script = workshop.script("lone", more="# [tool.uv]\n# no-build-package = ['other']\n# no-build = false\n")
+    assert workshop.run(script) == (0, "1.0\n", BUILDING)
+    workshop.harness.environ["VPYTHON_NO_BUILD"] = "1"  # what was built stays
+    assert workshop.run(workshop.script("lone", name="t.py")) == (0, "1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "fact", "hint"),
+    [
+        ("raise ValueError('no such thing')", "ValueError: no such thing", "take "),
+        (
+            "raise RuntimeError(\"command 'gcc' failed: No such file or directory\")",
+            "RuntimeError: command 'gcc' failed: No such file or directory",
+            "install a compiler, or ",
+        ),
+        (
+            "import sys; sys.stderr.write('x.c:1:10: fatal error: Python.h: No such file or directory\\n');"
+            " sys.exit(1)",
+            "x.c:1:10: fatal error: Python.h: No such file or directory",
+            "install the headers of this Python (Debian: python3-dev), or ",
+        ),
+    ],
+    ids=["any", "compiler", "headers"],
+)
+def test_a_build_that_fails(workshop: Workshop, before: str, fact: str, hint: str) -> None:
+    make_sdist(workshop.wheels, "lone", before=before)
+    code, out, err = workshop.run(workshop.script("lone"))
+    assert (code, out) == (1, "")
+    found = re.fullmatch(
+        rf"{re.escape(BUILDING)}"
+        rf"vpython: cannot build `lone-1\.0\.tar\.gz` from its source: {re.escape(fact)}: `(.+\.log)`\n\n"
+        rf"hint: {re.escape(hint)}another version or another Python: `vpython-tool find lone` "
+        r"shows the wheels\n",
+        err,
+    )
+    assert found, err
+    with open(found[1], encoding="utf-8") as log:
+        assert fact in log.read()
+    assert workshop.harness.environments() == []
+
+
+def test_nothing_is_built_in_vain(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone", before="raise SystemExit('built')")
+    code, _, err = workshop.run(workshop.script("lone", "nothing"))
+    assert (code, err.splitlines()[0]) == (2, "vpython: the index has no project `nothing`")
+    assert "build" not in err
+
+
+def test_other_bytes_than_the_page_says_are_not_built(workshop: Workshop) -> None:
+    path = make_sdist(workshop.wheels, "lone", before="raise SystemExit('built')")
+    page = workshop.index.page("lone")
+    workshop.index.page = lambda _: page  # type: ignore[method-assign, assignment]
+    path.write_bytes(path.read_bytes() + b"\0")
+    code, _, err = workshop.run(workshop.script("lone"))
+    assert code == 1
+    assert err.startswith("vpython: other bytes than before for `lone-1.0.tar.gz`: sha256 `")
+
+
+def test_an_sdist_for_another_python_is_not_built(workshop: Workshop) -> None:
+    make_sdist(workshop.wheels, "lone", before="raise SystemExit('built')")
+    workshop.index.requires["lone-1.0.tar.gz"] = "&lt;3"
+    code, _, err = workshop.run(workshop.script("lone"))
+    assert code == 2
+    assert err.startswith("vpython: no wheel of `lone` fits `")
+
+
+def test_a_build_sees_nothing_of_the_caller_but_its_surroundings(workshop: Workshop) -> None:
+    """Neither modules beside the script nor PYTHONPATH, and no setting of pip that is about installing."""
+    planted = workshop.place / "planted"
+    planted.mkdir()
+    (planted / "zipfile.py").write_text("raise SystemExit('planted')\n")
+    (workshop.place / "zipfile.py").write_text("raise SystemExit('beside')\n")
+    make_sdist(workshop.wheels, "lone", before="import json; json.loads(os.environ['FACTS'])")
+    script = workshop.script("lone", name="sub.py")
+    shutil.move(script, planted.parent / "home" / "sub.py")
+    env = {
+        "PYTHONPATH": os.fspath(planted), "PIP_TARGET": "/nonexistent", "PIP_REQUIRE_VIRTUALENV": "1",
+        "FACTS": json.dumps([1]), "PIP_NO_BINARY": ":none:", "PIP_USER": "1",
+    }  # fmt: skip
+    code, _, err = workshop.run("-I", planted.parent / "home" / "sub.py", **env)
+    assert (code, err) == (0, BUILDING)
+
+
+@pytest.mark.index
+@pytest.mark.skipif(not shutil.which("cc"), reason="no compiler is here")
+def test_a_real_one_with_a_compiler(harness: Harness, tmp_path: Path) -> None:
+    harness.use_base_python()
+    script = tmp_path / "s.py"
+    script.write_text(BLOCK.format("'crcmod==1.7'", "") + "import crcmod._crcfunext\n")
+    done = harness.run(script, env={"VPYTHON_PACKAGE_SOURCE": None}, timeout=600)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,211 @@
+"""Build of a wheel from its sdist (PEP 517), by pip in the target's own Python, isolated from all else.
+
+The pip is the one that this Python brings for its environments, since no other is sure to run in it; where
+it brings none, vpython's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+from vpy.environment import seeds
+from vpy.errors import ToolError
+from vpy.packages.index.builds import Builder, BuiltWheel
+from vpy.system import files, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vpy.model import Interpreter, Source, Spec
+    from vpy.operations.context import Context
+    from vpy.packages.index.builds import Sdist
+
+# What shapes a compiled file besides the sdist and the Python.
+_COMPILER_VARIABLES = (
+    "ARCHFLAGS", "CC", "CFLAGS", "CPPFLAGS", "CXX", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TARGET",
+    "SDKROOT",
+)  # fmt: skip
+# Settings of pip that are about installing, or would make it refuse to build.
+_FOREIGN_SETTINGS = (
+    "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT", "PIP_NO_BINARY", "PIP_NO_BUILD_ISOLATION", "PIP_ONLY_BINARY",
+    "PIP_PREFIX", "PIP_REQUIREMENT", "PIP_REQUIRE_HASHES", "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_USER",
+    "PIP_QUIET", "PIP_VERBOSE", "PIP_WHEEL_DIR", "PIP_USE_PEP517", "PIP_LOG", "PIP_PYTHON", "PIP_PLATFORM",
+)  # fmt: skip
+_PROGRAM = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv[0] = 'pip'; "
+    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+)
+# Old sources need an old setuptools: what their log says, and the newest that will do.
+_OLDER_SETUPTOOLS = ((r"use_2to3 is invalid", "58"), (r"No module named '(pkg_resources|imp)'", "81"))
+_REASON = re.compile(r"\s*(?:.*fatal error|(?:\w+\.)*\w*(?:Error|Exception)|error): ?\S")
+_HINTS = (
+    (r"No such file or directory: '?(gcc|cc|clang|c\+\+|g\+\+|x86_64-linux-gnu-gcc)", "a compiler"),
+    (r"command '[^']*(gcc|cc|clang|g\+\+)' failed: No such file", "a compiler"),
+    (r"(command|Unable to find|not find) .*(cargo|rustc)|Rust toolchain", "a Rust compiler"),
+    (r"Python\.h: No such file", "the headers of this Python (Debian: python3-dev)"),
+    (r"(\w[\w./-]*\.h): No such file", "the headers that the log names"),
+    (r"pkg-config", "pkg-config and the headers of the library that the log names"),
+    (r"Microsoft Visual C\+\+ .* is required", "the Microsoft C++ Build Tools"),
+)
+
+
+def builder(source: Source, interpreter: Interpreter, spec: Spec, context: Context) -> Builder:
+    """Return the builder of wheels for a target; build requirements come from the same source."""
+
+    def build(sdist: Sdist, directory: str) -> BuiltWheel:
+        return _build(sdist, directory, source, interpreter, context)
+
+    identity = [
+        interpreter.executable,
+        list(interpreter.signature),
+        interpreter.version_text,
+        interpreter.platform,
+        _compiler(context.environ),
+    ]
+    return Builder(build, identity, _forbidden(spec, context))
+
+
+def _forbidden(spec: Spec, context: Context) -> Callable[[str], str]:
+    """Return a function that says who forbids to build a project."""
+    from packaging.utils import canonicalize_name
+
+    from vpy.operations import settings
+
+    named = {name if name == "*" else canonicalize_name(name) for name in spec.no_build}
+    anywhere = settings.no_build(context)
+
+    def who(project: str) -> str:
+        if anywhere:
+            return anywhere
+        return "[tool.uv] of the spec" if named & {"*", canonicalize_name(project)} else ""
+
+    return who
+
+
+def _compiler(environ: Mapping[str, str]) -> list[object]:
+    """Return what tells one compiler and its settings from another: variables, path, size and time."""
+    command = (environ.get("CC") or "cc").split()[:1]
+    path = shutil.which(command[0], path=environ.get("PATH")) if command else None
+    seen: list[object] = [environ.get(name, "") for name in _COMPILER_VARIABLES]
+    if path:
+        path = os.path.realpath(path)
+        seen += [path, *files.signature(path)]
+    return seen
+
+
+def _build(
+    sdist: Sdist, directory: str, source: Source, interpreter: Interpreter, context: Context
+) -> BuiltWheel:
+    """Build a wheel below `directory`; say so, since it may take minutes."""
+    context.terminal.warning(f"building `{sdist.name}` {sdist.version} from its source")
+    with files.staging_directory(context.layout.staging, "build-") as stage:
+        out = os.path.join(stage, "wheel")
+        pip = _pip(interpreter, stage, context)
+        environ = _environ(source, stage, context)
+        words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
+        command = [interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
+        log = b""
+        for limit in (None, *(version for _, version in _OLDER_SETUPTOOLS)):
+            if limit and not _wants(limit, log):
+                continue
+            try:
+                finished = process.run(command, environ={**environ, **_constraint(limit, stage)}, cwd=stage)
+            except OSError as error:
+                raise ToolError(f"cannot start `{interpreter.executable}`: {error.strerror}") from error
+            log += finished.stdout + finished.stderr
+            built = [name for name in _listed(out) if name.endswith(".whl")]
+            if finished.code == 0 and len(built) == 1:
+                final = os.path.join(directory, built[0])
+                files.replace(os.path.join(out, built[0]), final)
+                return BuiltWheel(final, _requirements(log))
+    raise _failure(sdist, log, context)
+
+
+def _pip(interpreter: Interpreter, stage: str, context: Context) -> str:
+    """Return the directory or wheel that `pip` is imported from by a target's Python."""
+    for wheel in seeds.wheels_of(interpreter):
+        if os.path.basename(wheel).startswith("pip-"):
+            return wheel
+    import zipfile
+
+    from vpy.operations import sources
+    from vpy.wheels.pip_runner import REST_OF_PIP
+
+    own = sources.host_python(context).pip
+    if not os.path.isfile(own):
+        return own
+    unpacked = os.path.join(stage, "pip")
+    for path in (own, os.path.join(os.path.dirname(own), REST_OF_PIP)):
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(unpacked)
+    return unpacked
+
+
+def _environ(source: Source, stage: str, context: Context) -> dict[str, str]:
+    """Return the variables of a build: the user's, of pip's only how to reach an index."""
+    environ = process.clean_environ(context.environ)
+    for name in _FOREIGN_SETTINGS:
+        environ.pop(name, None)
+    if source.kind == "index" and source.address is not None:
+        environ["PIP_INDEX_URL"] = source.address.asked
+        for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
+            environ.pop(name, None)
+    temporary = os.path.join(stage, "tmp")
+    os.makedirs(temporary, exist_ok=True)
+    return {
+        **environ,
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_PROGRESS_BAR": "off",
+    }
+
+
+def _wants(limit: str, log: bytes) -> bool:
+    text = log.decode("utf-8", "replace")
+    return any(version == limit and re.search(pattern, text) for pattern, version in _OLDER_SETUPTOOLS)
+
+
+def _constraint(limit: str | None, stage: str) -> dict[str, str]:
+    """Return the variables that keep setuptools below a version while the build requirements are resolved."""
+    if limit is None:
+        return {}
+    path = os.path.join(stage, "constraints.txt")
+    files.write_bytes(path, f"setuptools<{limit}\n".encode(), mode=0o644)
+    return {"PIP_CONSTRAINT": path, "PIP_BUILD_CONSTRAINT": path}
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def _requirements(log: bytes) -> tuple[str, ...]:
+    """Return what pip says that it installed for the build, as `NAME-VERSION`."""
+    found = re.findall(r"Successfully installed (.+)", log.decode("utf-8", "replace"))
+    return tuple(sorted({each for line in found for each in line.split()}))
+
+
+def _failure(sdist: Sdist, log: bytes, context: Context) -> ToolError:
+    """Return the error of a build; its log is kept until the next that fails, or a prune days later."""
+    text = log.decode("utf-8", "replace")
+    path = os.path.join(context.layout.logs, f"build-{sdist.name}-{sdist.version}.log")
+    with files.disk_errors("write", path):
+        files.write_bytes(path, log, mode=0o600)
+    reasons = [
+        line.strip()
+        for line in text.splitlines()
+        if _REASON.match(line) and "subprocess-exited" not in line and "WARNING" not in line
+    ]
+    fatal = [line for line in reasons if "fatal error" in line]
+    reason = next(iter([*fatal[:1], *reasons[-1:]]), "its log says why")
+    missing = next((what for pattern, what in _HINTS if re.search(pattern, text)), "")
+    hint = f"install {missing}, or " if missing else "take "
+    return ToolError(
+        f"cannot build `{sdist.filename}` from its source: {reason[:200]}: `{path}`",
+        hint=f"{hint}another version or another Python: `vpython-tool find {sdist.name}` shows the wheels",
+    )

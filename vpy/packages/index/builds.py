@@ -1,0 +1,126 @@
+"""Wheels built from sdists (PEP 517), for what an index has no wheel of; each is built once and kept.
+
+A wheel is kept by the sdist's hash, the Python that it was built with and for, and the compiler. Which
+versions of the build requirements it was built with is noted beside it: to know them beforehand they
+would have to be resolved each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from vpy.errors import ToolError
+from vpy.packages.cipd import names
+from vpy.system import files, locks, sealed
+from vpy.system.lean import json
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from vpy.system.layout import Layout
+
+SUFFIXES = (".tar.gz", ".zip")
+_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late")
+
+
+@value
+class Sdist:
+    """Source distribution (PEP 625) that was fetched: its name on the index, its hash, where it is."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    path: str
+
+
+@value
+class BuiltWheel:
+    """Wheel that was just built, and what its build requirements came to, as `NAME-VERSION`."""
+
+    path: str
+    requirements: tuple[str, ...]
+
+
+@value
+class Builder:
+    """Builder of wheels for one target.
+
+    `build` makes the wheel of an sdist below a directory. `identity` is any JSON that tells this target
+    and its compiler from all others. `forbidden` returns who forbids to build a project, or "".
+    """
+
+    build: Callable[[Sdist, str], BuiltWheel]
+    identity: object
+    forbidden: Callable[[str], str]
+
+
+def is_buildable(row: Mapping[str, Any]) -> bool:
+    """Return whether an error of `pip_download` is about the lack of a wheel where there is an sdist."""
+    return row["kind"] == "wheel" and any(
+        filename.endswith(SUFFIXES) and reason not in _UNFIT for filename, reason in row["files"]
+    )
+
+
+def forbidden(builder: Builder, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return who forbids to build one of the projects that rows are about; "" where nobody does."""
+    return next(filter(None, (builder.forbidden(row["project"]) for row in rows)), "")
+
+
+def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:
+    """Return the wheel of an sdist in `directory`: the one that was kept, or else a new one.
+
+    Raises ToolError where it cannot be built.
+    """
+    digest = _hash_of(sdist.path)
+    if sdist.sha256 not in ("", digest):
+        raise ToolError(f"`{sdist.filename}` has changed: sha256 `{digest}`, not `{sdist.sha256}`")
+
+    question = ["built-1", digest, builder.identity]
+    path = layout.resolution(hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest())
+    os.makedirs(directory, exist_ok=True)
+    # Others that need this wheel wait, and then find it.
+    with locks.exclusive(layout.lock("sdist", digest[:2])):
+        if known := _kept(path, directory, layout):
+            return known
+        built = builder.build(sdist, directory)
+        _keep(built, path, layout)
+    return built.path
+
+
+def _kept(path: str, directory: str, layout: Layout) -> str | None:
+    """Return a copy of the wheel that was kept; None where it is not there, or not whole."""
+    try:
+        answer = sealed.read(path)
+        filename, sha256 = str(answer["filename"]), str(answer["sha256"])
+        kept = layout.package(names.instance_id(bytes.fromhex(sha256)))
+        if _hash_of(kept) != sha256:
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    final = os.path.join(directory, os.path.basename(filename))
+    files.link_or_copy(kept, final)
+    os.utime(path)
+    return final
+
+
+def _keep(built: BuiltWheel, path: str, layout: Layout) -> None:
+    sha256 = _hash_of(built.path)
+    kept = layout.package(names.instance_id(bytes.fromhex(sha256)))
+    with files.disk_errors("write", kept):
+        files.write_bytes(kept, files.read_bytes(built.path))
+        answer = {
+            "filename": os.path.basename(built.path),
+            "sha256": sha256,
+            "built_with": list(built.requirements),
+        }
+        files.write_bytes(path, sealed.dump(answer))
+
+
+def _hash_of(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
