@@ -36,9 +36,51 @@ def start():  # type: () -> None
     asked = lines[0][:1] == "+" and len(lines) > 2
     if asked and not (held and is_fit(prefix) and holds(lines[2], _path_given(prefix), prefix)):
         go_the_long_way(lines[0][1:], lines[1], lines[3:], prefix)
+    import atexit
+
+    atexit.register(_hint_at_the_end)
     sys.path[:] = path
     for name in set(sys.modules) - before:
         del sys.modules[name]
+
+
+# What often used distributions bring, as MODULE or MODULE=DISTRIBUTION where the names differ.
+BROUGHT = (
+    "absl=absl-py aiohttp anthropic anyio apiclient=google-api-python-client arrow attr=attrs attrs azure "
+    "boto boto3 botocore bs4=beautifulsoup4 cachetools certifi cffi chardet charset_normalizer click "
+    "cloudpickle colorama coverage crcmod Crypto=pycryptodome cryptography cv2=opencv-python "
+    "Cython=cython cython=cython dask dateutil=python-dateutil decorator distro django=django docker "
+    "docopt docutils docx=python-docx dotenv=python-dotenv duckdb dulwich exceptiongroup fastapi filelock "
+    "flask=flask freezegun fsspec future gflags=python-gflags git=gitpython github=pygithub "
+    "gitlab=python-gitlab google=protobuf grpc=grpcio gunicorn h5py httplib2 httpx hypothesis idna "
+    "imageio IPython=ipython jinja2=jinja2 jose=python-jose jsonschema jwt=pyjwt kubernetes "
+    "ldap=python-ldap loguru lxml magic=python-magic mako=mako markdown=markdown markupsafe=markupsafe "
+    "matplotlib mock more_itertools=more-itertools msgpack mypy MySQLdb=mysqlclient networkx nose numba "
+    "numpy oauth2client openai openpyxl OpenSSL=pyopenssl orjson packaging pandas parameterized paramiko "
+    "path pathspec peewee pefile pexpect PIL=pillow pip pkg_resources=setuptools platformdirs playwright "
+    "plotly ply polars psutil psycopg2=psycopg2-binary pyarrow pyasn1 pycparser pydantic pyfakefs pygame "
+    "pygments=pygments pylint pymongo pymysql=pymysql pyparsing PyQt5 PySide6 pytest pytz "
+    "pyximport=cython redis regex requests rich ruamel=ruamel.yaml scipy selenium serial=pyserial "
+    "setuptools shapely simplejson six skimage=scikit-image sklearn=scikit-learn slugify=python-slugify "
+    "sortedcontainers sqlalchemy=sqlalchemy starlette sympy tabulate tensorflow termcolor toml tomlkit "
+    "torch tornado tox tqdm trio twisted=twisted typer typing_extensions=typing-extensions tzlocal ujson "
+    "urllib3 usb=pyusb uvicorn watchdog wcwidth webob=webob websocket=websocket-client websockets "
+    "werkzeug=werkzeug wheel win32api=pywin32 win32con=pywin32 xlrd xlsxwriter=xlsxwriter xmltodict "
+    "yaml=pyyaml yarl zmq=pyzmq zope=zope.interface zstandard"
+)
+
+
+def _hint_at_the_end():  # type: () -> None
+    """Say how to declare what was missing, where an import ended the program."""
+    error = getattr(sys, "last_value", None)
+    name = (getattr(error, "name", None) or "").partition(".")[0]
+    if type(error) is not ModuleNotFoundError or not name or name in sys.modules:
+        return
+    known = dict((entry + "=" + entry).split("=")[:2] for entry in BROUGHT.split())
+    script = sys.argv[0] if sys.argv and os.path.isfile(sys.argv[0]) else "SCRIPT"
+    if name in known:
+        say = f"`{name}` comes with {known[name]}, which this environment has not"
+        os.write(2, os.fsencode(f"\nhint: {say}: `vpython-tool add {script} {known[name]}`\n"))
 
 
 def _leave_foreign_path(given):  # type: (str) -> None
