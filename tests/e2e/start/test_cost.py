@@ -175,7 +175,7 @@ def imported(stage: Stage, command: Sequence[str], words: Sequence[str]) -> list
 
 
 def test_the_modules_of_a_warm_hook(stage: Stage) -> None:
-    """Two of the standard library and one built in, and nothing stays; a plain venv's Python imports the rest too."""
+    """Two of the library and one built in, and nothing stays; a plain venv's Python imports the rest too."""
     stage.put("s.py", "")
     for words in (["-X", "importtime", "s.py"], ["-X", "importtime", "-c", ""]):
         stage.see(*words)
