@@ -190,6 +190,20 @@ def test_a_build_that_fails(workshop: Workshop, before: str, fact: str, hint: st
     assert workshop.harness.environments() == []
 
 
+def test_no_command_builds(workshop: Workshop) -> None:
+    """They say what a start would do; what was built they know."""
+    make_sdist(workshop.wheels, "lone", before="open('/nonexistent/x', 'w')")
+    script = workshop.script("lone")
+    code, out, _ = workshop.run("-vpython-tool", "explain", script)
+    assert code == 0
+    assert "there is `lone-1.0.tar.gz`, which a start builds" in out
+    make_sdist(workshop.wheels, "lone")
+    assert workshop.run(script)[2] == BUILDING
+    code, out, _ = workshop.run("-vpython-tool", "explain", script)
+    assert "lone-1.0-py3-none-any.whl" in out
+    assert "which a start builds" not in out
+
+
 def test_nothing_is_built_in_vain(workshop: Workshop) -> None:
     make_sdist(workshop.wheels, "lone", before="raise SystemExit('built')")
     code, _, err = workshop.run(workshop.script("lone", "nothing"))

@@ -70,16 +70,15 @@ def builder(source: Source, interpreter: Interpreter, spec: Spec, context: Conte
 
 def _forbidden(spec: Spec, context: Context) -> Callable[[str], str]:
     """Return a function that says who forbids to build a project."""
-    from packaging.utils import canonicalize_name
-
-    from vpy.operations import settings
-
-    named = {name if name == "*" else canonicalize_name(name) for name in spec.no_build}
-    anywhere = settings.no_build(context)
 
     def who(project: str) -> str:
-        if anywhere:
+        from packaging.utils import canonicalize_name
+
+        from vpy.operations import settings
+
+        if anywhere := settings.no_build(context):
             return anywhere
+        named = {name if name == "*" else canonicalize_name(name) for name in spec.no_build}
         return "[tool.uv] of the spec" if named & {"*", canonicalize_name(project)} else ""
 
     return who

@@ -137,12 +137,13 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
 
 
 def _loader(plan: Plan, context: Context, *, builds: bool) -> PackageLoader:
-    """Return the loader of a plan's source; where it `builds`, an index may give sdists."""
-    if plan.source.kind != "index" or not builds:
+    """Return the loader of a plan's source, which `builds` wheels, or says that a start would."""
+    if plan.source.kind != "index":
         return sources.loader(plan.source, plan.interpreter, context)
     from vpy.operations import wheel_build
 
     builder = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
+    builder = builder if builds else replace(builder, build=None)
     return sources.index_loader(plan.source, plan.interpreter, context, builder=builder)
 
 

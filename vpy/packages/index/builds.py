@@ -50,11 +50,12 @@ class BuiltWheel:
 class Builder:
     """Builder of wheels for one target.
 
-    `build` makes the wheel of an sdist below a directory. `identity` is any JSON that tells this target
-    and its compiler from all others. `forbidden` returns who forbids to build a project, or "".
+    `build` makes the wheel of an sdist below a directory; None where that is only looked at. `identity`
+    is any JSON that tells this target and its compiler from all others. `forbidden` returns who forbids
+    to build a project, or "".
     """
 
-    build: Callable[[Sdist, str], BuiltWheel]
+    build: Callable[[Sdist, str], BuiltWheel] | None
     identity: object
     forbidden: Callable[[str], str]
 
@@ -87,6 +88,7 @@ def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:
     with locks.exclusive(layout.lock("sdist", digest[:2])):
         if known := _kept(path, directory, layout):
             return known
+        assert builder.build is not None
         built = builder.build(sdist, directory)
         _keep(built, path, layout)
     return built.path

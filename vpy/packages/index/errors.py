@@ -52,7 +52,8 @@ def _message(row: Mapping[str, Any], tag: str) -> str:
     if kind == "wheel":
         files = [f"`{name}`{_REASONS.get(reason, '')}" for name, reason in _nearest(row["files"], tag)]
         requirement = f"`{row['requirement']}`{_parent(row)}"
-        return f"no wheel of {requirement} fits `{tag}`: there is {_join(files, _NEAREST)}"
+        note = row.get("note", "")
+        return f"no wheel of {requirement} fits `{tag}`: there is {_join(files, _NEAREST)}{note}"
     if kind == "conflict":
         sides = [f"`{side}`" + (f" (wanted by {parent})" if parent else "") for parent, side in row["sides"]]
         return f"the requirements contradict each other: {_join(sides)}"

@@ -302,6 +302,8 @@ class IndexLoader:
             raise self._failure(rows, hint=f"{by} forbids to build a wheel from its source")
         if others := [row for row in rows if row not in lacking]:
             raise self._failure(others)
+        if self._builder.build is None:
+            raise self._failure([{**row, "note": ", which a start builds"} for row in lacking])
         texts = dict.fromkeys(str(row["requirement"]) for row in lacking)
         sources = os.path.join(directory, "sdists")
         os.makedirs(sources, exist_ok=True)
