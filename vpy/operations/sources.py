@@ -13,7 +13,7 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from bootstrap.request import Request
@@ -193,12 +193,13 @@ def index_loader(
     context: Context,
     *,
     needs_files: bool = False,
-    builder: Builder | None = None,
+    builder: Callable[[], Builder] | None = None,
 ) -> IndexLoader:
     """Return the loader of a package index for one target.
 
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`. `builder` makes the wheels that the index has only sdists of; without it they are an error.
+    `needs_files`. `builder` returns who makes the wheels that the index has only sdists of; without it they
+    are an error.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, Resolution
     from vpy.operations.context import Context
     from vpy.operations.plan import Plan
+    from vpy.packages.index.builds import Builder
     from vpy.packages.loader import PackageLoader
     from vpy.system.layout import Layout
     from vpy.wheels.pip_runner import HostPython
@@ -140,10 +141,13 @@ def _loader(plan: Plan, context: Context, *, builds: bool) -> PackageLoader:
     """Return the loader of a plan's source, which `builds` wheels, or says that a start would."""
     if plan.source.kind != "index":
         return sources.loader(plan.source, plan.interpreter, context)
-    from vpy.operations import wheel_build
 
-    builder = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
-    builder = builder if builds else replace(builder, build=None)
+    def builder() -> Builder:
+        from vpy.operations import wheel_build
+
+        result = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
+        return result if builds else replace(result, build=None)
+
     return sources.index_loader(plan.source, plan.interpreter, context, builder=builder)
 
 

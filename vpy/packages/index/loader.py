@@ -86,7 +86,7 @@ class IndexLoader:
         ask: Ask,
         is_installed: Callable[[str], bool],
         stored: str = "",
-        builder: Builder | None = None,
+        builder: Callable[[], Builder] | None = None,
     ) -> None:
         self.config = config
         self.interpreter = interpreter
@@ -298,11 +298,12 @@ class IndexLoader:
         lacking = [row for row in rows if builds.is_buildable(row)]
         if self._builder is None or not lacking:
             return set()
-        if by := builds.forbidden(self._builder, lacking):
+        builder = self._builder()
+        if by := builds.forbidden(builder, lacking):
             raise self._failure(rows, hint=f"{by} forbids to build a wheel from its source")
         if others := [row for row in rows if row not in lacking]:
             raise self._failure(others)
-        if self._builder.build is None:
+        if builder.build is None:
             raise self._failure([{**row, "note": ", which a start builds"} for row in lacking])
         texts = dict.fromkeys(str(row["requirement"]) for row in lacking)
         sources = os.path.join(directory, "sdists")
@@ -319,7 +320,7 @@ class IndexLoader:
             for row in answer["sdists"]
         ]  # fmt: skip
         into = os.path.join(directory, BUILT)
-        return {os.path.basename(builds.get(self._builder, sdist, into, self._layout)) for sdist in found}
+        return {os.path.basename(builds.get(builder, sdist, into, self._layout)) for sdist in found}
 
     def _failure(self, rows: Sequence[Mapping[str, Any]], *, hint: str = "") -> VpythonError:
         tag = str(self.interpreter.tags[0])
