@@ -39,6 +39,8 @@ def start():  # type: () -> None
     import atexit
 
     atexit.register(_hint_at_the_end)
+    if sys.version_info < (3, 10):  # noqa: UP036 - the hook runs in them, too
+        before.add("atexit")  # its callbacks are freed with it there, and called nevertheless
     sys.path[:] = path
     for name in set(sys.modules) - before:
         del sys.modules[name]

@@ -78,6 +78,7 @@ def place(harness: Harness, simple_index: Callable[[str], SimpleIndex], tmp_path
     make_wheel(tmp_path / "wheels", "gizmo")
     index.links = [f"/files/gizmo-2.0-{tag}.whl" for tag in ("py9-none-any", "%1B%5B31m-none-any")]
     harness.environ["VPYTHON_PACKAGE_SOURCE"] = f"index:{index.url}"
+    harness.environ["PIP_INDEX_URL"] = index.url
     return tmp_path
 
 
@@ -128,7 +129,8 @@ OPTIONS: Sequence[Sequence[str]] = (
 @pytest.mark.parametrize("words", OPTIONS, ids=lambda words: " ".join(words)[:40].encode("unicode_escape"))
 def test_of_an_option(harness: Harness, place: Path, words: Sequence[str]) -> None:
     script = place / "s.py"
-    script.write_text(block("dependencies = ['gizmo']") if words[0] == "-vpython-source" else "")
+    script.write_text("")
+    (place / "s.py.vpython3").write_text(spec_text(("infra/python/wheels/gizmo-py3", "version:1.0")))
     done = harness.run(*words, script)
     assert done.returncode in (1, 2)
     assert is_shown_well(done), done.stderr[:3000]
