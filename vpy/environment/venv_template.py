@@ -259,6 +259,8 @@ def _build(
 def _hint(line: str) -> str | None:
     if os.strerror(errno.ENOSPC) in line:
         return files.disk_hint(OSError(errno.ENOSPC, line))
+    if " -> " in line and any(os.strerror(code) in line for code in (errno.ENOSYS, errno.EPERM)):
+        return "name a root on a filesystem with symbolic links with -vpython-root DIR"
     return "install its venv module (Debian: python3-venv)" if "venv" in line else None
 
 
