@@ -246,6 +246,7 @@ def test_a_build_sees_nothing_of_the_caller_but_its_surroundings(workshop: Works
     assert (code, err) == (0, BUILDING)
 
 
+@pytest.mark.long
 @pytest.mark.index
 @pytest.mark.skipif(not shutil.which("cc"), reason="no compiler is here")
 def test_a_real_one_with_a_compiler(harness: Harness, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_of_starts_nothing_is_left(private: Private) -> None:
     assert len(private.index.asked) == asked
 
 
-@by("option", "pip file", "toml")
+@by("option")
 def test_no_command_shows_or_writes_it(private: Private) -> None:
     script = private.script
     assert private.run(script).returncode == 0
