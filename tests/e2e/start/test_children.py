@@ -228,7 +228,8 @@ def versions() -> list[Path]:
     """The Pythons of this machine that environments can be made on, one for each minor version."""
     places = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"]
     found: dict[str, Path] = {f"{sys.version_info[0]}.{sys.version_info[1]}": BASE}
-    for path in sorted(path for place in places for path in place.glob("3.*/bin/python3.*[0-9]")):
+    there = [place for place in places if os.access(place, os.R_OK | os.X_OK)]
+    for path in sorted(path for place in there for path in place.glob("3.*/bin/python3.*[0-9]")):
         minor = path.name.removeprefix("python")
         if tuple(map(int, minor.split("."))) >= (3, 8):
             found.setdefault(minor, path)

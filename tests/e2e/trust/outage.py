@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -53,13 +54,15 @@ def lose(root: Path, how: str, chance: random.Random, share: float, since: int) 
             if not is_new or not found.st_size or chance.random() > share:
                 continue
             size = found.st_size
-            with open(path, "r+b") as file:  # tests that run as another user than root could not
+            os.chmod(path, 0o600)  # who is not root may not write to what is read-only
+            with open(path, "r+b") as file:
                 if how == "empty":
                     file.truncate()
                 else:
                     at = 0 if how == "zeros" else size // 2
                     file.seek(at)
                     file.write(bytes(size - at))
+            os.chmod(path, stat.S_IMODE(found.st_mode))
             os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
             lost += 1
     return lost
