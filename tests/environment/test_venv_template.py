@@ -12,11 +12,11 @@ from vpy.environment import venv_template
     [
         ("ModuleNotFoundError: No module named 'venv'", "install its venv module (Debian: python3-venv)"),
         (
-            "OSError: [Errno 38] Function not implemented: 'lib' -> '/root/staging/x/tree/lib64'",  # exFAT
+            "OSError: [Errno 38] Function not implemented: 'lib' -> '/r/staging/x/tree/lib64'",  # exFAT
             "name a root on a filesystem with symbolic links with -vpython-root DIR",
         ),
         (
-            "PermissionError: [Errno 1] Operation not permitted: 'lib' -> '/root/staging/x/tree/lib64'",
+            "PermissionError: [Errno 1] Operation not permitted: 'lib' -> '/r/staging/x/tree/lib64'",
             "name a root on a filesystem with symbolic links with -vpython-root DIR",
         ),
         (
