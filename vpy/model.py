@@ -241,8 +241,9 @@ class Source:
     @property
     def folder(self) -> str | None:
         """Path of a local directory of packages; None for everything else."""
-        local = self.kind == "directory" and self.address is not None and "://" not in self.address.asked
-        return self.address.asked if self.address is not None and local else None
+        if self.kind != "directory" or self.address is None or "://" in self.address.asked:
+            return None
+        return self.address.asked
 
 
 @value

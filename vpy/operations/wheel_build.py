@@ -106,15 +106,15 @@ def _build(
         environ = _environ(source, stage, context)
         words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
         command = [interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
-        log = b""
-        for limit in (None, *(version for _, version in _OLDER_SETUPTOOLS)):
-            if limit and not _wants(limit, log):
+        log = ""
+        for pattern, limit in (("", None), *_OLDER_SETUPTOOLS):
+            if not re.search(pattern, log):
                 continue
             try:
                 finished = process.run(command, environ={**environ, **_constraint(limit, stage)}, cwd=stage)
             except OSError as error:
                 raise ToolError(f"cannot start `{interpreter.executable}`: {error.strerror}") from error
-            log += finished.stdout + finished.stderr
+            log += (finished.stdout + finished.stderr).decode("utf-8", "replace")
             built = [name for name in _listed(out) if name.endswith(".whl")]
             if finished.code == 0 and len(built) == 1:
                 final = os.path.join(directory, built[0])
@@ -162,11 +162,6 @@ def _environ(source: Source, stage: str, context: Context) -> dict[str, str]:
     }
 
 
-def _wants(limit: str, log: bytes) -> bool:
-    text = log.decode("utf-8", "replace")
-    return any(version == limit and re.search(pattern, text) for pattern, version in _OLDER_SETUPTOOLS)
-
-
 def _constraint(limit: str | None, stage: str) -> dict[str, str]:
     """Return the variables that keep setuptools below a version while the build requirements are resolved."""
     if limit is None:
@@ -183,26 +178,25 @@ def _listed(directory: str) -> list[str]:
         return []
 
 
-def _requirements(log: bytes) -> tuple[str, ...]:
+def _requirements(log: str) -> tuple[str, ...]:
     """Return what pip says that it installed for the build, as `NAME-VERSION`."""
-    found = re.findall(r"Successfully installed (.+)", log.decode("utf-8", "replace"))
+    found = re.findall(r"Successfully installed (.+)", log)
     return tuple(sorted({each for line in found for each in line.split()}))
 
 
-def _failure(sdist: Sdist, log: bytes, context: Context) -> ToolError:
+def _failure(sdist: Sdist, log: str, context: Context) -> ToolError:
     """Return the error of a build; its log is kept until the next that fails, or a prune days later."""
-    text = log.decode("utf-8", "replace")
     path = os.path.join(context.layout.logs, f"build-{sdist.name}-{sdist.version}.log")
     with files.disk_errors("write", path):
-        files.write_bytes(path, log, mode=0o600)
+        files.write_bytes(path, log.encode(), mode=0o600)
     reasons = [
         line.strip()
-        for line in text.splitlines()
+        for line in log.splitlines()
         if _REASON.match(line) and "subprocess-exited" not in line and "WARNING" not in line
     ]
     fatal = [line for line in reasons if "fatal error" in line]
     reason = next(iter([*fatal[:1], *reasons[-1:]]), "its log says why")
-    missing = next((what for pattern, what in _HINTS if re.search(pattern, text)), "")
+    missing = next((what for pattern, what in _HINTS if re.search(pattern, log)), "")
     hint = f"install {missing}, or " if missing else "take "
     return ToolError(
         f"cannot build `{sdist.filename}` from its source: {reason[:200]}: `{path}`",

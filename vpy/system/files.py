@@ -46,6 +46,14 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
         return file.read(limit)
 
 
+def sha256_of(path: str) -> str:
+    """Return the hex sha256 of the file's bytes."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
     """Write `data` beside `path` under a passing name and rename it into place.
 

@@ -77,7 +77,7 @@ def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:
 
     Raises ToolError where it cannot be built.
     """
-    digest = _hash_of(sdist.path)
+    digest = files.sha256_of(sdist.path)
     if sdist.sha256 not in ("", digest):
         raise ToolError(f"`{sdist.filename}` has changed: sha256 `{digest}`, not `{sdist.sha256}`")
 
@@ -100,7 +100,7 @@ def _kept(path: str, directory: str, layout: Layout) -> str | None:
         answer = sealed.read(path)
         filename, sha256 = str(answer["filename"]), str(answer["sha256"])
         kept = layout.package(names.instance_id(bytes.fromhex(sha256)))
-        if _hash_of(kept) != sha256:
+        if files.sha256_of(kept) != sha256:
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -111,7 +111,7 @@ def _kept(path: str, directory: str, layout: Layout) -> str | None:
 
 
 def _keep(built: BuiltWheel, path: str, layout: Layout) -> None:
-    sha256 = _hash_of(built.path)
+    sha256 = files.sha256_of(built.path)
     kept = layout.package(names.instance_id(bytes.fromhex(sha256)))
     with files.disk_errors("write", kept):
         files.write_bytes(kept, files.read_bytes(built.path))
@@ -121,8 +121,3 @@ def _keep(built: BuiltWheel, path: str, layout: Layout) -> None:
             "built_with": list(built.requirements),
         }
         files.write_bytes(path, sealed.dump(answer))
-
-
-def _hash_of(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

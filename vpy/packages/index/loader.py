@@ -169,7 +169,7 @@ class IndexLoader:
         answer = self.look(requirements, dependencies=False)
         if not answer["errors"]:
             return []
-        return errors.failure(answer["errors"], str(self.interpreter.tags[0])).lines
+        return self._failure(answer["errors"]).lines
 
     def _resolve(
         self,
@@ -245,7 +245,7 @@ class IndexLoader:
             return True
         path = self._layout.package(wheel.instance_id)
         try:
-            if _hash_of(path) == wheel.sha256:
+            if files.sha256_of(path) == wheel.sha256:
                 return True
             os.unlink(path)
         except OSError:
@@ -354,7 +354,7 @@ class IndexLoader:
             version=row["version"],
             url=row["url"],
             filename=row["filename"],
-            sha256=_hash_of(path) if is_fetched else row["sha256"],
+            sha256=files.sha256_of(path) if is_fetched else row["sha256"],
             is_built=is_built,
         )
         if not is_fetched:
@@ -365,11 +365,6 @@ class IndexLoader:
         os.replace(path, final)
         self._fetched.add(wheel.instance_id)
         return wheel
-
-
-def _hash_of(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _load(path: str) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]] | None:

@@ -58,8 +58,8 @@ def index_identity(
         paths = config_files(environ, home, platform=platform, prefix=prefix)
         observations += [_observe_file(path) for path in paths]
 
-    text = "\n".join(repr((observation.kind, observation.fields)) for observation in observations)
-    text = without_passwords(text)
+    rows = [(each.kind, tuple(map(without_passwords, each.fields))) for each in observations]
+    text = "\n".join(map(repr, rows))
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(), tuple(observations)
 
 

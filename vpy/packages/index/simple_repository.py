@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import os
 import re
@@ -26,7 +25,7 @@ def add(root: str, path: str, filename: str) -> str | None:
     with files.disk_errors("write", final):
         os.makedirs(directory, mode=0o755, exist_ok=True)
         with repository.writing(directory):
-            if files.is_file(final) and digest_of(final) == digest_of(path):
+            if files.is_file(final) and files.sha256_of(final) == files.sha256_of(path):
                 return None
             files.write_bytes(final, files.read_bytes(path), mode=0o444)
     return final
@@ -41,7 +40,7 @@ def write_pages(root: str) -> None:
         directory = os.path.join(root, project)
         with files.disk_errors("write", directory), repository.writing(directory):
             wheels = sorted(name for name in os.listdir(directory) if name.endswith(".whl"))
-            digests = [digest_of(os.path.join(directory, name)) for name in wheels]
+            digests = [files.sha256_of(os.path.join(directory, name)) for name in wheels]
             links = [(f"{name}#sha256={digest}", name) for name, digest in zip(wheels, digests, strict=True)]
             _write_page(directory, links)
     with files.disk_errors("write", root), repository.writing(root):
@@ -57,9 +56,3 @@ def _write_page(directory: str, links: Sequence[tuple[str, str]]) -> None:
 def project_of(filename: str) -> str:
     """Return the normalized name (PEP 503) of a wheel's project."""
     return re.sub(r"[-_.]+", "-", filename.partition("-")[0]).lower()
-
-
-def digest_of(path: str) -> str:
-    """Return the sha256 of a file, as hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
