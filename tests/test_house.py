@@ -338,6 +338,7 @@ def test_the_environment_variables_come_in_as_arguments(path: Path) -> None:
 def test_only_the_command_line_ends_the_process(path: Path) -> None:
     """A process of ours that was forked, or stands for its child, ends itself."""
     own = {"cli.py", "environment/hook.py", "system/foreground_child.py", "system/fork.py"}
+    own |= {"system/worker_pool.py"}
     if name_of(path) in PROGRAMS | own:
         return
     ends = [
