@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vpy.model import WheelFile
-from vpy.wheels.filename import parse
 from vpy.system.files import sha256_of
+from vpy.wheels.filename import parse
 from vpy.wheels.install import ensure
 from vpy.wheels.link import link
 from vpy.wheels.script import Limits

@@ -6,6 +6,7 @@ import os
 
 from vpy.model import WheelFile
 from vpy.operations import cache
+from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ def unpack_wheels(
     from vpy.packages import gather
     from vpy.wheels import select
 
-    wheels = [_wheel_of(pin, layout) for pin in pins if pin.filename]
+    wheels = [
+        replace(_wheel_of(pin, layout), path=path)
+        for pin, path in zip(pins, paths, strict=True)
+        if pin.filename
+    ]
     packages = [(pin, path) for pin, path in zip(pins, paths, strict=True) if not pin.filename]
     if not packages:
         return tuple(wheels)

@@ -13,7 +13,7 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from bootstrap.request import Request
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from vpy.packages.catalogue import Catalogue
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
-    from vpy.packages.index.builds import Builder
-    from vpy.packages.index.loader import IndexLoader
+    from vpy.packages.index.loader import Heard, IndexLoader
     from vpy.packages.loader import PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
@@ -193,13 +192,12 @@ def index_loader(
     context: Context,
     *,
     needs_files: bool = False,
-    builder: Callable[[], Builder] | None = None,
+    **options: Any,
 ) -> IndexLoader:
-    """Return the loader of a package index for one target.
+    """Return the loader of a package index for one target; `options` are those of `IndexLoader`.
 
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`. `builder` returns who makes the wheels that the index has only sdists of; without it they
-    are an error.
+    `needs_files`.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
@@ -207,6 +205,10 @@ def index_loader(
 
     scheme = store.scheme_id(interpreter)
     pip_host = host_python(context)
+
+    def ask(job: Mapping[str, Any], heard: Heard | None) -> dict[str, Any]:
+        return pip_host.ask(job, environ=context.environ, terminal=context.terminal, heard=heard)
+
     return index.IndexLoader(
         config=context.config,
         layout=context.layout,
@@ -215,12 +217,11 @@ def index_loader(
         environ=context.environ,
         home=home(context),
         offline=context.offline,
-        ask=lambda job: pip_host.ask(job, environ=context.environ, terminal=context.terminal),
-        stored="" if needs_files else os.path.join(context.layout.wheel("{sha256}", scheme), store.FILE_LIST),
+        ask=ask,
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),
-        builder=builder,
+        **options,
     )
 
 

@@ -131,6 +131,9 @@ class DirectoryLoader:
     def forget(self, pins: Sequence[Pin]) -> None:
         """Do nothing: a directory is read each time."""
 
+    def release(self, pins: Sequence[Pin]) -> None:
+        """Do nothing: a package may hold the wheels of other targets, too."""
+
     def _pin(self, wanted: Wanted) -> Pin:
         name = parse_package_name(wanted.name)
         version = parse_version(wanted.version)

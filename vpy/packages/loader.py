@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         def forget(self, pins: Sequence[Pin]) -> None:
             """Drop the cached answers that came to these pins, whose files were refused; ask next time."""
 
+        def release(self, pins: Sequence[Pin]) -> None:
+            """Remove files of these pins that nothing needs once their wheels are installed."""
+
 
 def collect(
     items: Sequence[Item],

@@ -1,8 +1,8 @@
 """Pool of forked workers: each line that comes is done by the next free one.
 
-The process that has loaded what the work needs forks them, no more than there is work for; they share its
-memory. It does no work itself, so that a line never waits for a worker that is busy. Where a process cannot be
-forked (Windows) it does the work alone.
+The process that has loaded what the work needs forks them, no more than there is work for; they share
+its memory. It does no work itself, so that a line never waits for a worker that is busy. Where a process
+cannot be forked (Windows) it does the work alone.
 """
 
 from __future__ import annotations

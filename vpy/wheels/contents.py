@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from vpy.system.lean.dataclasses import value
 from vpy.system.files import write_new
+from vpy.system.lean.dataclasses import value
 from vpy.system.zip.archive import Archive
 from vpy.wheels import filename as wheel_filename
 from vpy.wheels import launchers, record
@@ -42,8 +42,8 @@ class WheelFacts:
 class OpenWheel:
     """Wheel whose parts agree as far as they are read: `facts`, and its files, to be written one by one.
 
-    Use it in a `with`. `filename` is the wheel's name where the file at `path` has another one. Raises ToolError
-    where the wheel contradicts itself.
+    Use it in a `with`. `filename` is the wheel's name where the file at `path` has another one. Raises
+    ToolError where the wheel contradicts itself.
     """
 
     def __init__(self, path: str, *, filename: str = "") -> None:

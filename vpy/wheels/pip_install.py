@@ -3,14 +3,14 @@
 Run it as `python -I -S pip_install.py LIBRARY REST` on the host's Python: LIBRARY is the directory or the
 zip that holds pip; REST is the archive with the rest of pip (see `pip_more`), which may be missing.
 
-stdin has lines of JSON: first {placeholder, version, workers}, then a row for each wheel (`vpy.wheels.tree`); an
+stdin has lines of JSON: first {placeholder, version, workers}, then a row for each wheel (`tree.make`); an
 empty line is the end. Scripts name `placeholder` as their interpreter; `version` is that of the Python
 which the wheels are for. stdout gets a line of JSON for each row as it is done: the answer of `tree.make`.
 pip's own output goes to stderr.
 
 pip decides what is installed where; the files are written by our own reader of archives, which checks each
-as it unpacks it. Only this module and `pip_download` touch the internals of the pinned pip. Tests compare what
-it installs with what plain pip installs.
+as it unpacks it. Only this module and `pip_download` touch the internals of the pinned pip. Tests compare
+what it installs with what plain pip installs.
 """
 
 from __future__ import annotations

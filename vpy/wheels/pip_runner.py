@@ -74,26 +74,30 @@ class HostPython:
     loaded: Talk | None = None
 
     def ask(
-        self, job: Mapping[str, Any], *, environ: Mapping[str, str], terminal: Terminal
+        self,
+        job: Mapping[str, Any],
+        *,
+        environ: Mapping[str, str],
+        terminal: Terminal,
+        heard: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None,
     ) -> dict[str, Any]:
         """Run one pip process for `job` (see `pip_download`) and return its answer.
 
-        pip's own output goes to the debug log. The child dies with whatever interrupts this process.
-        Raises ToolError where it cannot be started or ends without an answer.
+        `heard` gets each event of `index_client.conversation` as it comes, and returns the reply that it
+        asks for. pip's own output goes to the debug log. The child dies with whatever interrupts this
+        process. Raises ToolError where it cannot be started or ends without an answer.
         """
-        command = self._command("pip_download")
         try:
-            finished = process.run(
-                command, environ=self._child_environ(environ), stdin=json.dumps(job).encode()
-            )
+            talk = process.talk(self._command("pip_download"), self._child_environ(environ))
         except OSError as error:
             raise self._cannot_start(error) from error
-
-        _log(finished.stderr, terminal)
-        try:
-            answer: dict[str, Any] = json.loads(finished.stdout)
-        except ValueError:
-            raise _no_answer(finished.code, finished.stderr) from None
+        with talk:
+            talk.tell(json.dumps({**job, "streamed": heard is not None}).encode() + b"\n")
+            answer = _converse(talk, heard)
+            code = talk.code()
+        if answer is None:
+            raise _no_answer(code, talk.said)
+        _log(talk.said, terminal)
         return answer
 
     @contextlib.contextmanager
@@ -152,6 +156,23 @@ class HostPython:
             if not child_environ.get("HOME") and os.path.expanduser("~") == "~":
                 child_environ["HOME"] = self.temporary  # pip refuses to begin without one
         return child_environ
+
+
+def _converse(
+    talk: Talk, heard: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None
+) -> dict[str, Any] | None:
+    """Pass events on until the answer comes; return it, None where there is none."""
+    for line in talk.answers():
+        try:
+            row: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return None
+        if heard is None or "event" not in row:
+            return row
+        reply = heard(row)
+        if reply is not None:
+            talk.tell(json.dumps(reply).encode() + b"\n")
+    return None
 
 
 def _lines(output: bytes) -> list[str]:

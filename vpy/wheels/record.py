@@ -46,7 +46,7 @@ class Comparison:
         self._differences: dict[str, str] = {}
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
-        """Yield the data of a file, and note how it differs from its row; its own CRC and size are checked."""
+        """Yield the data of a file, whose CRC and size are checked; note how it differs from its row."""
         del self._left[entry.name]
         row = self._rows.pop(entry.name, None)
         algorithm, encoded, size = row or ("", "", "")

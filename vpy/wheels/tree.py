@@ -25,10 +25,10 @@ OK, REFUSED, PIP, FAILED = "", "refused", "pip", "failed"
 def make(row: Mapping[str, Any], install: Install) -> dict[str, str]:
     """Make the tree that a row asks for; return {number, kind, fact, hint} of what went wrong.
 
-    A row is {number, name, filename, path, sha256, directory, final, scheme}: the wheel at `path` is installed below
-    `directory`, which is not there yet, and that is renamed to `final`. `scheme` maps pip's keys to
-    paths relative to a prefix. `kind` is "" where all is well, "refused" where the wheel must not be installed, "pip"
-    where pip could not do it, "failed" for anything else.
+    A row is {number, name, filename, path, sha256, directory, final, scheme}: the wheel at `path` is put
+    below `directory`, which is not there yet, and that is renamed to `final`. `scheme` maps pip's keys to
+    paths relative to a prefix. `kind` is "" where all is well, "refused" where the wheel must not be
+    installed, "pip" where pip could not do it, "failed" for anything else.
     """
     answer = {"number": row["number"], "kind": OK, "fact": "", "hint": ""}
     try:

@@ -32,6 +32,7 @@ class Asker:
         self.index = index
         self.place = place
         self.said = ""
+        self.events: list[dict[str, Any]] = []
         self.environ = {
             name: text
             for name, text in os.environ.items()
@@ -43,6 +44,7 @@ class Asker:
         *requirements: str,
         environ: dict[str, str] | None = None,
         hashes: tuple[str, ...] = (),
+        reply: object = None,
         **job: Any,
     ) -> dict[str, Any]:
         directory = self.place / "downloads"
@@ -60,11 +62,13 @@ class Asker:
         program = os.path.join(TOP, "vpy", "wheels", "pip_download.py")
         done = subprocess.run(
             [sys.executable, "-I", "-S", program, os.path.join(TOP, "build", "vendor"), "/none"],
-            input=json.dumps(whole), env={**self.environ, **(environ or {})},
+            input=json.dumps(whole) + "\n" + json.dumps(reply), env={**self.environ, **(environ or {})},
             capture_output=True, text=True, timeout=100, check=True,
         )  # fmt: skip
         self.said = done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
+        *events, answer = map(json.loads, done.stdout.splitlines())
+        self.events = events
+        assert isinstance(answer, dict)
         return answer
 
     def versions(self, *requirements: str, **more: Any) -> dict[str, str]:
@@ -119,14 +123,30 @@ def test_a_look_fetches_no_wheel(ask: Asker, index: AwkwardIndex) -> None:
     assert index.fetched() == []
 
 
-def test_what_is_stored_is_not_fetched(ask: Asker, index: AwkwardIndex, tmp_path: Path) -> None:
+def test_what_is_here_is_not_fetched(ask: Asker, index: AwkwardIndex) -> None:
     wheels = [put(index, "a", "1.0", "b"), put(index, "b")]
-    digest = hashlib.sha256(wheels[1].read_bytes()).hexdigest()
-    (tmp_path / "store" / digest).mkdir(parents=True)
-    (tmp_path / "store" / digest / "manifest").touch()
-    answer = ask("a", stored=str(tmp_path / "store" / "{sha256}" / "manifest"))
-    assert [row["sha256"] for row in answer["wheels"]][1] == digest
+    digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
+    answer = ask("a", streamed=True, reply={"here": [wheels[1].name]})
+    assert [row["sha256"] for row in answer["wheels"]] == digests
     assert index.fetched() == ["a-1.0-py3-none-any.whl"]
+    events = {row["event"]: row for row in ask.events}
+    assert [row["sha256"] for row in events["decided"]["wheels"]] == digests
+    assert events["fetched"]["wheel"] == answer["wheels"][0]
+    assert events["fetching"]["filename"] == "a-1.0-py3-none-any.whl"
+    assert sum(row["bytes"][wheels[0].name] for row in ask.events if row["event"] == "came") <= len(
+        wheels[0].read_bytes()
+    )
+
+
+def test_a_job_goes_on_where_an_earlier_one_broke_off(ask: Asker, index: AwkwardIndex) -> None:
+    wheel = put(index, "a")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    partial = ask.place / f"part-{digest}"
+    for kept in (wheel.read_bytes()[:50], b"no part of it", wheel.read_bytes(), wheel.read_bytes() + b"more"):
+        partial.write_bytes(kept)
+        assert ask.versions("a", partial=str(ask.place / "part-")) == {"a": "1.0"}
+        assert (ask.place / "downloads" / wheel.name).read_bytes() == wheel.read_bytes()
+        assert not partial.exists()
 
 
 def test_a_download_goes_on_where_it_broke_off(ask: Asker, index: AwkwardIndex) -> None:

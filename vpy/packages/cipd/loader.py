@@ -110,6 +110,9 @@ class CipdLoader:
         for pin in pins:
             self._cache.drop(self._question(pin.name, pin.version))
 
+    def release(self, pins: Sequence[Pin]) -> None:
+        """Do nothing: a package may hold the wheels of other targets, too."""
+
     def _stop(self) -> None:
         if self._client is not None:
             self._client.stop()

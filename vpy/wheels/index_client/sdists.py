@@ -28,8 +28,9 @@ def fetch(session: Any, finder: Any, items: Sequence[Any], directory: str) -> li
             found.append((str(item.req), best))
     web = Web(session)
     try:
-        fetched = Wheels(web, directory)
-        hashes = fetched.fetch_all([_file(best.link) for _, best in found if not best.link.is_file])
+        wheels = Wheels(web, directory)
+        remote = [_file(best.link) for _, best in found if not best.link.is_file]
+        hashes = {file.filename: sha256 for file, sha256 in wheels.fetched(remote)}
         for _, best in found:
             if best.link.is_file:
                 shutil.copyfile(best.link.file_path, os.path.join(directory, best.link.filename))
