@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
     from vpy.packages.index.loader import Heard, IndexLoader
-    from vpy.packages.loader import PackageLoader
+    from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
     from vpy.system.network.progress import Progress
@@ -126,21 +126,25 @@ def loader(source: Source, interpreter: Interpreter, context: Context) -> Packag
     return package_loader(source, context)
 
 
-def package_loader(source: Source, context: Context) -> CipdLoader | DirectoryLoader:
+def package_loader(
+    source: Source, context: Context, *, arrived: Arrived | None = None
+) -> CipdLoader | DirectoryLoader:
     """Return the loader of a source of CIPD packages: the service, or a directory of packages."""
     if source.kind == "directory":
-        return directory_loader(source, context)
-    return cipd_loader(source, context, hint=UNREACHABLE_HINT)
+        return directory_loader(source, context, arrived=arrived)
+    return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived)
 
 
-def directory_loader(source: Source, context: Context) -> DirectoryLoader:
+def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:
     """Return the loader of a directory of packages: a local one, or one behind a web server."""
     from vpy.packages import directory
 
     contact = context.config.contact
     if source.folder is not None:
         reader = directory.FolderReader(_folder(source.folder))
-        return directory.DirectoryLoader(reader, context.layout, str(source), contact=contact)
+        return directory.DirectoryLoader(
+            reader, context.layout, str(source), contact=contact, arrived=arrived
+        )
 
     from vpy.packages import web
 
@@ -152,11 +156,17 @@ def directory_loader(source: Source, context: Context) -> DirectoryLoader:
         contact=contact,
         workers=WORKERS,
         stop=client.stop,
+        arrived=arrived,
     )
 
 
 def cipd_loader(
-    source: Source, context: Context, *, default_service: str | None = None, hint: str = ""
+    source: Source,
+    context: Context,
+    *,
+    default_service: str | None = None,
+    hint: str = "",
+    arrived: Arrived | None = None,
 ) -> CipdLoader:
     """Return the loader of the package service; raise UserError for an address that is refused.
 
@@ -183,6 +193,7 @@ def cipd_loader(
         origin=str(source),
         contact=context.config.contact,
         hint=hint,
+        arrived=arrived,
     )
 
 

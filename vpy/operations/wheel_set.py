@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, Resolution
     from vpy.operations.context import Context
     from vpy.operations.plan import Plan
+    from vpy.packages.gather import Gathering
     from vpy.packages.index.builds import Builder
-    from vpy.packages.loader import PackageLoader
+    from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.wheels.install import Installation
     from vpy.wheels.pip_runner import HostPython
@@ -104,33 +105,40 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     A wheel is installed as soon as it is here, while others are still fetched. Without `installing` that
     is left out, and the wheels' paths may not last.
     """
+    from vpy.packages.gather import Gathering
+
     with files.staging_directory(context.layout.staging, "packages-") as stage:
+        gathering = Gathering(stage)
         if not installing:
             loader = _loader(plan, context, fetching=False)
             resolution = _resolution(plan, loader, context)
-            return _unpacked(plan, loader, resolution, stage, context)
+            return _unpacked(plan, loader, resolution, gathering, context)
 
         unsettled.mark(context.layout.root, "build")
         with (
             sources.host_python(context).loading_ahead(context.environ) as host,
             _installation(plan, context, host) as installation,
         ):
-            loader = _loader(plan, context, arrived=installation.add, stage=stage)
+
+            def arrived(pin: Pin, path: str) -> None:
+                tags, layout = plan.interpreter.tags, context.layout
+                for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
+                    installation.add(wheel)
+
+            loader = _loader(plan, context, arrived=arrived, stage=stage)
             resolution = _resolution(plan, loader, context)
             with _forgetting_refused(loader, resolution.pins):
-                wheel_set = _unpacked(plan, loader, resolution, stage, context)
-                for wheel in wheel_set.wheels:
-                    installation.add(wheel)
-                installation.finish()
+                wheel_set = _unpacked(plan, loader, resolution, gathering, context)
+                installation.finish(wheel_set.wheels)
             _check_names(wheel_set, plan, context)
             loader.release(resolution.pins)
             return wheel_set
 
 
 def _unpacked(
-    plan: Plan, loader: PackageLoader, resolution: Resolution, stage: str, context: Context
+    plan: Plan, loader: PackageLoader, resolution: Resolution, gathering: Gathering, context: Context
 ) -> WheelSet:
-    """Return the wheels of a resolution, unpacked below `stage` unless they are stored."""
+    """Return the wheels of a resolution, unpacked unless they are stored."""
     tags = plan.interpreter.tags
     wheel_set = WheelSet(
         wheels=package_contents.get_wheels(resolution.pins, tags, context.layout) or (),
@@ -142,7 +150,7 @@ def _unpacked(
         return wheel_set
     paths = loader.fetch(resolution.pins)
     wheels = package_contents.unpack_wheels(
-        resolution.pins, paths, tags, stage, context.layout, contact=context.config.contact
+        resolution.pins, paths, tags, gathering, context.layout, contact=context.config.contact
     )
     return replace(wheel_set, wheels=wheels)
 
@@ -159,10 +167,17 @@ def _installation(plan: Plan, context: Context, host: HostPython) -> Installatio
     )
 
 
-def _loader(plan: Plan, context: Context, *, fetching: bool = True, **options: Any) -> PackageLoader:
+def _loader(
+    plan: Plan,
+    context: Context,
+    *,
+    fetching: bool = True,
+    arrived: Arrived | None = None,
+    stage: str = "",
+) -> PackageLoader:
     """Return the loader of a plan's source; one that does not fetch says what a start would build."""
     if plan.source.kind != "index":
-        return sources.loader(plan.source, plan.interpreter, context)
+        return sources.package_loader(plan.source, context, arrived=arrived)
 
     def builder() -> Builder:
         from vpy.operations import wheel_build
@@ -171,7 +186,13 @@ def _loader(plan: Plan, context: Context, *, fetching: bool = True, **options: A
         return result if fetching else replace(result, build=None)
 
     return sources.index_loader(
-        plan.source, plan.interpreter, context, builder=builder, fetching=fetching, **options
+        plan.source,
+        plan.interpreter,
+        context,
+        builder=builder,
+        fetching=fetching,
+        arrived=arrived,
+        stage=stage,
     )
 
 

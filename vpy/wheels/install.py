@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from _thread import allocate_lock
 
 from vpy.errors import RefusedError, ToolError
 from vpy.model import StoredWheel
@@ -51,6 +52,7 @@ class Installation:
         self._sent: list[WheelFile] = []
         self._pip: PipInstaller | None = None
         self._stage = ""
+        self._lock = allocate_lock()
 
     def __enter__(self) -> Self:
         return self
@@ -60,14 +62,14 @@ class Installation:
             self._stack.__exit__(*problem)
 
     def add(self, wheel: WheelFile) -> None:
-        """Let a wheel be installed, unless it is stored, or was added before; do not wait for it.
+        """Let a wheel be installed, unless it is stored, or was added before; any thread may; do not wait.
 
         The file stays where it is until `finish`.
         """
         stored = self.stored(wheel)
-        if any(wheel.sha256 == other.sha256 for other in self._sent) or store.is_stored(stored):
-            return
-        with files.disk_errors("write", self._layout.staging):
+        with self._lock, files.disk_errors("write", self._layout.staging):
+            if any(wheel.sha256 == other.sha256 for other in self._sent) or store.is_stored(stored):
+                return
             self._sent.append(wheel)
             pip = self._pip = self._pip or self._started()
             pip.send(self._row(wheel, stored))
@@ -80,12 +82,17 @@ class Installation:
             path=self._layout.wheel(wheel.sha256, self._scheme_id),
         )
 
-    def finish(self) -> None:
-        """Wait until all wheels are installed; raise one RefusedError for all that cannot be."""
+    def finish(self, wheels: Sequence[WheelFile]) -> None:
+        """Add wheels and wait until all are installed; raise one RefusedError for those that cannot be.
+
+        What was added besides, and is not among them, does not matter.
+        """
+        for wheel in wheels:
+            self.add(wheel)
         if self._pip is None:
             return
-        answers = {int(answer["number"]): answer for answer in self._pip.results()}
-        _raise_failures([(wheel, answers[number]) for number, wheel in enumerate(self._sent)])
+        answers = {self._sent[answer["number"]].sha256: answer for answer in self._pip.results()}
+        _raise_failures([(wheel, answers[wheel.sha256]) for wheel in wheels if wheel.sha256 in answers])
 
     def _started(self) -> PipInstaller:
         from contextlib import ExitStack
@@ -132,9 +139,7 @@ def ensure(
     with Installation(
         interpreter, layout=layout, host=host, environ=environ, terminal=terminal
     ) as installation:
-        for wheel in wheels:
-            installation.add(wheel)
-        installation.finish()
+        installation.finish(wheels)
         return tuple(map(installation.stored, wheels))
 
 

@@ -21,7 +21,7 @@ from vpy.packages.cipd.names import (
     reference_from_id,
     weak_hash_note,
 )
-from vpy.packages.loader import collect
+from vpy.packages.loader import collect, telling
 from vpy.system import locks
 from vpy.system.lean.dataclasses import value
 from vpy.system.network import urls
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vpy.model import Wanted
     from vpy.packages.cipd.caches import Caches
     from vpy.packages.cipd.names import Version
-    from vpy.packages.loader import Cache
+    from vpy.packages.loader import Arrived, Cache
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
     from vpy.system.network.progress import Progress
@@ -76,6 +76,7 @@ class CipdLoader:
         origin: str,
         contact: str | None = None,
         hint: str | None = None,
+        arrived: Arrived | None = None,
     ) -> None:
         self._service = service
         self._client = client
@@ -88,6 +89,7 @@ class CipdLoader:
         self._origin = origin
         self._contact = contact
         self._hint = hint
+        self._arrived = arrived
         self._outage: NetworkError | None = None
         self._outdated: list[tuple[str, str]] = []
 
@@ -103,7 +105,7 @@ class CipdLoader:
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return verified package files, downloaded where the root and the caches lack them."""
-        return collect(pins, self._fetch, workers=WORKERS, stop=self._stop)
+        return collect(pins, telling(self._fetch, self._arrived), workers=WORKERS, stop=self._stop)
 
     def forget(self, pins: Sequence[Pin]) -> None:
         """Drop what the service said of these pins: their tags may be moved to better packages."""

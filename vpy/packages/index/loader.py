@@ -14,8 +14,8 @@ import json
 import os
 
 from bootstrap.shown import has_password
-from vpy.errors import ToolError, UserError
-from vpy.model import Pin, Resolution, WheelFile
+from vpy.errors import ToolError, UserError, VpythonError
+from vpy.model import Pin, Resolution
 from vpy.packages.index import builds, errors
 from vpy.packages.index.locked import LockedWheel, dump, load
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.config import Config
-    from vpy.errors import VpythonError
     from vpy.model import Interpreter, Locked, Source, Wanted
     from vpy.packages.index.builds import Builder
+    from vpy.packages.loader import Arrived
     from vpy.system.layout import Layout
 
     Event = Mapping[str, Any]
@@ -65,7 +65,7 @@ class IndexLoader:
         ask: Ask,
         is_installed: Callable[[str], bool],
         builder: Callable[[], Builder] | None = None,
-        arrived: Callable[[WheelFile], None] | None = None,
+        arrived: Arrived | None = None,
         stage: str = "",
         watch: Callable[[Event], None] = lambda _: None,
         fetching: bool = True,
@@ -84,7 +84,7 @@ class IndexLoader:
         self._stage = stage
         self._watch = watch
         self._fetching = fetching
-        self._names: dict[str, str] = {}
+        self._packages: Mapping[str, Wanted] = {}
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
@@ -122,7 +122,7 @@ class IndexLoader:
                 wheel = LockedWheel(each.name, each.version, each.url, each.filename, each.sha256)
                 self._wheels[wheel.instance_id] = wheel
                 self._sizes[wheel.instance_id] = each.size
-                pins.append(self._pin(wheel, None))
+                pins.append(self._pin(wheel))
         ordered = tuple(sorted(pins, key=lambda pin: pin.name))
         return Resolution(ordered, resolution.notes, resolution.observations)
 
@@ -173,16 +173,15 @@ class IndexLoader:
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self._layout.resolution(self._digest(question, packages is None, identity))
         self._answers.add(path)
-        self._names = {project: package.name for project, package in (packages or {}).items()}
+        self._packages = packages or {}
         known = load(path)
         if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
-            known = self._ask_index(requirements, hashes or {}, dependencies=packages is None)
-            if not any(has_password(wheel.url) or not wheel.sha256 for wheel in known[0]):
-                files.write_bytes(path, dump(*known))
+            known = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
+            _keep(path, *known)
 
         wheels, index_notes = known
         self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
-        pins = tuple(self._pin(wheel, (packages or {}).get(wheel.project)) for wheel in wheels)
+        pins = tuple(map(self._pin, wheels))
         return Resolution(pins, (*notes, *index_notes), observations)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
@@ -226,7 +225,8 @@ class IndexLoader:
         ]  # fmt: skip
         return hashlib.sha256(b"index-1\n" + json.dumps(question).encode()).hexdigest()
 
-    def _pin(self, wheel: LockedWheel, package: Wanted | None) -> Pin:
+    def _pin(self, wheel: LockedWheel) -> Pin:
+        package = self._packages.get(wheel.project)
         name, template, version = wheel.project, wheel.project, wheel.version
         if package is not None:
             name, template, version = package.name, package.template, package.version
@@ -246,10 +246,21 @@ class IndexLoader:
         return False
 
     def _ask_index(
-        self, requirements: Sequence[str], hashes: Mapping[str, Sequence[str]], *, dependencies: bool
+        self,
+        requirements: Sequence[str],
+        hashes: Mapping[str, Sequence[str]],
+        path: str,
+        *,
+        dependencies: bool,
     ) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
+        """Return what the index answers, and notes; keep at `path` what is decided before all is fetched."""
         rows = [{"text": text, "hashes": list(hashes.get(text, ()))} for text in requirements]
-        wheels, answer = self._download(rows, dependencies=dependencies)
+        try:
+            wheels, answer = self._download(rows, lambda found: _keep(path, found), dependencies=dependencies)
+        except VpythonError:
+            with contextlib.suppress(FileNotFoundError):
+                files.unlink(path)
+            raise
         notes = tuple(
             f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
             for row in answer["notes"]
@@ -257,7 +268,11 @@ class IndexLoader:
         return tuple(sorted(wheels, key=lambda wheel: wheel.project)), notes
 
     def _download(
-        self, rows: Sequence[Mapping[str, Any]], *, dependencies: bool
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        decided: Callable[[Sequence[LockedWheel]], None] = lambda _: None,
+        *,
+        dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
         """Let pip download the wheels, then move each to the path that its hash names."""
         if self.offline:
@@ -274,7 +289,7 @@ class IndexLoader:
             if not self._fetching:
                 job["look"] = True
             fetched: dict[str, LockedWheel] = {}
-            heard = self._listener(directory, fetched)
+            heard = self._listener(directory, fetched, decided)
             while (answer := self.ask(job, heard))["errors"]:
                 more = self._build(answer["errors"], directory)
                 if not more - built:
@@ -287,7 +302,12 @@ class IndexLoader:
             ]
             return wheels, answer
 
-    def _listener(self, directory: str, fetched: dict[str, LockedWheel]) -> Heard:
+    def _listener(
+        self,
+        directory: str,
+        fetched: dict[str, LockedWheel],
+        decided: Callable[[Sequence[LockedWheel]], None],
+    ) -> Heard:
         """Return what hears the events of a job that downloads into `directory`; it fills `fetched`."""
 
         def heard(event: Event) -> Mapping[str, Any] | None:
@@ -297,8 +317,9 @@ class IndexLoader:
                 fetched[row["filename"]] = self._store(directory, row)
             if event["event"] != "decided":
                 return None
-            wheels = [self._locked(row) for row in event["wheels"] if row["sha256"]]
-            here = {wheel.filename: wheel for wheel in wheels if self._is_ready(wheel)}
+            wheels = [self._locked(row) for row in event["wheels"]]
+            decided(wheels)
+            here = {wheel.filename: wheel for wheel in wheels if wheel.sha256 and self._is_ready(wheel)}
             fetched.update(here)
             return {"here": list(here)}
 
@@ -317,8 +338,7 @@ class IndexLoader:
             except FileNotFoundError:  # another process has installed it, and removed its file
                 return self._is_installed(wheel.sha256)
         if self._arrived is not None:
-            name = self._names.get(wheel.project, wheel.project)
-            self._arrived(WheelFile(wheel.filename, wheel.sha256, path, name))
+            self._arrived(self._pin(wheel), path)
         return True
 
     def _path(self, wheel: LockedWheel) -> str:
@@ -408,3 +428,9 @@ class IndexLoader:
         self._fetched.add(wheel.instance_id)
         self._is_ready(wheel)
         return wheel
+
+
+def _keep(path: str, wheels: Sequence[LockedWheel], notes: Sequence[str] = ()) -> None:
+    """Cache an answer, unless it has a secret, or does not say which bytes it means."""
+    if not any(has_password(wheel.url) or not wheel.sha256 for wheel in wheels):
+        files.write_bytes(path, dump(sorted(wheels, key=lambda wheel: wheel.project), notes))
