@@ -22,7 +22,8 @@ class AwkwardIndex:
 
     `asked` has (path, Range) of every request. `json`: pages by PEP 691, else HTML. `ranges`: "yes",
     "ignored", "refused" or "garbled". `offers`: METADATA by PEP 658. `lies` replaces bytes of an answer
-    by path. `breaks` is how often a wheel breaks off in the middle. `yanked` and `requires` are by file name.
+    by path. `breaks` is how often a wheel breaks off in the middle; those in `held` pause there. `yanked`
+    and `requires` are by file name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,6 +35,7 @@ class AwkwardIndex:
         self.hashes = True
         self.lies: dict[str, bytes] = {}
         self.breaks = 0
+        self.held: set[str] = set()
         self.yanked: set[str] = set()
         self.requires: dict[str, str] = {}
         self.endless = ""
@@ -164,7 +166,16 @@ class AwkwardIndex:
                     self.wfile.write(data[: len(data) // 2])
                     self.close_connection = True
                     return
-                self.wfile.write(data)
+                name = self.path.rpartition("/")[2]
+                if breaks and name in index.held:
+                    self.wfile.write(data[: len(data) // 2])
+                    data = data[len(data) // 2 :]
+                    while name in index.held:
+                        time.sleep(0.02)
+                try:
+                    self.wfile.write(data)
+                except OSError:  # who asked has ended
+                    self.close_connection = True
 
             def pour(self, data: bytes) -> None:
                 self.send_response(200)

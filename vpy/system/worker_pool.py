@@ -53,9 +53,10 @@ class Lines:
 
     def __iter__(self) -> Iterator[bytes]:
         while self._whole or not self.is_over:
-            while not self._whole:
+            if self._whole:
+                yield self._whole.pop(0)
+            else:
                 self.fill()
-            yield self._whole.pop(0)
 
 
 class Worker:
@@ -168,7 +169,7 @@ def _work_off(work: Work, jobs: int, answers: int) -> NoReturn:
     try:
         for line in Lines(jobs):
             _write(answers, work(line))
-    except EOFError:
+    except (EOFError, BrokenPipeError):  # nobody waits for it any more
         os._exit(0)
     except Exception as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())

@@ -12,7 +12,8 @@ where and how to reach an index count.
 Most jobs are answered by `index_client`, the others by pip's resolver. `sha256` is "" where only the file
 tells it. A wheel that is not whole lies at `partial` + its sha256 until another job goes on with it.
 
-With `look` nothing is downloaded. The wheels are those that a download would bring; without
+Where `fetching` is false nothing is downloaded, and the rows are the same. With `look` nothing is either.
+ The wheels are those that a download would bring; without
 `dependencies` they are {row, filename}, where `row` is the requirement's position, and a requirement
 without a version gets {row, files}, all wheels of that project that are not yanked. An error has its `row`
 then.
@@ -131,7 +132,7 @@ def resolve(
     try:
         wanted += [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
         found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
-        if not job.get("look"):
+        if is_fetching(job):
             preparer.prepare_linked_requirements_more(found)
     except Exception as error:
         answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
@@ -140,10 +141,15 @@ def resolve(
 
     answer["errors"] = log.network_errors()
     for item in found:
-        if not job.get("look"):
+        if is_fetching(job):
             preparer.save_linked_requirement(item)
         answer["wheels"].append(describe(item))
     return 0
+
+
+def is_fetching(job: dict[str, Any]) -> bool:
+    """Return whether a job is about the files, not only about what they would be."""
+    return bool(job.get("fetching", not job.get("look")))
 
 
 def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
@@ -258,7 +264,13 @@ def describe(item: Any) -> dict[str, str]:
     """Return a resolved requirement as a row of the answer."""
     url = item.link.url if item.is_direct else ""
     filename = item.link.filename
-    return {"name": item.name, "version": version_of(filename), "url": url, "filename": filename}
+    return {
+        "name": item.name,
+        "version": version_of(filename),
+        "url": url,
+        "filename": filename,
+        "sha256": item.link.hash or "" if item.link.hash_name == "sha256" else "",
+    }
 
 
 def explain(error: Exception, wanted: list[Any], finder: Any, log: FinderLog) -> list[dict[str, Any]]:

@@ -13,11 +13,10 @@ import hashlib
 import json
 import os
 
-from bootstrap.shown import has_password
 from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Pin, Resolution
 from vpy.packages.index import builds, errors
-from vpy.packages.index.locked import LockedWheel, dump, load
+from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
 from vpy.packages.index.pip_config import index_identity
 from vpy.system import files
@@ -88,7 +87,7 @@ class IndexLoader:
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
-        self._answers: set[str] = set()
+        self._answers = Answers(layout)
 
     def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
         """Pin the wheels of packages, or those that PEP 508 requirements and their dependencies come to.
@@ -172,12 +171,11 @@ class IndexLoader:
         identity, observations = index_identity(self._environ, str(self._source), self._home)
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self._layout.resolution(self._digest(question, packages is None, identity))
-        self._answers.add(path)
         self._packages = packages or {}
-        known = load(path)
+        known = self._answers.get(path)
         if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
             known = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
-            _keep(path, *known)
+            self._answers.keep(path, *known)
 
         wheels, index_notes = known
         self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
@@ -190,13 +188,22 @@ class IndexLoader:
         The file of a wheel that is installed in the store is not fetched, and its path leads nowhere.
         """
         wheels = [self._wheels[pin.instance_id] for pin in pins]
+        if self._fetching:
+            try:
+                self._fetch(wheels)
+            except VpythonError:
+                self._answers.prove(holds=False)
+                raise
+            self._answers.prove(holds=True)
+        return tuple(map(self._path, wheels))
+
+    def _fetch(self, wheels: Sequence[LockedWheel]) -> None:
         missing = [wheel for wheel in wheels if not self._is_ready(wheel)]
         if missing:
             rows = [{"text": wheel.requirement, "hashes": [wheel.sha256]} for wheel in missing]
             self._download(rows, dependencies=False)
             for wheel in missing:
                 self._check_size(wheel)
-        return tuple(map(self._path, wheels))
 
     def release(self, pins: Sequence[Pin]) -> None:
         """Remove the files of wheels that are installed by now, and that the index has."""
@@ -214,9 +221,7 @@ class IndexLoader:
 
     def forget(self, pins: Sequence[Pin]) -> None:
         """Drop the cached answers: the index may have a better wheel under the same name by then."""
-        for path in self._answers:
-            with contextlib.suppress(FileNotFoundError):
-                files.unlink(path)
+        self._answers.forget()
 
     def _digest(self, requirements: Sequence[object], dependencies: bool, identity: str) -> str:
         target = self.interpreter
@@ -256,10 +261,11 @@ class IndexLoader:
         """Return what the index answers, and notes; keep at `path` what is decided before all is fetched."""
         rows = [{"text": text, "hashes": list(hashes.get(text, ()))} for text in requirements]
         try:
-            wheels, answer = self._download(rows, lambda found: _keep(path, found), dependencies=dependencies)
+            wheels, answer = self._download(
+                rows, lambda found: self._answers.decide(path, found), dependencies=dependencies
+            )
         except VpythonError:
-            with contextlib.suppress(FileNotFoundError):
-                files.unlink(path)
+            self._answers.undecide(path)
             raise
         notes = tuple(
             f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
@@ -287,7 +293,7 @@ class IndexLoader:
             built: set[str] = set()
             job = self.job(rows, directory, dependencies=dependencies)
             if not self._fetching:
-                job["look"] = True
+                job["fetching"] = False
             fetched: dict[str, LockedWheel] = {}
             heard = self._listener(directory, fetched, decided)
             while (answer := self.ask(job, heard))["errors"]:
@@ -296,6 +302,8 @@ class IndexLoader:
                     raise self._failure(answer["errors"])
                 built |= more
                 job["built"] = [os.path.join(directory, BUILT)]
+            if not self._fetching and not all(row["sha256"] for row in answer["wheels"]):
+                answer = self.ask({**job, "fetching": True}, heard)  # only the files tell
             wheels = [
                 fetched.get(row["filename"]) or self._store(directory, row, is_built=row["filename"] in built)
                 for row in answer["wheels"]
@@ -419,7 +427,7 @@ class IndexLoader:
         path = os.path.join(directory, row["filename"])
         if not os.path.exists(path):  # only looked at
             return self._locked(row, is_built=is_built)
-        sha256 = row.get("sha256") or files.sha256_of(path)
+        sha256 = row["sha256"] or files.sha256_of(path)
         wheel = self._locked({**row, "sha256": sha256}, is_built=is_built)
         os.chmod(path, 0o444)
         final = self._layout.package(wheel.instance_id)
@@ -428,9 +436,3 @@ class IndexLoader:
         self._fetched.add(wheel.instance_id)
         self._is_ready(wheel)
         return wheel
-
-
-def _keep(path: str, wheels: Sequence[LockedWheel], notes: Sequence[str] = ()) -> None:
-    """Cache an answer, unless it has a secret, or does not say which bytes it means."""
-    if not any(has_password(wheel.url) or not wheel.sha256 for wheel in wheels):
-        files.write_bytes(path, dump(sorted(wheels, key=lambda wheel: wheel.project), notes))

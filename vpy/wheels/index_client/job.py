@@ -45,7 +45,7 @@ def run(
             catalogue = Catalogue(web, indexes, target, wheels, elsewhere)
             candidates = resolve(catalogue, _wanted(job, target), dependencies=job["dependencies"])
             rows = {candidate.file.filename: _row(candidate) for candidate in candidates}
-            if not job.get("look"):
+            if job.get("fetching", not job.get("look")):
                 _fetch(catalogue, candidates, rows, conversation)
     except errors.NetworkError:
         web.stop_retrying()
