@@ -175,7 +175,8 @@ class IndexLoader:
         known = self._answers.get(path)
         if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
             known = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
-            self._answers.keep(path, *known)
+            keep = self._answers.keep if self._fetching else self._answers.decide
+            keep(path, *known)
 
         wheels, index_notes = known
         self._wheels.update({wheel.instance_id: wheel for wheel in wheels})

@@ -48,8 +48,8 @@ class LockedWheel:
 class Answers:
     """Answers of an index, each at the path that its question has in the root.
 
-    An answer counts for ever once a start has all its wheels. Until then it is only decided: it spares the next
-    start the resolution, and is dropped where the index has other bytes by then.
+    An answer counts for ever once a start has all its wheels. Until then it is only decided: it spares the
+    next start the resolution, and is dropped where the index has other bytes by then.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -58,16 +58,16 @@ class Answers:
         self._unproven: dict[str, Answer] = {}
 
     def get(self, path: str) -> Answer | None:
-        """Return what was answered before, or had been decided when a start was interrupted; None for neither."""
+        """Return what was answered before, or decided by a start that was interrupted; None for neither."""
         self._asked.add(path)
         known = _load(path)
         if known is None and (known := _load(self._decided_path(path))) is not None:
             self._unproven[path] = known
         return known
 
-    def decide(self, path: str, wheels: Sequence[LockedWheel]) -> None:
-        """Keep what is decided while its wheels are fetched."""
-        _keep(self._decided_path(path), wheels, ())
+    def decide(self, path: str, wheels: Sequence[LockedWheel], notes: Sequence[str] = ()) -> None:
+        """Keep what is decided, until its wheels are here."""
+        _keep(self._decided_path(path), wheels, notes)
 
     def keep(self, path: str, wheels: Sequence[LockedWheel], notes: Sequence[str]) -> None:
         """Keep an answer for ever, unless it has a secret, or does not say which bytes it means."""
