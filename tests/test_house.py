@@ -39,7 +39,6 @@ ONLY_IN = {
     "truststore": {"system/network/tls.py"},
     "urllib3": {"system/network/http.py"},
     "pip": {"wheels/pip_download.py", "wheels/pip_install.py"},
-    "tqdm": {"system/terminal.py", "system/network/progress.py"},
 }
 # They run as programs of their own, in a Python that has nothing but pip beside it.
 PROGRAMS = {"wheels/pip_download.py", "wheels/pip_install.py"}

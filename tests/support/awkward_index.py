@@ -22,7 +22,8 @@ class AwkwardIndex:
 
     `asked` has (path, Range) of every request. `json`: pages by PEP 691, else HTML. `ranges`: "yes",
     "ignored", "refused" or "garbled". `offers`: METADATA by PEP 658. `lies` replaces bytes of an answer
-    by path. `breaks` is how often a wheel breaks off in the middle. `yanked` and `requires` are by file name.
+    by path. `breaks` is how often a wheel breaks off in the middle, `pause` the seconds for which each
+    pauses there. `yanked` and `requires` are by file name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,6 +35,7 @@ class AwkwardIndex:
         self.hashes = True
         self.lies: dict[str, bytes] = {}
         self.breaks = 0
+        self.pause = 0.0
         self.yanked: set[str] = set()
         self.requires: dict[str, str] = {}
         self.endless = ""
@@ -164,6 +166,10 @@ class AwkwardIndex:
                     self.wfile.write(data[: len(data) // 2])
                     self.close_connection = True
                     return
+                if index.pause and self.path.endswith(".whl"):
+                    self.wfile.write(data[: len(data) // 2])
+                    time.sleep(index.pause)
+                    data = data[len(data) // 2 :]
                 self.wfile.write(data)
 
             def pour(self, data: bytes) -> None:

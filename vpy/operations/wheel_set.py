@@ -103,7 +103,8 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     Without `installing` the last step is left out, and the wheels' paths may not last.
     """
     loader = _loader(plan, context, builds=installing)
-    resolution = _resolution(plan, loader)
+    with context.terminal.status.stage(_resolving(plan)):
+        resolution = _resolution(plan, loader)
     for pin in resolution.pins:
         if pin.note:
             context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
@@ -125,7 +126,8 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
         host.loading_ahead(context.environ) if installing else contextlib.nullcontext(host) as ready_host,
         files.staging_directory(context.layout.staging, "packages-") as stage,
     ):
-        paths = loader.fetch(resolution.pins)
+        with context.terminal.status.stage("fetching packages"):
+            paths = loader.fetch(resolution.pins)
         with _forgetting_refused(loader, resolution.pins):
             wheels = package_contents.unpack_wheels(
                 resolution.pins, paths, tags, stage, context.layout, contact=context.config.contact
@@ -135,6 +137,13 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 _install(wheel_set, plan, context, ready_host)
                 _check_names(wheel_set, plan, context)
     return wheel_set
+
+
+def _resolving(plan: Plan) -> str:
+    """Return what is being resolved, for the live status."""
+    count = len(plan.spec.dependencies or plan.packages)
+    noun = "requirement" if plan.spec.dependencies else "package"
+    return f"resolving {count} {noun}{'' if count == 1 else 's'}"
 
 
 def _loader(plan: Plan, context: Context, *, builds: bool) -> PackageLoader:

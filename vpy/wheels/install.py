@@ -48,7 +48,8 @@ def ensure(
 
     if missing:
         terminal.info(f"installing {len(missing)} of {len(stored)} wheels")
-        _install(missing, interpreter, layout, host, environ, terminal)
+        with terminal.status.stage("installing"):
+            _install(missing, interpreter, layout, host, environ, terminal)
     return stored
 
 
@@ -70,7 +71,9 @@ def _install(
         _send([wheel for wheel, _ in missing], directories, interpreter, pip)
 
         failed = []
-        for directory, (wheel, stored), fault in zip(directories, missing, pip.results(), strict=True):
+        rows = zip(directories, missing, pip.results(), strict=True)
+        for number, (directory, (wheel, stored), fault) in enumerate(rows):
+            terminal.status.count(number, len(missing), "wheels")
             if fault := fault or launchers.fault_in_tree(os.path.join(directory, store.TREE), scheme):
                 failed.append((wheel, fault))
                 continue
