@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.terminals import drawings, screen
 from vpy.system import fork, status, terminal
-from vpy.system.status import Status
+from vpy.system.status import Stage, Status
 from vpy.system.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -143,9 +143,10 @@ def test_threads_report_at_once(stream: Stream) -> None:
 def test_no_thread_runs_while_the_process_forks(stream: Stream) -> None:
     """Nor does the thread count as one that forbids to fork; the child shows nothing."""
     live = Status("live")
+    before = threading.active_count()
     with live.stage("linking"):
         wait_for(lambda: stream.text)
-        before = threading.active_count()
+        assert threading.active_count() == before
         reader, writer = os.pipe()
 
         def work() -> object:
@@ -158,7 +159,6 @@ def test_no_thread_runs_while_the_process_forks(stream: Stream) -> None:
             shown = wait()
         stream.text = ""
         wait_for(lambda: "vpython: linking" in stream.text)
-    assert before == 1
     assert os.read(reader, 100) == b"None"
     assert "in the child" not in shown
     assert screen(shown, 80) == [""]
@@ -201,6 +201,18 @@ def test_a_broken_text_does_no_harm(stream: Stream) -> None:
     with live.stage(text):
         wait_for(lambda: len(asked) > 1)
     assert screen(stream.text, 80) == [""]
+
+
+def test_the_rate_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(status, "time", SimpleNamespace(monotonic=lambda: now))
+    stage = Stage("fetching")
+    seen = []
+    for size in (1000, 1000, 4000, 0, 0, 0, 0, 0):
+        stage.advance(size)
+        now += 1
+        seen.append(round(stage.rate(now)))
+    assert seen == [1000, 1000, 2000, 1667, 1333, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("environ", "level", "is_terminal", "display"), [

@@ -46,10 +46,16 @@ class Stage:
         """Return one printable line."""
         return shown.line(self._text if isinstance(self._text, str) else self._text())
 
+    def advance(self, size: int) -> None:
+        """Note that so many bytes have come; the rate counts from the first of them."""
+        if not self._samples:
+            self._samples.append((time.monotonic(), 0))
+        self.received += size
+
     def rate(self, now: float) -> float:
-        """Return the bytes a second since the call before, or over the time of the last few calls."""
+        """Return the bytes a second over the time of the last few calls."""
         self._samples.append((now, self.received))
-        while len(self._samples) > 2 and self._samples[1][0] < now - RATE_WINDOW:
+        while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_WINDOW:
             del self._samples[0]
         began, before = self._samples[0]
         return max(0.0, (self.received - before) / max(now - began, REDRAWN))
@@ -110,7 +116,7 @@ class Status:
     def advance(self, size: int) -> None:
         """Note that so many more bytes have come; a negative number takes back those of a failed attempt."""
         with self._state:
-            self._current().received += size
+            self._current().advance(size)
 
     def begin(self, name: str) -> None:
         """Note that a transfer, or other work that may take long, is under way from now on."""
