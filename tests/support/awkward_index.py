@@ -22,8 +22,8 @@ class AwkwardIndex:
 
     `asked` has (path, Range) of every request. `json`: pages by PEP 691, else HTML. `ranges`: "yes",
     "ignored", "refused" or "garbled". `offers`: METADATA by PEP 658. `lies` replaces bytes of an answer
-    by path. `breaks` is how often a wheel breaks off in the middle; those in `held` pause there. `yanked`
-    and `requires` are by file name.
+    by path. `breaks` is how often a wheel breaks off in the middle, `pause` the seconds for which each
+    pauses there; those in `held` pause until they are let go. `yanked` and `requires` are by file name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,6 +35,7 @@ class AwkwardIndex:
         self.hashes = True
         self.lies: dict[str, bytes] = {}
         self.breaks = 0
+        self.pause = 0.0
         self.held: set[str] = set()
         self.yanked: set[str] = set()
         self.requires: dict[str, str] = {}
@@ -167,9 +168,10 @@ class AwkwardIndex:
                     self.close_connection = True
                     return
                 name = self.path.rpartition("/")[2]
-                if breaks and name in index.held:
+                if breaks and (index.pause or name in index.held):
                     self.wfile.write(data[: len(data) // 2])
                     data = data[len(data) // 2 :]
+                    time.sleep(index.pause)
                     while name in index.held:
                         time.sleep(0.02)
                 try:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
-    from vpy.system.network.progress import Progress
     from vpy.wheels.pip_runner import HostPython
 
 WORKERS = 8
@@ -150,7 +149,7 @@ def directory_loader(source: Source, context: Context, *, arrived: Arrived | Non
 
     client = http_client(context)
     return directory.DirectoryLoader(
-        web.WebReader(_tree_url(source), None if context.offline else client, progress(context)),
+        web.WebReader(_tree_url(source), None if context.offline else client, context.terminal.status),
         context.layout,
         str(source),
         contact=contact,
@@ -189,7 +188,6 @@ def cipd_loader(
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
         now=context.now,
-        progress=progress(context),
         origin=str(source),
         contact=context.config.contact,
         hint=hint,
@@ -253,7 +251,7 @@ def catalogue(source: Source, context: Context) -> Catalogue:
 
     client = http_client(context)
     if source.kind == "directory":
-        reader = web.WebReader(_tree_url(source), client, progress(context))
+        reader = web.WebReader(_tree_url(source), client, context.terminal.status)
         return catalogues.DirectoryCatalogue(reader, lambda: catalogues.read_names(reader, str(source)))
     service = prpc.Service(client, urls.root(service_url(source, context)))
     return catalogues.ServiceCatalogue(service, UNREACHABLE_HINT)
@@ -300,14 +298,6 @@ def user_agent(context: Context) -> str:
         raise UserError("`CIPD_HTTP_USER_AGENT_PREFIX` has characters that no header has")
     name = f"vpython/{context.config.version}"
     return f"{prefix}/{name}" if prefix else name
-
-
-def progress(context: Context) -> Progress:
-    """Return the progress display of downloads, silent where none is wanted."""
-    from vpy.system.network import progress as progress_display
-
-    is_wanted = progress_display.is_wanted(context.environ, context.terminal.level)
-    return progress_display.Progress(is_wanted)
 
 
 def host_python(context: Context) -> HostPython:

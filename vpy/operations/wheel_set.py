@@ -14,12 +14,13 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from bootstrap.request import Request
     from vpy.model import Interpreter, Resolution
     from vpy.operations.context import Context
+    from vpy.operations.pipe_status import PipeStatus
     from vpy.operations.plan import Plan
     from vpy.packages.gather import Gathering
     from vpy.packages.index.builds import Builder
@@ -105,28 +106,34 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     A wheel is installed as soon as it is here, while others are still fetched. Without `installing` that
     is left out, and the wheels' paths may not last.
     """
+    from vpy.operations.pipe_status import PipeStatus
     from vpy.packages.gather import Gathering
 
-    with files.staging_directory(context.layout.staging, "packages-") as stage:
+    status = PipeStatus(plan, context.terminal.status)
+    with (
+        context.terminal.status.stage(status.text),
+        files.staging_directory(context.layout.staging, "packages-") as stage,
+    ):
         gathering = Gathering(stage)
         if not installing:
-            loader = _loader(plan, context, fetching=False)
+            loader = _loader(plan, context, fetching=False, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             return _unpacked(plan, loader, resolution, gathering, context)
 
         unsettled.mark(context.layout.root, "build")
         with (
             sources.host_python(context).loading_ahead(context.environ) as host,
-            _installation(plan, context, host) as installation,
+            _installation(plan, context, host, status) as installation,
         ):
 
             def arrived(pin: Pin, path: str) -> None:
                 tags, layout = plan.interpreter.tags, context.layout
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
-                    installation.add(wheel)
+                    status.added(installation.add(wheel))
 
-            loader = _loader(plan, context, arrived=arrived, stage=stage)
+            loader = _loader(plan, context, arrived=arrived, stage=stage, watch=status.watch)
             resolution = _resolution(plan, loader, context)
+            status.fetching()
             with _forgetting_refused(loader, resolution.pins):
                 wheel_set = _unpacked(plan, loader, resolution, gathering, context)
                 installation.finish(wheel_set.wheels)
@@ -155,7 +162,7 @@ def _unpacked(
     return replace(wheel_set, wheels=wheels)
 
 
-def _installation(plan: Plan, context: Context, host: HostPython) -> Installation:
+def _installation(plan: Plan, context: Context, host: HostPython, status: PipeStatus) -> Installation:
     from vpy.wheels import install
 
     return install.Installation(
@@ -164,6 +171,7 @@ def _installation(plan: Plan, context: Context, host: HostPython) -> Installatio
         host=host,
         environ=context.environ,
         terminal=context.terminal,
+        done=status.installed,
     )
 
 
@@ -174,6 +182,7 @@ def _loader(
     fetching: bool = True,
     arrived: Arrived | None = None,
     stage: str = "",
+    watch: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> PackageLoader:
     """Return the loader of a plan's source; one that does not fetch says what a start would build."""
     if plan.source.kind != "index":
@@ -193,6 +202,7 @@ def _loader(
         fetching=fetching,
         arrived=arrived,
         stage=stage,
+        watch=watch,
     )
 
 

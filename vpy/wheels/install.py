@@ -61,18 +61,20 @@ class Installation:
         if self._stack is not None:
             self._stack.__exit__(*problem)
 
-    def add(self, wheel: WheelFile) -> None:
+    def add(self, wheel: WheelFile) -> int:
         """Let a wheel be installed, unless it is stored, or was added before; any thread may; do not wait.
+
+        Return how many are or were under way.
 
         The file stays where it is until `finish`.
         """
         stored = self.stored(wheel)
         with self._lock, files.disk_errors("write", self._layout.staging):
-            if any(wheel.sha256 == other.sha256 for other in self._sent) or store.is_stored(stored):
-                return
-            self._sent.append(wheel)
-            pip = self._pip = self._pip or self._started()
-            pip.send(self._row(wheel, stored))
+            if not (any(wheel.sha256 == other.sha256 for other in self._sent) or store.is_stored(stored)):
+                self._sent.append(wheel)
+                pip = self._pip = self._pip or self._started()
+                pip.send(self._row(wheel, stored))
+            return len(self._sent)
 
     def stored(self, wheel: WheelFile) -> StoredWheel:
         """Return where a wheel is once it is installed."""

@@ -13,9 +13,9 @@ Most jobs are answered by `index_client`, the others by pip's resolver. `sha256`
 tells it. A wheel that is not whole lies at `partial` + its sha256 until another job goes on with it.
 
 Where `fetching` is false nothing is downloaded, and the rows are the same. With `look` nothing is either;
-the wheels are those that a download would bring. Without `dependencies` they are then {row, filename}, where `row` is the requirement's position, and a requirement
-without a version gets {row, files}, all wheels of that project that are not yanked. An error has its `row`
-then.
+the wheels are those that a download would bring. Without `dependencies` they are then {row, filename}, where
+`row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
+project that are not yanked. An error has its `row` then.
 
 An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 """

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from vpy.packages.loader import Arrived, Cache
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
-    from vpy.system.network.progress import Progress
     from vpy.system.terminal import Terminal
 
 REF_SECONDS = 24 * 3600
@@ -72,7 +71,6 @@ class CipdLoader:
         caches: Caches,
         terminal: Terminal,
         now: Callable[[], float],
-        progress: Progress,
         origin: str,
         contact: str | None = None,
         hint: str | None = None,
@@ -85,7 +83,6 @@ class CipdLoader:
         self._caches = caches
         self._terminal = terminal
         self._now = now
-        self._progress = progress
         self._origin = origin
         self._contact = contact
         self._hint = hint
@@ -204,7 +201,7 @@ class CipdLoader:
                 "its file is not cached, and network access is disabled by `-vpython-offline`",
                 hint="run it once without -vpython-offline",
             )
-        return Download(self._client, lambda: self._signed_url(pin), self._progress).pieces()
+        return Download(self._client, lambda: self._signed_url(pin), pin.name, self._terminal.status).pieces()
 
     def _signed_url(self, pin: Pin) -> str:
         """Return a fresh signed URL of the package file, which expires after a while."""

@@ -48,7 +48,8 @@ class IndexLoader:
 
     `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
     a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
-    what goes on. Without `fetching` nothing is downloaded.
+    what goes on, that of a decision with how many wheels are `missing` in the store. Without `fetching`
+    nothing is downloaded.
     """
 
     def __init__(
@@ -320,7 +321,8 @@ class IndexLoader:
         """Return what hears the events of a job that downloads into `directory`; it fills `fetched`."""
 
         def heard(event: Event) -> Mapping[str, Any] | None:
-            self._watch(event)
+            if event["event"] != "decided":
+                self._watch(event)
             if event["event"] == "fetched":
                 row = event["wheel"]
                 fetched[row["filename"]] = self._store(directory, row)
@@ -328,6 +330,8 @@ class IndexLoader:
                 return None
             wheels = [self._locked(row) for row in event["wheels"]]
             decided(wheels)
+            installed = sum(self._is_installed(wheel.sha256) for wheel in wheels if wheel.sha256)
+            self._watch({**event, "missing": len(wheels) - installed})
             here = {wheel.filename: wheel for wheel in wheels if wheel.sha256 and self._is_ready(wheel)}
             fetched.update(here)
             return {"here": list(here)}
