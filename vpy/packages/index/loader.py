@@ -343,6 +343,7 @@ class IndexLoader:
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
             "stored": self._stored,
+            "pages": self._layout.pages,
         }
 
     def _store(self, path: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
