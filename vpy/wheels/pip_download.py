@@ -12,6 +12,9 @@ A wheel whose sha256 the page has and whose tree is at `stored`, with `{sha256}`
 downloaded; `sha256` is "" where only the file tells it. Most jobs are answered by `index_client`, the others
 by pip's resolver.
 
+`pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
+are: no network is used, and what is missing is an error of the kind `network`.
+
 With `look` nothing is downloaded. The wheels are those that a download would bring; without
 `dependencies` they are {row, filename}, where `row` is the requirement's position, and a requirement
 without a version gets {row, files}, all wheels of that project that are not yanked. An error has its `row`
@@ -108,7 +111,7 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
     if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = command.get_default_session(options)
+    session = settings.make_session(command, options, offline=bool(job.get("offline")))
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)
