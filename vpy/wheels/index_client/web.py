@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from vpy.wheels.index_client import errors
 from vpy.wheels.index_client.bounds import OutOfBoundsError
@@ -32,6 +33,7 @@ class Web:
         self.cache = cache
         self.workers = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="index")
         self._caching: dict[Any, Any] = {}
+        _read_environment_once(session)
         for adapter in set(session.adapters.values()):
             if hasattr(adapter, "poolmanager"):
                 adapter.poolmanager.connection_pool_kw["maxsize"] = CONNECTIONS
@@ -71,6 +73,21 @@ class Web:
         self.workers.shutdown(wait=False, cancel_futures=True)
         for adapter, methods in self._caching.items():
             adapter.cacheable_methods = methods
+
+
+def _read_environment_once(session: Any) -> None:
+    """Let requests go through all variables, for proxies and certificates, once for each host."""
+    read = session.merge_environment_settings
+    known: dict[tuple[object, ...], Any] = {}
+
+    def merge(url: str, proxies: Mapping[str, str], *settings: Any) -> Any:
+        origin = urlsplit(url)
+        key = (origin.scheme, origin.netloc, *sorted(proxies.items()), *settings)
+        if key not in known:
+            known[key] = read(url, dict(proxies), *settings)
+        return dict(known[key])
+
+    session.merge_environment_settings = merge
 
 
 class NoNetwork:
