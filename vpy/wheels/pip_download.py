@@ -17,6 +17,9 @@ the wheels are those that a download would bring. Without `dependencies` they ar
 `row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
 project that are not yanked. An error has its `row` then.
 
+`pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
+are: no network is used, and what is missing is an error of the kind `network`.
+
 An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 """
 
@@ -113,7 +116,7 @@ def resolve(
     if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = command.get_default_session(options)
+    session = settings.make_session(command, options, offline=bool(job.get("offline")))
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)

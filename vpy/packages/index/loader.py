@@ -413,6 +413,7 @@ class IndexLoader:
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
             "partial": os.path.join(self._layout.staging, "wheel-"),
+            "pages": self._layout.pages,
         }
 
     def _locked(self, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:

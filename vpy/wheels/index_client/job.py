@@ -7,6 +7,7 @@ import importlib
 import tempfile
 
 from vpy.wheels.index_client import download, errors, metadata, pages
+from vpy.wheels.index_client.cache import Cache
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.pages import Target
 from vpy.wheels.index_client.resolution import Catalogue, Wanted, resolve
@@ -34,7 +35,7 @@ def run(
 
     Raises UncoveredError for what pip's resolver must answer, RefusedError for a final error.
     """
-    web = Web(session)
+    web = Web(session, Cache.of(job))
     target = Target(job)
     try:
         with tempfile.TemporaryDirectory(prefix="index-client-") as scratch:

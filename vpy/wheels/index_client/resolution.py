@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import threading
 from collections import Counter
@@ -73,7 +74,7 @@ class Catalogue:
         found = self._ask_metadata(file).result()
         if found is None:
             # Asked for ahead, at a server without ranges: only what is needed is fetched as a whole.
-            found = metadata.of_wheel(self.wheels.here(file))
+            found = metadata.of_wheel(self._web, file, self.wheels.here(file))
         return found
 
     def known_metadata(self, file: File) -> Metadata | None:
@@ -91,10 +92,9 @@ class Catalogue:
         """Ask for the METADATA of the newest final version, which is nearly always the one."""
         if done.cancelled() or done.exception() is not None:
             return
-        page = done.result()
-        for version in page.versions:
-            file = page.files[version][0]
-            if not version.is_prerelease and not file.yanked:
+        for release in done.result().releases:
+            file = release.files[0]
+            if not file.yanked and not release.version.is_prerelease:
                 try:
                     self._ask_metadata(file)
                 except RuntimeError:  # the resolution has ended meanwhile
@@ -134,6 +134,13 @@ class Wanted:
         self.extras = frozenset(utils.canonicalize_name(extra) for extra in requirement.extras)
         self.specifier = requirement.specifier
         self.hashes = frozenset(hashes)
+        self._allowed: dict[Any, bool] = {}
+
+    def allows(self, version: Any) -> bool:
+        """Return whether a version meets the requirement, which is asked in each round of a resolution."""
+        if version not in self._allowed:
+            self._allowed[version] = bool(self.specifier.contains(version, prereleases=True))
+        return self._allowed[version]
 
 
 class Provider:
@@ -214,11 +221,10 @@ class Provider:
         name, extras = identifier
         asked = list(requirements[identifier])
         refused = {candidate.version for candidate in incompatibilities[identifier]}
-        page = self._catalogue.page(name)
-        files = _matching(page, asked)
+        rows = _Repeatable(_matching(self._catalogue.page(name), asked))
 
         def matches() -> Iterator[Candidate]:
-            for version, file in files:
+            for version, file in rows:
                 if version not in refused:
                     yield Candidate(name, extras, version, file)
 
@@ -228,7 +234,7 @@ class Provider:
         """Return whether a candidate meets a requirement; a pre-release does where it was chosen."""
         if isinstance(requirement, Same):
             return bool(requirement.version == candidate.version)
-        return bool(requirement.specifier.contains(candidate.version, prereleases=True))
+        return bool(requirement.allows(candidate.version))
 
     def get_dependencies(self, candidate: Candidate) -> list[Any]:
         """Return what a candidate needs on the target, and let those pages be fetched."""
@@ -238,7 +244,7 @@ class Provider:
         if not self._catalogue.target.allows(found.requires_python):
             raise UncoveredError("METADATA has another Requires-Python than the page")
         asked: list[Any] = [Same(candidate)] if candidate.extras else []
-        for requirement in found.requirements:
+        for requirement in found.requirements(candidate.extras):
             if self._applies(requirement, candidate.extras):
                 wanted = Wanted(requirement)
                 self._catalogue.ask(wanted.name)
@@ -253,8 +259,25 @@ class Provider:
         return marker is not None and any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
 
 
-def _matching(page: Page, requirements: Sequence[Any]) -> list[tuple[Any, File]]:
-    """Return the versions that all requirements allow, newest first, each with its best wheel.
+class _Repeatable:
+    """Rows of an iterator, which is read no further than somebody has asked for: most ask for the first."""
+
+    def __init__(self, rows: Iterator[tuple[Any, File]]) -> None:
+        self._rest = rows
+        self._known: list[tuple[Any, File]] = []
+
+    def __iter__(self) -> Iterator[tuple[Any, File]]:
+        for at in itertools.count():
+            if at == len(self._known):
+                row = next(self._rest, None)
+                if row is None:
+                    return
+                self._known.append(row)
+            yield self._known[at]
+
+
+def _matching(page: Page, requirements: Sequence[Any]) -> Iterator[tuple[Any, File]]:
+    """Yield the versions that all requirements allow, newest first, each with its best wheel.
 
     A yanked file counts where a version is pinned and nothing else is left (PEP 592); a pre-release
     where a requirement names one or no final version fits (PEP 440).
@@ -267,16 +290,23 @@ def _matching(page: Page, requirements: Sequence[Any]) -> list[tuple[Any, File]]
         specifier = requirement.specifier if specifier is None else specifier & requirement.specifier
         if requirement.hashes:
             hashes = requirement.hashes if hashes is None else hashes & requirement.hashes
-    versions = [version for version in page.versions if same is None or version == same]
+    releases = (release for release in page.releases if same is None or release.version == same)
     if specifier is not None:
         # A version that a candidate with extras has was chosen there, be it a pre-release.
-        versions = list(specifier.filter(versions, prereleases=True if same is not None else None))
+        releases = specifier.filter(
+            releases, prereleases=True if same is not None else None, key=lambda release: release.version
+        )
 
-    rows = [(version, file) for version in versions if (file := _best(page.files[version], hashes))]
-    pinned = same is not None or (specifier is not None and any(map(_is_pin, specifier)))
-    if not (pinned and all(file.yanked for _, file in rows)):
-        rows = [(version, file) for version, file in rows if not file.yanked]
-    return rows
+    yanked, is_left = [], True
+    for release in releases:
+        if file := _best(release.files, hashes):
+            if file.yanked:
+                yanked.append((release.version, file))
+            else:
+                is_left = False
+                yield release.version, file
+    if is_left and (same is not None or (specifier is not None and any(map(_is_pin, specifier)))):
+        yield from yanked
 
 
 def _best(files: Sequence[File], hashes: frozenset[str] | None) -> File | None:
