@@ -20,7 +20,7 @@ UV = "uv"
 UV_STARTED = "uv, and the script started"
 PIP = "venv + pip"
 OURS = "vpython"
-KNOWN_BAR, NEW_BAR, FIRST_BAR = 0.6, 1.3, 2.0
+KNOWN_BAR, NEW_BAR, FIRST_BAR = 0.6, 1.3, 1.5
 
 NEW_TEXT = f"""\
 {WHEELS} wheels, {{files}} files. vpython starts the script, for which it has to make the environment; its

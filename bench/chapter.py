@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from timing import Series
 
@@ -77,6 +78,14 @@ def size(count: float) -> str:
 
 def times(ratio: float) -> str:
     return f"{ratio:.2f} x"
+
+
+def ratio_text(ratios: Sequence[float]) -> str:
+    """Return the median of ratios, and where the middle half of them lies."""
+    if len(ratios) < 2:
+        return times(ratios[0])
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{times(middle)} ({low:.2f} to {high:.2f})"
 
 
 def series_table(all_series: Iterable[Series], plain: Series | None = None) -> Table:

@@ -60,19 +60,14 @@ class Vpython:
 
     def forget_environments(self) -> None:
         """As after a prune: the environments and the records of starts are gone, the wheels are not."""
-        self._remove(("environments-", "records-"))
+        self._trash.put_rooms(self.root, ("environments-", "records-"))
 
     def forget_specs(self) -> None:
         """As for a spec that was never seen: what specs and packages came to is gone too."""
-        self._remove(("environments-", "records-", "resolutions-"))
+        self._trash.put_rooms(self.root, ("environments-", "records-", "resolutions-"))
 
     def forget_all(self) -> None:
         self._trash.put(self.root)
-
-    def _remove(self, rooms: tuple[str, ...]) -> None:
-        for room in self.root.iterdir() if self.root.exists() else ():
-            if room.name.startswith(rooms):
-                self._trash.put(room)
 
 
 class Novel(Vpython):

@@ -5,7 +5,7 @@
 # ///
 """Measure vpython against its goals, side by side with uv and with venv and pip.
 
-    dist/vpython.pyz bench/run.py [--quick] [--only NAME]…
+    dist/vpython.pyz bench/run.py [--quick] [--rounds N] [--only NAME]…
 
 A full run takes a quarter of an hour and 10 GB on a quiet machine, and writes `docs/benchmarks.md`
 and its charts; a quick or a partial one writes beside its scratch files. Both print the page. The
@@ -24,6 +24,7 @@ import builds
 import chromium
 import crowd
 import curves
+import index
 import roots
 import space
 import starts
@@ -43,6 +44,7 @@ MEASUREMENTS: dict[str, Callable[[Yard, Effort], Chapter]] = {
     "new": builds.measure_new,
     "first": builds.measure_first,
     "chromium": chromium.measure,
+    "index": index.measure,
     "wheels": curves.measure,
     "crowd": crowd.measure,
     "roots": roots.measure,
@@ -57,17 +59,19 @@ def main() -> int:
     parser.add_argument(
         "--only", action="append", choices=MEASUREMENTS, help="measure this alone; repeatable"
     )
+    parser.add_argument("--rounds", type=int, help="rounds of each measurement, instead of its own number")
+    parser.add_argument("--uv", default="", help="the program uv, instead of this environment's")
     parser.add_argument("--file", type=Path, default=TOP / "dist" / "vpython.pyz", help="the built file")
     parser.add_argument("--work", type=Path, default=TOP / "build" / "bench", help="wheels and scratch files")
     parser.add_argument("--output", type=Path, help="where the page goes")
     parser.add_argument("--specs", type=Path, default=TOP.parent / "shared" / "specs", help="real spec files")
     arguments = parser.parse_args()
     names = arguments.only or list(MEASUREMENTS)
-    whole = not arguments.quick and names == list(MEASUREMENTS)
+    whole = not arguments.quick and not arguments.rounds and names == list(MEASUREMENTS)
     work = arguments.work.absolute()
     try:
         output = arguments.output or (TOP / "docs" if whole else work)
-        measure(names, Effort(quick=arguments.quick), arguments, output.absolute())
+        measure(names, Effort(quick=arguments.quick, fixed=arguments.rounds), arguments, output.absolute())
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -79,7 +83,7 @@ def main() -> int:
 def measure(names: list[str], effort: Effort, arguments: argparse.Namespace, output: Path) -> None:
     """Measure and write the page and its charts to `output`, the page to stdout too."""
     file, specs = arguments.file.absolute(), arguments.specs.absolute()
-    yard = open_yard(arguments.work.absolute(), file, specs)
+    yard = open_yard(arguments.work.absolute(), file, specs, arguments.uv)
     machine = facts(yard)
     chapters = []
     for name in names:

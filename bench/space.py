@@ -177,8 +177,8 @@ def _one_and_all(groups: Sequence[Sequence[Job]], paths: Sequence[Path]) -> tupl
     return item, occupied(paths)
 
 
-def occupied(paths: Sequence[Path]) -> Used:
-    """Bytes of the blocks of all that lies under the places, but for vpython's own code."""
+def occupied(paths: Sequence[Path], *, own_code: bool = False) -> Used:
+    """Bytes of the blocks of all that lies under the places, vpython's own code with `own_code` alone."""
     blocks: dict[tuple[int, int], int] = {}
     directories = 0
     waiting = [os.fspath(path) for path in paths]
@@ -187,7 +187,8 @@ def occupied(paths: Sequence[Path]) -> Used:
             for entry in entries:
                 found = entry.stat(follow_symlinks=False)
                 blocks[found.st_dev, found.st_ino] = found.st_blocks
-                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("app-"):
+                counts = own_code or not entry.name.startswith("app-")
+                if counts and entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
                     directories += found.st_blocks
     return Used(total=512 * sum(blocks.values()), directories=512 * directories)

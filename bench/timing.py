@@ -62,6 +62,10 @@ class Series:
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
         return low, high
 
+    def ratios(self, other: Series) -> tuple[float, ...]:
+        """Return how many times as long this one took, round by round."""
+        return tuple(map(operator.truediv, self.seconds, other.seconds))
+
     def over(self, other: Series) -> Series:
         """Return what this one adds to `other`, round by round: both were measured in each."""
         return Series(
@@ -73,39 +77,47 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What jobs took: seconds on the clock and of CPU, and the most bytes that one process had."""
+    """What jobs took: seconds on the clock, of CPU, of it in user mode, and the most bytes of a process."""
 
     seconds: float = 0.0
     cpu: float = 0.0
+    user: float = 0.0
     peak: int = 0
 
     def then(self, other: Cost) -> Cost:
         return Cost(
             seconds=self.seconds + other.seconds,
             cpu=self.cpu + other.cpu,
+            user=self.user + other.user,
             peak=max(self.peak, other.peak),
         )
 
 
 def interleave(contestants: Sequence[Contestant], rounds: int) -> dict[str, Series]:
-    """Measure all contestants once per round, each round beginning with another one.
+    """Measure all contestants once per round, each round beginning with another one."""
+    return {name: series_of(name, found) for name, found in costs(contestants, rounds).items()}
+
+
+def costs(contestants: Sequence[Contestant], rounds: int) -> dict[str, tuple[Cost, ...]]:
+    """Return what each contestant cost in each round.
 
     A first round, not counted, warms the caches of files and of the tools.
     """
-    costs: dict[str, list[Cost]] = {contestant.name: [] for contestant in contestants}
+    found: dict[str, list[Cost]] = {contestant.name: [] for contestant in contestants}
     for number in range(rounds + 1):
         start = number % len(contestants)
         for contestant in (*contestants[start:], *contestants[:start]):
             contestant.before()
-            costs[contestant.name].append(sample(contestant))
-    return {
-        name: Series(
-            name=name,
-            seconds=tuple(cost.seconds for cost in series[1:]),
-            cpu=tuple(cost.cpu for cost in series[1:]),
-        )
-        for name, series in costs.items()
-    }
+            found[contestant.name].append(sample(contestant))
+    return {name: tuple(series[1:]) for name, series in found.items()}
+
+
+def series_of(name: str, found: Sequence[Cost]) -> Series:
+    return Series(
+        name=name,
+        seconds=tuple(cost.seconds for cost in found),
+        cpu=tuple(cost.cpu for cost in found),
+    )
 
 
 def sample(contestant: Contestant) -> Cost:
@@ -142,6 +154,7 @@ def run(job: Job, count: int = 1) -> Cost:
     return Cost(
         seconds=seconds,
         cpu=sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        user=sum(usage.ru_utime for usage in usages),
         peak=max(usage.ru_maxrss for usage in usages) * 1024,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,3 +27,14 @@ class Trash:
         """Take `path` away, if it is there."""
         if os.path.lexists(path):
             path.rename(self._place / str(next(self._numbers)))
+
+    def put_rooms(self, root: Path, prefixes: tuple[str, ...]) -> None:
+        """Take away what lies in `root` under names that begin so."""
+        for room in root.iterdir() if root.exists() else ():
+            if room.name.startswith(prefixes):
+                self.put(room)
+
+    def empty(self) -> None:
+        """Delete what is here, where the disk has no room for it until the end."""
+        for path in self._place.iterdir():
+            shutil.rmtree(path)

@@ -28,9 +28,10 @@ class Effort:
     """How long to look: a quick run is for those who change the code, not for the page."""
 
     quick: bool
+    fixed: int | None = None
 
     def rounds(self, full: int, quick: int) -> int:
-        return quick if self.quick else full
+        return self.fixed or (quick if self.quick else full)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Yard:
     specs: Path
 
 
-def open_yard(work: Path, vpython: Path, specs: Path) -> Yard:
+def open_yard(work: Path, vpython: Path, specs: Path, uv: str = "") -> Yard:
     """Empty `work/scratch` and furnish it: everything a run needs, on one filesystem."""
     if not vpython.is_file():
         raise BenchError(f"there is no `{vpython}`: run `python3 build_zipapp.py`")
@@ -72,7 +73,7 @@ def open_yard(work: Path, vpython: Path, specs: Path) -> Yard:
     return Yard(
         place=path,
         python=python,
-        uv=_tool("uv"),
+        uv=os.path.abspath(uv) if uv else _tool("uv"),
         pip=str(_copied_pip(path)),
         vpython=copied,
         shelf=shelf,
