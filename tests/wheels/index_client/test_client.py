@@ -110,6 +110,27 @@ def test_other_metadata_than_the_wheel_has(ask: Asker, index: AwkwardIndex, requ
     assert row["fact"] == f"`{wheel.name}` has other METADATA than the index gave for it"
 
 
+def test_wrong_metadata_is_not_kept(ask: Asker, index: AwkwardIndex) -> None:
+    wheel = put(index, "a")
+    index.offers = True
+    pages = str(ask.place / "pages")
+    index.lies[f"/files/{wheel.name}.metadata"] = index.metadata(wheel.name) + b"Requires-Dist: b\n"
+    put(index, "b")
+    assert [row["kind"] for row in ask("a", pages=pages)["errors"]] == ["other"]
+    index.lies.clear()
+    assert ask.versions("a", pages=pages) == {"a": "1.0"}
+
+
+def test_no_program_off_path_is_run(ask: Asker, index: AwkwardIndex) -> None:
+    """pip's user agent would name the version of `rustc`."""
+    put(index, "a")
+    program = ask.place / "rustc"
+    program.write_text(f"#!/bin/sh\ntouch {ask.place}/ran\n")
+    program.chmod(0o755)
+    assert ask.versions("a", environ={"PATH": f"{ask.place}:{os.environ['PATH']}"}) == {"a": "1.0"}
+    assert not (ask.place / "ran").exists()
+
+
 def test_garbled_ranges_are_left_to_pip(ask: Asker, index: AwkwardIndex) -> None:
     put(index, "a", "1.0", "b")
     put(index, "b")

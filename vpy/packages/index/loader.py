@@ -283,11 +283,8 @@ class IndexLoader:
         dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
         """Let pip download the wheels, then move each to the path that its hash names."""
-        if self.offline:
-            listed = ", ".join(f"`{row['text']}`" for row in rows)
-            raise ToolError(
-                f"offline, and not in the root: {listed}", hint="run once without -vpython-offline"
-            )
+        if self.offline and not os.path.isdir(self._layout.pages):
+            raise _offline(rows)
         with (
             files.disk_errors("write", self._layout.staging),
             files.staging_directory(self._layout.staging, "index-") as directory,
@@ -299,6 +296,8 @@ class IndexLoader:
             fetched: dict[str, LockedWheel] = {}
             heard = self._listener(directory, fetched, decided)
             while (answer := self.ask(job, heard))["errors"]:
+                if self.offline and all(row["kind"] == "network" for row in answer["errors"]):
+                    raise _offline(rows)
                 more = self._build(answer["errors"], directory)
                 if not more - built:
                     raise self._failure(answer["errors"])
@@ -306,6 +305,8 @@ class IndexLoader:
                 job["built"] = [os.path.join(directory, BUILT)]
             if not self._fetching and not all(row["sha256"] for row in answer["wheels"]):
                 answer = self.ask({**job, "fetching": True}, heard)  # only the files tell
+                if answer["errors"]:
+                    raise self._failure(answer["errors"])
             wheels = [
                 fetched.get(row["filename"]) or self._store(directory, row, is_built=row["filename"] in built)
                 for row in answer["wheels"]
@@ -414,6 +415,7 @@ class IndexLoader:
             "index": self._source.address.asked if self._source.address else None,
             "partial": os.path.join(self._layout.staging, "wheel-"),
             "pages": self._layout.pages,
+            "offline": self.offline,
         }
 
     def _locked(self, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
@@ -442,3 +444,8 @@ class IndexLoader:
         self._fetched.add(wheel.instance_id)
         self._is_ready(wheel)
         return wheel
+
+
+def _offline(rows: Sequence[Mapping[str, Any]]) -> ToolError:
+    listed = ", ".join(f"`{row['text']}`" for row in rows)
+    return ToolError(f"offline, and not in the root: {listed}", hint="run once without -vpython-offline")

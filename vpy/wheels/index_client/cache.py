@@ -68,6 +68,12 @@ class Cache:
         """Keep METADATA."""
         self._write(f"metadata {key}", entry)
 
+    def drop_metadata(self, key: str) -> None:
+        """Drop METADATA that is not the wheel's own."""
+        if self._directory:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(f"metadata {key}"))
+
     def _page_key(self, url: str) -> str:
         return f"page {self._target} {without_user(url)}"
 

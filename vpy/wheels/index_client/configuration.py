@@ -43,8 +43,17 @@ def set_options(options: Any, job: dict[str, Any]) -> None:
     options.find_links = [*options.find_links, *job.get("built", ())]
 
 
+class _NoPrograms:
+    """`shutil` that finds no program."""
+
+    @staticmethod
+    def which(_: str) -> None:
+        """Return None."""
+
+
 def make_session(command: Any, options: Any, *, offline: bool) -> Any:
     """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once."""
+    _pip("_internal.network.session").shutil = _NoPrograms  # its user agent runs `rustc` off PATH
     _pip("_internal.cli.index_command")._create_truststore_ssl_context = tls.without_certificates
     session = command.get_default_session(options)
     if offline:

@@ -47,7 +47,7 @@ def run(
             candidates = resolve(catalogue, _wanted(job, target), dependencies=job["dependencies"])
             rows = {candidate.file.filename: _row(candidate) for candidate in candidates}
             if job.get("fetching", not job.get("look")):
-                _fetch(catalogue, candidates, rows, conversation)
+                _fetch(web, catalogue, candidates, rows, conversation)
     except errors.NetworkError:
         web.stop_retrying()
         raise
@@ -81,6 +81,7 @@ def _wanted(job: dict[str, Any], target: Target) -> list[Wanted]:
 
 
 def _fetch(
+    web: Web,
     catalogue: Catalogue,
     candidates: Sequence[Candidate],
     rows: dict[str, dict[str, str]],
@@ -90,7 +91,11 @@ def _fetch(
     here = conversation.decided(list(rows.values()))
     files = [candidate.file for candidate in candidates if candidate.file.filename not in here]
     for file, sha256 in catalogue.wheels.fetched(files):
-        _check_metadata(file, catalogue.wheels.path(file), catalogue.known_metadata(file))
+        try:
+            _check_metadata(file, catalogue.wheels.path(file), catalogue.known_metadata(file))
+        except errors.RefusedError:
+            metadata.drop(web, file)
+            raise
         rows[file.filename]["sha256"] = sha256
         conversation.fetched(rows[file.filename])
 

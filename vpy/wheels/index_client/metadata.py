@@ -151,6 +151,12 @@ def _keep(web: Web, file: File, found: Metadata, *, is_proven: bool = True) -> N
     web.cache.keep_metadata(key, found.row())
 
 
+def drop(web: Web, file: File) -> None:
+    """Drop what was kept for a wheel, whose own METADATA is another."""
+    web.cache.drop_metadata(_by_hash(file))
+    web.cache.drop_metadata(_by_url(file))
+
+
 def _by_hash(file: File) -> str:
     # What one server says of a wheel is not to be had for the same wheel at another.
     return f"{urlsplit(file.url).hostname} {file.sha256}"
