@@ -49,6 +49,9 @@ def prepare(installer: Any, placeholder: str, version: tuple[int, ...]) -> None:
     # Both shape the names of the scripts of pip and setuptools.
     installer.get_major_minor_version = lambda: f"{version[0]}.{version[1]}"
     os.environ.pop("ENSUREPIP_OPTIONS", None)
+    # pip sees two small files of each wheel to disk, and with them all that was written meanwhile. vpython
+    # sees all to disk at once, behind the start (`bootstrap.unsettled`).
+    os.fsync = lambda fd: None
     # The clock would otherwise get into the launchers of Windows.
     os.environ["SOURCE_DATE_EPOCH"] = "315532800"
     if version < (3, 10):
