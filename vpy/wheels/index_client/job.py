@@ -9,9 +9,10 @@ import tempfile
 
 from vpy.system.layout import DIGEST
 from vpy.wheels.index_client import download, errors, metadata, pages
+from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.pages import Target
-from vpy.wheels.index_client.resolution import Catalogue, Wanted, resolve
+from vpy.wheels.index_client.resolution import Catalogue, resolve
 from vpy.wheels.index_client.web import Web
 
 TYPE_CHECKING = False
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from vpy.wheels.index_client.candidates import Candidate
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File
-    from vpy.wheels.index_client.resolution import Candidate
 
 
 def run(
@@ -52,6 +53,7 @@ def run(
             "url": "",
             "filename": candidate.file.filename,
             "sha256": hashes.get(candidate.file.filename) or candidate.file.sha256,
+            "missing_extras": " ".join(candidate.missing_extras),
         }
         for candidate in candidates
     ]

@@ -34,10 +34,12 @@ class Metadata:
 
     def __init__(self, data: bytes) -> None:
         requirements = importlib.import_module("pip._vendor.packaging.requirements")
+        canonical = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
         head = data.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
         fields = email.parser.HeaderParser().parsestr(head.decode("utf-8", "replace"))
         self.sha256 = hashlib.sha256(data).hexdigest()
         self.requires_python = (fields.get("Requires-Python") or "").strip() or None
+        self.extras = frozenset(canonical(text.strip()) for text in fields.get_all("Provides-Extra", []))
         try:
             texts = [" ".join(text.split()) for text in fields.get_all("Requires-Dist", [])]
             self.requirements = [requirements.Requirement(text) for text in texts]

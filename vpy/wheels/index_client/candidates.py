@@ -1,0 +1,115 @@
+"""Requirements of a resolution, and the candidates that meet them as pip chooses them."""
+
+from __future__ import annotations
+
+import importlib
+
+from vpy.wheels.index_client.errors import UncoveredError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from vpy.wheels.index_client.pages import File, Page
+
+
+class Candidate:
+    """One version of a project, with the extras that are asked for, and its best wheel.
+
+    `missing_extras` are those that the project does not have, known once it is chosen.
+    """
+
+    __slots__ = ("extras", "file", "missing_extras", "name", "version")
+
+    def __init__(self, name: str, extras: frozenset[str], version: Any, file: File) -> None:
+        self.name = name
+        self.extras = extras
+        self.version = version
+        self.file = file
+        self.missing_extras: list[str] = []
+
+
+class Same:
+    """Requirement of the very version that a candidate with extras has; no text says it."""
+
+    text = ""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.name = candidate.name
+        self.extras: frozenset[str] = frozenset()
+        self.version = candidate.version
+        self.key = f"same {candidate.version}"
+
+    def allows(self, version: Any) -> bool:
+        """Return whether this is the version."""
+        return bool(version == self.version)
+
+
+class Wanted:
+    """PEP 508 requirement, and the hex sha256 that its wheel may have, () for any."""
+
+    def __init__(self, requirement: Any, hashes: Iterable[str] = ()) -> None:
+        utils = importlib.import_module("pip._vendor.packaging.utils")
+        if requirement.url:
+            raise UncoveredError("a direct reference")
+        self.name = utils.canonicalize_name(requirement.name)
+        self.extras = frozenset(utils.canonicalize_name(extra) for extra in requirement.extras)
+        self.specifier = requirement.specifier
+        self.hashes = frozenset(hashes)
+        self.key = str(requirement.specifier)
+        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        self.text = f"{requirement.name}{extras}{self.key}"
+
+    def allows(self, version: Any) -> bool:
+        """Return whether a version fits, be it a pre-release."""
+        return bool(self.specifier.contains(version, prereleases=True))
+
+    def alone(self) -> Any:
+        """Return the PEP 508 requirement without its marker."""
+        return importlib.import_module("pip._vendor.packaging.requirements").Requirement(self.text)
+
+    def bare(self) -> Wanted:
+        """Return this requirement for any version."""
+        requirement = self.alone()
+        requirement.specifier = type(requirement.specifier)()
+        return Wanted(requirement)
+
+
+def matching(page: Page, requirements: Sequence[Any]) -> list[tuple[Any, File]]:
+    """Return the versions that all requirements allow, newest first, each with its best wheel.
+
+    A yanked file counts where a version is pinned and nothing else is left (PEP 592); a pre-release
+    where a requirement names one or no final version fits (PEP 440).
+    """
+    specifier, hashes, same = None, None, None
+    for requirement in requirements:
+        if isinstance(requirement, Same):
+            same = requirement.version
+            continue
+        specifier = requirement.specifier if specifier is None else specifier & requirement.specifier
+        if requirement.hashes:
+            hashes = requirement.hashes if hashes is None else hashes & requirement.hashes
+    versions = [version for version in page.versions if same is None or version == same]
+    if specifier is not None:
+        # A version that a candidate with extras has was chosen there, be it a pre-release.
+        versions = list(specifier.filter(versions, prereleases=True if same is not None else None))
+
+    rows = [(version, file) for version in versions if (file := _best(page.files[version], hashes))]
+    pinned = same is not None or (specifier is not None and any(map(_is_pin, specifier)))
+    if not (pinned and all(file.yanked for _, file in rows)):
+        rows = [(version, file) for version, file in rows if not file.yanked]
+    return rows
+
+
+def _best(files: Sequence[File], hashes: frozenset[str] | None) -> File | None:
+    """Return the best wheel of a version that has an allowed hash."""
+    if hashes is None:
+        return files[0]
+    if any(not file.sha256 for file in files):
+        raise UncoveredError("a page without hashes")
+    return next((file for file in files if file.sha256 in hashes), None)
+
+
+def _is_pin(part: Any) -> bool:
+    return part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*"))
