@@ -46,7 +46,7 @@ def can_be_met(counts: dict[str, int], facts: Iterable[Any]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", range(100))
 def test_a_proof_where_there_is_no_answer(seed: int) -> None:
     """The facts of a proof contradict each other; where there is none, what was chosen goes together."""
     randomly = random.Random(seed)

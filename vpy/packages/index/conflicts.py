@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MOST_REASONS = 12
+_MOST_SIDES = 12
 _LISTED = 3
 
 
@@ -15,7 +16,8 @@ def head(row: Mapping[str, Any]) -> str:
     """Return what cannot be met."""
     if "sides" in row:
         sides = [f"`{side}`" + (f" (wanted by {parent})" if parent else "") for parent, side in row["sides"]]
-        return f"the requirements contradict each other: {', '.join(sides)}"
+        more = f" and {len(sides) - _MOST_SIDES} more" if len(sides) > _MOST_SIDES else ""
+        return f"the requirements contradict each other: {', '.join(sides[:_MOST_SIDES])}{more}"
     asked = [f"`{text}`" for text in row["asked"]]
     if len(asked) == 1:
         return f"{asked[0]} cannot be met"

@@ -45,6 +45,10 @@ class Same:
         """Return whether this is the version."""
         return bool(version == self.version)
 
+    def among(self, versions: Iterable[Any]) -> Iterable[Any]:
+        """Return the version where it is one of these."""
+        return [version for version in versions if version == self.version]
+
 
 class Wanted:
     """PEP 508 requirement, and the hex sha256 that its wheel may have, () for any."""
@@ -64,6 +68,11 @@ class Wanted:
     def allows(self, version: Any) -> bool:
         """Return whether a version fits, be it a pre-release."""
         return bool(self.specifier.contains(version, prereleases=True))
+
+    def among(self, versions: Iterable[Any]) -> Iterable[Any]:
+        """Return those of versions that fit, pre-releases too: much faster than one by one."""
+        fitting: Iterable[Any] = self.specifier.filter(versions, prereleases=True)
+        return fitting
 
     def alone(self) -> Any:
         """Return the PEP 508 requirement without its marker."""

@@ -73,6 +73,7 @@ class Prover:
         self._changed: list[Hashable] = []
         self._expanded: set[tuple[Hashable, int]] = set()
         self._level = 0
+        self._conflicts: dict[Hashable, int] = {}
         self.is_solved = False
 
     def refute(self, asked: Iterable[Need], most: int) -> list[object] | None:
@@ -91,6 +92,8 @@ class Prover:
                     return learned.facts()
                 self._undo()
                 self._add(learned)
+                for name in learned.sets:
+                    self._conflicts[name] = self._conflicts.get(name, 0) + 1
             if not self._choose():
                 self.is_solved = True
                 return None
@@ -176,7 +179,10 @@ class Prover:
         return Clause(sets, parents=(clause, cause))
 
     def _choose(self) -> bool:
-        """Choose the newest version of the project that has fewest left; return whether there was one."""
+        """Choose the newest version of the project with most conflicts, then fewest versions left, if any.
+
+        What conflicts are about comes first, or else every choice before it is taken back each time.
+        """
         open_names = [
             name
             for name, values in self._values.items()
@@ -185,7 +191,9 @@ class Prover:
         ]
         if not open_names:
             return False
-        name = min(open_names, key=lambda each: self._values[each].bit_count())
+        name = min(
+            open_names, key=lambda each: (-self._conflicts.get(each, 0), self._values[each].bit_count())
+        )
         values = self._values[name]
         version = values & -values
         if (name, version) not in self._expanded:

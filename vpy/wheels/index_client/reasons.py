@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Fact = tuple[Identifier | None, int, Any]
 
 # Versions that are chosen before a proof is given up, and a search for a way out.
-_MOST_CHOICES = 3000
+_MOST_CHOICES = 10_000
 _FEW_CHOICES = 300
 _MOST_TEXTS = 2
 _MOST_NAMES = 4
@@ -84,8 +84,9 @@ class Universe:
         """Return the versions that a requirement allows, as the bits of an int."""
         key = requirement.name, requirement.key
         if key not in self._allowed:
-            fits = map(requirement.allows, self.versions(requirement.name))
-            self._allowed[key] = sum(1 << at for at, fit in enumerate(fits) if fit)
+            versions = self.versions(requirement.name)
+            fitting = set(map(id, requirement.among(versions)))
+            self._allowed[key] = sum(1 << at for at, each in enumerate(versions) if id(each) in fitting)
         return self._allowed[key]
 
 
