@@ -42,8 +42,6 @@ UNCOMPILED = re.compile(
     | pip/_vendor/rich/( _inspect | _unicode_data/unicode | bar | diagnose | json | layout | prompt | rule
       | status | tree )
     | pip/_vendor/pygments/( console | formatters?\b | lexers/python | scanner | sphinxext | unistring )
-    # displays that are not ours
-    | vendor/tqdm/( _main | _tqdm | asyncio | cli | contrib | dask | gui | keras | notebook | rich | tk )
     | vendor/google/protobuf/( compiler | internal/(\w+_benchmark|testing_) | testdata | util )
     # what locks by other means than the kernel's
     | vendor/filelock/( _async_lock | _soft | _sqlite | asyncio )

@@ -29,7 +29,7 @@ COMMON = {"vpy", "vpy.errors", "vpy.model", "vpy.config", "vpy._baked"}
 FLOOR = {"bootstrap", "bootstrap.lock_owner", "bootstrap.shown"}
 
 HEAVY = {"dataclasses", "google", "logging", "packaging", "pip", "typing", "urllib3", "venv"}
-HEAVY |= {"argparse", "filelock", "pathlib", "tomlkit", "tqdm", "truststore"}
+HEAVY |= {"argparse", "filelock", "pathlib", "tomlkit", "truststore"}
 ONLY_IN = {
     "argparse": {"commands/"},
     "filelock": {"system/locks.py"},
@@ -39,7 +39,6 @@ ONLY_IN = {
     "truststore": {"system/network/tls.py"},
     "urllib3": {"system/network/http.py"},
     "pip": {"wheels/pip_download.py", "wheels/pip_install.py"},
-    "tqdm": {"system/terminal.py", "system/network/progress.py"},
 }
 # They run as programs of their own, in a Python that has nothing but pip beside it.
 PROGRAMS = {"wheels/pip_download.py", "wheels/pip_install.py"}
@@ -252,7 +251,7 @@ def test_each_resource_has_one_door(package: str) -> None:
     }
     rooms = {user for user in users if any(user.startswith(room) for room in ONLY_IN[package])}
     assert users == rooms
-    assert package in ("pip", "tqdm") or users, "nobody uses it: is it named otherwise?"
+    assert package == "pip" or users, "nobody uses it: is it named otherwise?"
 
 
 def test_only_the_layout_names_what_lies_in_the_root() -> None:
@@ -338,6 +337,7 @@ def test_the_environment_variables_come_in_as_arguments(path: Path) -> None:
 def test_only_the_command_line_ends_the_process(path: Path) -> None:
     """A process of ours that was forked, or stands for its child, ends itself."""
     own = {"cli.py", "environment/hook.py", "system/foreground_child.py", "system/fork.py"}
+    own |= {"system/worker_pool.py"}
     if name_of(path) in PROGRAMS | own:
         return
     ends = [

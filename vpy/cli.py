@@ -41,7 +41,7 @@ def run(request: Request, app: str) -> Outcome:
 
 def _answered(request: Request, app: str) -> Outcome:
     """Do what was asked for; turn every error into a line on stderr and an exit code."""
-    terminal = Terminal(request.options.get("log-level") or "warning")
+    terminal = Terminal(request.options.get("log-level") or "warning", request.environ)
     try:
         return _run(request, app, terminal)
     except VpythonError as error:

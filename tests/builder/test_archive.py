@@ -135,7 +135,6 @@ def test_what_is_in_it(
         "urllib3",
         "truststore",
         "filelock",
-        "tqdm",
     ):
         assert f"vendor/{package}/__init__.pyc" in names
     assert not set(pip.namelist()).intersection(name for name in pip_more.namelist() if name[-1] != "/")

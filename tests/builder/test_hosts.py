@@ -32,7 +32,7 @@ FAKES = (
     "os", "pathlib", "pkgutil", "platform", "random", "re", "selectors", "shutil", "socket", "ssl",
     "string", "struct", "subprocess", "tempfile", "textwrap", "threading", "tomllib", "typing",
     "urllib", "weakref", "zipfile", "zlib", "vpython", "bootstrap", "vpy",
-    "filelock", "google", "packaging", "pip", "tqdm",
+    "filelock", "google", "packaging", "pip",
     "truststore", "urllib3",
 )  # fmt: skip
 

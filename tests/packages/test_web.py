@@ -13,7 +13,7 @@ from vpy.errors import ToolError, UserError
 from vpy.model import Wanted
 from vpy.packages.directory import DirectoryLoader
 from vpy.packages.web import WebReader
-from vpy.system.network.progress import Progress
+from vpy.system.status import Status
 
 if TYPE_CHECKING:
     from tests.packages.cipd.bench import Bench
@@ -49,7 +49,7 @@ class Tree:
     def loader(self, *, offline: bool = False) -> DirectoryLoader:
         client = self.bench.client()
         url = f"{self.bench.service.storage_url}/repo/"
-        reader = WebReader(url, None if offline else client, Progress(shown=False))
+        reader = WebReader(url, None if offline else client, Status())
         return DirectoryLoader(reader, self.bench.layout, f"directory:{url}", workers=4, stop=client.stop)
 
 
@@ -113,4 +113,4 @@ def test_offline(bench: Bench) -> None:
 
 def test_only_https(bench: Bench) -> None:
     with pytest.raises(UserError, match="plain http to another machine is refused"):
-        WebReader("http://packages.example/repo", bench.client(), Progress(shown=False))
+        WebReader("http://packages.example/repo", bench.client(), Status())

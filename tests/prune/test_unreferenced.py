@@ -102,6 +102,20 @@ def test_packages_and_probes(cache: Cache) -> None:
     assert cache.start(cache.work / "one.py") == str(environment)
 
 
+def test_pages(cache: Cache) -> None:
+    """What an index said goes when no resolution has used it for a week; other names stay."""
+    cache.make("one.py", "own0")
+    pages = cache.root / "pages-2"
+    pages.mkdir()
+    old, used, foreign = pages / ("0" * 64), pages / ("1" * 64), pages / "notes"
+    for path in (old, used, foreign):
+        path.touch()
+    age(old, foreign, seconds=8 * DAY)
+    age(used, seconds=6 * DAY)
+    assert counts(cache.prune()) == {"pages": 1}
+    assert sorted(pages.iterdir()) == [used, foreign]
+
+
 def test_resolutions(cache: Cache) -> None:
     """Cached answers are kept for 90 days; the resolution of an environment as long as that is there."""
     environment = cache.make("one.py", "own0")

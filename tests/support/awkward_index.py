@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import http.server
 import json
 import os
 import re
+import sys
 import threading
 import time
 import zipfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+_MODIFIED = "Mon, 01 Jun 2026 10:00:00 GMT"
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Server that is silent about clients which go away, or do not trust it."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class AwkwardIndex:
@@ -22,11 +36,23 @@ class AwkwardIndex:
 
     `asked` has (path, Range) of every request. `json`: pages by PEP 691, else HTML. `ranges`: "yes",
     "ignored", "refused" or "garbled". `offers`: METADATA by PEP 658. `lies` replaces bytes of an answer
-    by path. `breaks` is how often a wheel breaks off in the middle. `yanked` and `requires` are by file name.
+    by path. `breaks` is how often a wheel breaks off in the middle, `pause` the seconds for which each
+    pauses there; those in `held` pause until they are let go. `yanked` and `requires` are by file name.
+    `headers` are further ones of each answer. `validator`: "ETag" or "Last-Modified" of each answer, "" for
+    none; `unchanged` has the paths that were answered by 304. `login` is the `user:password` without which
+    it says 401. `before` runs before each answer, with its peer. `files` is
+    the base of the links to files. With `tls` it speaks TLS under the name `localhost`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
         self.folder = folder
+        self.tls = tls
+        self.headers: dict[str, str] = {}
+        self.validator = ""
+        self.unchanged: list[str] = []
+        self.login = ""
+        self.files = ""
+        self.before: Callable[[object], None] = lambda _: None
         self.asked: list[tuple[str, str]] = []
         self.json = True
         self.ranges = "yes"
@@ -34,12 +60,19 @@ class AwkwardIndex:
         self.hashes = True
         self.lies: dict[str, bytes] = {}
         self.breaks = 0
+        self.pause = 0.0
+        self.held: set[str] = set()
         self.yanked: set[str] = set()
         self.requires: dict[str, str] = {}
         self.endless = ""
         self.bomb = ""
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = Server(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
+        if tls is not None:
+            # In the thread of its connection, where it keeps nobody waiting.
+            self.server.socket = tls.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -50,7 +83,16 @@ class AwkwardIndex:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}/simple/"
+        base = "http://127.0.0.1" if self.tls is None else "https://localhost"
+        return f"{base}:{self.server.server_address[1]}/simple/"
+
+    def authorization(self) -> str:
+        return "Basic " + base64.b64encode(self.login.encode()).decode()
+
+    def tag(self, data: bytes) -> str:
+        return {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "Last-Modified": _MODIFIED}.get(
+            self.validator, ""
+        )
 
     def fetched(self) -> list[str]:
         """The wheels that were asked for as a whole."""
@@ -69,7 +111,7 @@ class AwkwardIndex:
             rows.append(
                 {
                     "filename": name,
-                    "url": f"/files/{name}",
+                    "url": f"{self.files}/files/{name}",
                     "hashes": {"sha256": hashlib.sha256(data).hexdigest()} if self.hashes else {},
                     "yanked": name in self.yanked,
                     "requires-python": self.requires.get(name),
@@ -117,6 +159,9 @@ class AwkwardIndex:
             def do_GET(self) -> None:
                 span = self.headers.get("Range", "")
                 index.asked.append((self.path, span))
+                index.before(self.client_address)
+                if index.login and self.headers.get("Authorization") != index.authorization():
+                    return self.answer(401, "text/plain", b"who are you?")
                 if index.endless and index.endless in self.path:
                     return self.pour(b" " * 65536)
                 if index.bomb and index.bomb in self.path:
@@ -127,7 +172,17 @@ class AwkwardIndex:
                 kind, data = found
                 if span and self.path.startswith("/files/") and index.ranges != "ignored":
                     return self.part(span, data)
-                return self.answer(200, kind, data, breaks=self.path.endswith(".whl"))
+                tag = index.tag(data)
+                if tag and tag in (self.headers["If-None-Match"], self.headers["If-Modified-Since"]):
+                    index.unchanged.append(self.path)
+                    return self.answer(304, kind, b"")
+                return self.answer(
+                    200,
+                    kind,
+                    data,
+                    breaks=self.path.endswith(".whl"),
+                    more={index.validator: tag} if tag else {},
+                )
 
             def part(self, span: str, data: bytes) -> None:
                 if index.ranges == "refused":
@@ -150,8 +205,11 @@ class AwkwardIndex:
                 total: int = 0,
                 start: int = 0,
                 breaks: bool = False,
+                more: Mapping[str, str] | None = None,
             ) -> None:
                 self.send_response(status)
+                for name, text in {**index.headers, **(more or {})}.items():
+                    self.send_header(name, text)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
                 if encoding:
@@ -164,7 +222,17 @@ class AwkwardIndex:
                     self.wfile.write(data[: len(data) // 2])
                     self.close_connection = True
                     return
-                self.wfile.write(data)
+                name = self.path.rpartition("/")[2]
+                if breaks and (index.pause or name in index.held):
+                    self.wfile.write(data[: len(data) // 2])
+                    data = data[len(data) // 2 :]
+                    time.sleep(index.pause)
+                    while name in index.held:
+                        time.sleep(0.02)
+                try:
+                    self.wfile.write(data)
+                except OSError:  # who asked has ended
+                    self.close_connection = True
 
             def pour(self, data: bytes) -> None:
                 self.send_response(200)

@@ -17,7 +17,7 @@ import pytest
 from tests.wheels.conftest import TOP, find_python, write_wheel
 from vpy.errors import ToolError
 from vpy.system.lean.dataclasses import replace
-from vpy.wheels import store
+from vpy.wheels import launchers, store
 from vpy.wheels.install import ensure
 from vpy.wheels.pip_runner import PipInstaller
 
@@ -172,8 +172,8 @@ def test_schemes_have_trees_of_their_own(
     assert len(paths) == 3
 
 
-def test_wheels_that_changed_are_not_opened(
-    run: Callable[..., object], make_wheel: MakeWheel, layout: Layout, jobs: list[list[str]]
+def test_wheels_that_changed_are_not_installed(
+    run: Callable[..., object], make_wheel: MakeWheel, layout: Layout
 ) -> None:
     wheel = make_wheel("one", "1.0", {"one.py": ""})
     with open(wheel.path, "ab") as file:
@@ -181,17 +181,17 @@ def test_wheels_that_changed_are_not_opened(
     error = refusal(run, [wheel])
     assert error.message.startswith("`one-1.0-py3-none-any.whl` has changed: sha256 `")
     assert refusal(run, [replace(wheel, path=wheel.path + ".gone")]).message.startswith("cannot read `")
-    assert (jobs, left_over(layout)) == ([[], []], [])
+    assert left_over(layout) == []
+    assert not os.path.exists(layout.wheels)
 
 
 def test_all_contradictions_come_in_one_error(
     run: Callable[..., object],
     make_wheel: MakeWheel,
     layout: Layout,
-    jobs: list[list[str]],
     tmp_path: Path,
 ) -> None:
-    from vpy.wheels.install import hash_of
+    from vpy.system.files import sha256_of
 
     good = make_wheel("good", "1.0", {"good.py": ""})
     bad = []
@@ -200,15 +200,15 @@ def test_all_contradictions_come_in_one_error(
         write_wheel(path, f"{name}-1.0.dist-info", files)
         bad.append(
             replace(
-                good, filename=os.path.basename(path), path=path, sha256=hash_of(path), package=f"p/{name}"
+                good, filename=os.path.basename(path), path=path, sha256=sha256_of(path), package=f"p/{name}"
             )
         )
     lines = refusal(run, [good, *bad]).message.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("package `p/up`: ")
     assert lines[1].startswith("package `p/bare`: ")
-    assert (jobs, left_over(layout)) == ([["good"]], [])
-    assert not os.path.exists(layout.wheels)
+    assert left_over(layout) == []
+    assert os.listdir(layout.wheels) == [good.sha256]
 
 
 def test_an_error_of_pip_names_the_wheel(
@@ -360,15 +360,24 @@ def test_interrupted(make_wheel: MakeWheel, layout: Layout, tmp_path: Path) -> N
     assert left_over(layout) == []
 
 
+def test_a_good_wheel_is_kept_whatever_becomes_of_the_others(
+    run: Callable[..., Any], make_wheel: MakeWheel, layout: Layout
+) -> None:
+    good = make_wheel("good", "1.0", {"good.py": ""})
+    bad = make_wheel("bad", "1.0", {"bad.py": ""})
+    refusal(run, [good, replace(bad, sha256="0" * 64)])
+    (kept,) = os.listdir(layout.wheels)
+    assert kept == good.sha256
+
+
 def test_what_pip_put_beside_python_is_looked_at(
-    run: Callable[..., Any], make_wheel: MakeWheel, layout: Layout, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., tuple[StoredWheel, ...]], make_wheel: MakeWheel, current: Interpreter
 ) -> None:
     """Whatever our own reader makes of a wheel."""
-    monkeypatch.setattr("vpy.wheels.contents.wheel_facts", lambda *_, **__: None)
-    wheel = make_wheel("tool", "1.0", {"tool.py": ""}, entry_points="[[console_scripts]]\npython2 = tool:x\n")
-    error = refusal(run, [wheel])
-    assert error.message == (
-        "package `pkg/tool`: cannot install `tool-1.0-py3-none-any.whl`: "
-        "it brings `bin/python2`, and `python2` is the environment's own"
-    )
-    assert left_over(layout) == []
+    (stored,) = run([make_wheel("tool", "1.0", {"tool.py": ""}, entry_points=ENTRY.format("tool"))])
+    found = os.path.join(stored.path, store.TREE)
+    scheme = dict(current.scheme)
+    assert launchers.fault_in_tree(found, scheme) == ""
+    os.rename(os.path.join(found, "bin", "tool"), os.path.join(found, "bin", "python2"))
+    fault = launchers.fault_in_tree(found, scheme)
+    assert fault == "it brings `bin/python2`, and `python2` is the environment's own"

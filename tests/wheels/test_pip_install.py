@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vpy.model import WheelFile
+from vpy.system.files import sha256_of
 from vpy.wheels.filename import parse
-from vpy.wheels.install import ensure, hash_of
+from vpy.wheels.install import ensure
 from vpy.wheels.link import link
 from vpy.wheels.script import Limits
 
@@ -221,6 +222,6 @@ def test_real_wheels(
         check=True,
     )
     paths = sorted(glob.glob(os.path.join(folder, "*.whl")))
-    wheels = [WheelFile(filename=os.path.basename(path), sha256=hash_of(path), path=path) for path in paths]
+    wheels = [WheelFile(filename=os.path.basename(path), sha256=sha256_of(path), path=path) for path in paths]
     assert len(wheels) == len(names)
     compare(interpreters(version), wheels)

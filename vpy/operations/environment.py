@@ -127,7 +127,8 @@ def ensure(plan: Plan, wheels: WheelSet, template: PendingTemplate, context: Con
     ) as directory:
         if directory is not None:
             unsettled.mark(context.layout.root, "build")
-            fill(directory, path, plan, wheels, template, context)
+            with context.terminal.status.stage("making the environment"):
+                fill(directory, path, plan, wheels, template, context)
             if token is None:
                 unsettled.sync(context.layout.root)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vpy.errors import UserError
+from vpy.system.terminal import BOT_VARIABLES, is_bot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,16 +14,8 @@ if TYPE_CHECKING:
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
-# What bots and build services set; a lockfile that is not current is an error there.
-BOT_VARIABLES = ("CI", "SWARMING_BOT_ID", "SWARMING_HEADLESS")
-
 STALE_HINT = "lock again with the tool that wrote it; -vpython-frozen follows it as it is"
 MISSING_HINT = "`uv lock --script`, `uv pip compile --universal --generate-hashes` and `pip lock` write one"
-
-
-def is_bot(environ: Mapping[str, str]) -> bool:
-    """Return whether this is a bot, where nothing may be decided that was not decided before."""
-    return any(environ.get(name) for name in BOT_VARIABLES)
 
 
 def find(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 
+from vpy.errors import VpythonError
 from vpy.model import WheelFile
 from vpy.operations import cache
+from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vpy.model import Pin, Tag
+    from vpy.packages.gather import Gathering
     from vpy.system.layout import Layout
     from vpy.wheels.select import PackagedWheel
 
@@ -35,29 +38,55 @@ def get_wheels(pins: Sequence[Pin], tags: Sequence[Tag], layout: Layout) -> tupl
     return None if chosen is None else (*wheels, *chosen)
 
 
+def likely_wheels(
+    pin: Pin, path: str, gathering: Gathering, tags: Sequence[Tag], layout: Layout
+) -> list[WheelFile]:
+    """Return the wheels of one package file that are likely to be chosen, whatever the others bring.
+
+    Nothing is refused here: `unpack_wheels` looks at it again, and says why.
+    """
+    from vpy.system import files
+    from vpy.wheels import filename, select
+
+    if pin.filename:
+        return [replace(_wheel_of(pin, layout), path=path)]
+    try:
+        by_name = {os.path.basename(wheel): wheel for wheel in gathering.unpack(pin, path)}
+        projects: dict[str, list[str]] = {}
+        for name in by_name:
+            projects.setdefault(filename.parse(name).name, []).append(name)
+        best = filter(None, (select.best_filename(names, tags) for names in projects.values()))
+        return [WheelFile(name, files.sha256_of(by_name[name]), by_name[name], pin.name) for name in best]
+    except (VpythonError, OSError):
+        return []
+
+
 def unpack_wheels(
     pins: Sequence[Pin],
     paths: Sequence[str],
     tags: Sequence[Tag],
-    stage: str,
+    gathering: Gathering,
     layout: Layout,
     *,
     contact: str,
 ) -> tuple[WheelFile, ...]:
-    """Unpack package files below the directory `stage` and choose their wheels for `tags`.
+    """Unpack package files and choose their wheels for `tags`.
 
     A package file that is a wheel itself is taken as it is. `contact` is the hint where no wheel fits.
     """
-    from vpy.packages import gather
     from vpy.wheels import select
 
-    wheels = [_wheel_of(pin, layout) for pin in pins if pin.filename]
+    wheels = [
+        replace(_wheel_of(pin, layout), path=path)
+        for pin, path in zip(pins, paths, strict=True)
+        if pin.filename
+    ]
     packages = [(pin, path) for pin, path in zip(pins, paths, strict=True) if not pin.filename]
     if not packages:
         return tuple(wheels)
 
     package_pins = [pin for pin, _ in packages]
-    directory, contents = gather.gather(package_pins, [path for _, path in packages], stage)
+    directory, contents = gathering.gather(package_pins, [path for _, path in packages])
     owners: dict[str, str] = {}
     for pin, names in zip(package_pins, contents, strict=True):
         for name in names:

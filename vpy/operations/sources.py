@@ -13,7 +13,7 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from bootstrap.request import Request
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from vpy.packages.catalogue import Catalogue
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
-    from vpy.packages.index.builds import Builder
-    from vpy.packages.index.loader import IndexLoader
-    from vpy.packages.loader import PackageLoader
+    from vpy.packages.index.loader import Heard, IndexLoader
+    from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
-    from vpy.system.network.progress import Progress
     from vpy.wheels.pip_runner import HostPython
 
 WORKERS = 8
@@ -127,37 +125,47 @@ def loader(source: Source, interpreter: Interpreter, context: Context) -> Packag
     return package_loader(source, context)
 
 
-def package_loader(source: Source, context: Context) -> CipdLoader | DirectoryLoader:
+def package_loader(
+    source: Source, context: Context, *, arrived: Arrived | None = None
+) -> CipdLoader | DirectoryLoader:
     """Return the loader of a source of CIPD packages: the service, or a directory of packages."""
     if source.kind == "directory":
-        return directory_loader(source, context)
-    return cipd_loader(source, context, hint=UNREACHABLE_HINT)
+        return directory_loader(source, context, arrived=arrived)
+    return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived)
 
 
-def directory_loader(source: Source, context: Context) -> DirectoryLoader:
+def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:
     """Return the loader of a directory of packages: a local one, or one behind a web server."""
     from vpy.packages import directory
 
     contact = context.config.contact
     if source.folder is not None:
         reader = directory.FolderReader(_folder(source.folder))
-        return directory.DirectoryLoader(reader, context.layout, str(source), contact=contact)
+        return directory.DirectoryLoader(
+            reader, context.layout, str(source), contact=contact, arrived=arrived
+        )
 
     from vpy.packages import web
 
     client = http_client(context)
     return directory.DirectoryLoader(
-        web.WebReader(_tree_url(source), None if context.offline else client, progress(context)),
+        web.WebReader(_tree_url(source), None if context.offline else client, context.terminal.status),
         context.layout,
         str(source),
         contact=contact,
         workers=WORKERS,
         stop=client.stop,
+        arrived=arrived,
     )
 
 
 def cipd_loader(
-    source: Source, context: Context, *, default_service: str | None = None, hint: str = ""
+    source: Source,
+    context: Context,
+    *,
+    default_service: str | None = None,
+    hint: str = "",
+    arrived: Arrived | None = None,
 ) -> CipdLoader:
     """Return the loader of the package service; raise UserError for an address that is refused.
 
@@ -180,10 +188,10 @@ def cipd_loader(
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
         now=context.now,
-        progress=progress(context),
         origin=str(source),
         contact=context.config.contact,
         hint=hint,
+        arrived=arrived,
     )
 
 
@@ -193,13 +201,12 @@ def index_loader(
     context: Context,
     *,
     needs_files: bool = False,
-    builder: Callable[[], Builder] | None = None,
+    **options: Any,
 ) -> IndexLoader:
-    """Return the loader of a package index for one target.
+    """Return the loader of a package index for one target; `options` are those of `IndexLoader`.
 
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`. `builder` returns who makes the wheels that the index has only sdists of; without it they
-    are an error.
+    `needs_files`.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
@@ -207,6 +214,10 @@ def index_loader(
 
     scheme = store.scheme_id(interpreter)
     pip_host = host_python(context)
+
+    def ask(job: Mapping[str, Any], heard: Heard | None) -> dict[str, Any]:
+        return pip_host.ask(job, environ=context.environ, terminal=context.terminal, heard=heard)
+
     return index.IndexLoader(
         config=context.config,
         layout=context.layout,
@@ -215,12 +226,11 @@ def index_loader(
         environ=context.environ,
         home=home(context),
         offline=context.offline,
-        ask=lambda job: pip_host.ask(job, environ=context.environ, terminal=context.terminal),
-        stored="" if needs_files else os.path.join(context.layout.wheel("{sha256}", scheme), store.FILE_LIST),
+        ask=ask,
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),
-        builder=builder,
+        **options,
     )
 
 
@@ -241,7 +251,7 @@ def catalogue(source: Source, context: Context) -> Catalogue:
 
     client = http_client(context)
     if source.kind == "directory":
-        reader = web.WebReader(_tree_url(source), client, progress(context))
+        reader = web.WebReader(_tree_url(source), client, context.terminal.status)
         return catalogues.DirectoryCatalogue(reader, lambda: catalogues.read_names(reader, str(source)))
     service = prpc.Service(client, urls.root(service_url(source, context)))
     return catalogues.ServiceCatalogue(service, UNREACHABLE_HINT)
@@ -288,14 +298,6 @@ def user_agent(context: Context) -> str:
         raise UserError("`CIPD_HTTP_USER_AGENT_PREFIX` has characters that no header has")
     name = f"vpython/{context.config.version}"
     return f"{prefix}/{name}" if prefix else name
-
-
-def progress(context: Context) -> Progress:
-    """Return the progress display of downloads, silent where none is wanted."""
-    from vpy.system.network import progress as progress_display
-
-    is_wanted = progress_display.is_wanted(context.environ, context.terminal.level)
-    return progress_display.Progress(is_wanted)
 
 
 def host_python(context: Context) -> HostPython:

@@ -52,7 +52,7 @@ def start(request: Request, context: Context) -> Started:
 
     open_root(context)
     for _ in range(ATTEMPTS):
-        with locks.shared(context.layout.store_lock):
+        with locks.shared(context.layout.store_lock), context.terminal.status.stage("planning"):
             started = find_or_make(request, context)
         # A temporary root is used by this start alone, and on Windows an open file could not be removed.
         if request.temporary or usage_lock.share(context.layout, started.environment):

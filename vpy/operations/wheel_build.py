@@ -99,8 +99,12 @@ def _build(
     sdist: Sdist, directory: str, source: Source, interpreter: Interpreter, context: Context
 ) -> BuiltWheel:
     """Build a wheel below `directory`; say so, since it may take minutes."""
-    context.terminal.warning(f"building `{sdist.name}` {sdist.version} from its source")
-    with files.staging_directory(context.layout.staging, "build-") as stage:
+    doing = f"building `{sdist.name}` {sdist.version} from its source"
+    context.terminal.warning(doing)
+    with (
+        context.terminal.status.stage(doing),
+        files.staging_directory(context.layout.staging, "build-") as stage,
+    ):
         out = os.path.join(stage, "wheel")
         pip = _pip(interpreter, stage, context)
         environ = _environ(source, stage, context)

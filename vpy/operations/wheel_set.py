@@ -14,16 +14,19 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from bootstrap.request import Request
     from vpy.model import Interpreter, Resolution
     from vpy.operations.context import Context
+    from vpy.operations.pipe_status import PipeStatus
     from vpy.operations.plan import Plan
+    from vpy.packages.gather import Gathering
     from vpy.packages.index.builds import Builder
-    from vpy.packages.loader import PackageLoader
+    from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
+    from vpy.wheels.install import Installation
     from vpy.wheels.pip_runner import HostPython
 
 REF_SECONDS = 24 * 3600
@@ -100,55 +103,107 @@ def _lasting(markers: Sequence[tuple[str, str]]) -> list[list[str]]:
 def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     """Ask the source, fetch the packages, choose their wheels and install those that are not stored.
 
-    Without `installing` the last step is left out, and the wheels' paths may not last.
+    A wheel is installed as soon as it is here, while others are still fetched. Without `installing` that
+    is left out, and the wheels' paths may not last.
     """
-    loader = _loader(plan, context, builds=installing)
-    resolution = _resolution(plan, loader)
-    for pin in resolution.pins:
-        if pin.note:
-            context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
+    from vpy.operations.pipe_status import PipeStatus
+    from vpy.packages.gather import Gathering
 
+    status = PipeStatus(plan, context.terminal.status)
+    with (
+        context.terminal.status.stage(status.text),
+        files.staging_directory(context.layout.staging, "packages-") as stage,
+    ):
+        gathering = Gathering(stage)
+        if not installing:
+            loader = _loader(plan, context, fetching=False, watch=status.watch)
+            resolution = _resolution(plan, loader, context)
+            return _unpacked(plan, loader, resolution, gathering, context)
+
+        unsettled.mark(context.layout.root, "build")
+        with (
+            sources.host_python(context).loading_ahead(context.environ) as host,
+            _installation(plan, context, host, status) as installation,
+        ):
+
+            def arrived(pin: Pin, path: str) -> None:
+                tags, layout = plan.interpreter.tags, context.layout
+                for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
+                    status.added(installation.add(wheel))
+
+            loader = _loader(plan, context, arrived=arrived, stage=stage, watch=status.watch)
+            resolution = _resolution(plan, loader, context)
+            status.fetching()
+            with _forgetting_refused(loader, resolution.pins):
+                wheel_set = _unpacked(plan, loader, resolution, gathering, context)
+                installation.finish(wheel_set.wheels)
+            _check_names(wheel_set, plan, context)
+            loader.release(resolution.pins)
+            return wheel_set
+
+
+def _unpacked(
+    plan: Plan, loader: PackageLoader, resolution: Resolution, gathering: Gathering, context: Context
+) -> WheelSet:
+    """Return the wheels of a resolution, unpacked unless they are stored."""
     tags = plan.interpreter.tags
-    wheels = package_contents.get_wheels(resolution.pins, tags, context.layout) if installing else None
     wheel_set = WheelSet(
-        wheels=wheels or (),
+        wheels=package_contents.get_wheels(resolution.pins, tags, context.layout) or (),
         pins=resolution.pins,
         notes=resolution.notes,
         observations=_until(resolution.pins, context),
     )
-    if wheels and is_installed(wheel_set, plan, context):
-        _check_names(wheel_set, plan, context)
+    if wheel_set.wheels and is_installed(wheel_set, plan, context):
         return wheel_set
-
-    host = sources.host_python(context)
-    with (
-        host.loading_ahead(context.environ) if installing else contextlib.nullcontext(host) as ready_host,
-        files.staging_directory(context.layout.staging, "packages-") as stage,
-    ):
-        paths = loader.fetch(resolution.pins)
-        with _forgetting_refused(loader, resolution.pins):
-            wheels = package_contents.unpack_wheels(
-                resolution.pins, paths, tags, stage, context.layout, contact=context.config.contact
-            )
-            wheel_set = replace(wheel_set, wheels=wheels)
-            if installing:
-                _install(wheel_set, plan, context, ready_host)
-                _check_names(wheel_set, plan, context)
-    return wheel_set
+    paths = loader.fetch(resolution.pins)
+    wheels = package_contents.unpack_wheels(
+        resolution.pins, paths, tags, gathering, context.layout, contact=context.config.contact
+    )
+    return replace(wheel_set, wheels=wheels)
 
 
-def _loader(plan: Plan, context: Context, *, builds: bool) -> PackageLoader:
-    """Return the loader of a plan's source, which `builds` wheels, or says that a start would."""
+def _installation(plan: Plan, context: Context, host: HostPython, status: PipeStatus) -> Installation:
+    from vpy.wheels import install
+
+    return install.Installation(
+        plan.interpreter,
+        layout=context.layout,
+        host=host,
+        environ=context.environ,
+        terminal=context.terminal,
+        done=status.installed,
+    )
+
+
+def _loader(
+    plan: Plan,
+    context: Context,
+    *,
+    fetching: bool = True,
+    arrived: Arrived | None = None,
+    stage: str = "",
+    watch: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> PackageLoader:
+    """Return the loader of a plan's source; one that does not fetch says what a start would build."""
     if plan.source.kind != "index":
-        return sources.loader(plan.source, plan.interpreter, context)
+        return sources.package_loader(plan.source, context, arrived=arrived)
 
     def builder() -> Builder:
         from vpy.operations import wheel_build
 
         result = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
-        return result if builds else replace(result, build=None)
+        return result if fetching else replace(result, build=None)
 
-    return sources.index_loader(plan.source, plan.interpreter, context, builder=builder)
+    return sources.index_loader(
+        plan.source,
+        plan.interpreter,
+        context,
+        builder=builder,
+        fetching=fetching,
+        arrived=arrived,
+        stage=stage,
+        watch=watch,
+    )
 
 
 @contextlib.contextmanager
@@ -169,15 +224,20 @@ def _check_names(wheel_set: WheelSet, plan: Plan, context: Context) -> None:
         store.check_name(stored)
 
 
-def _resolution(plan: Plan, loader: PackageLoader) -> Resolution:
+def _resolution(plan: Plan, loader: PackageLoader, context: Context) -> Resolution:
     """Pin a plan's packages: as its lockfile says, where it has one."""
     if plan.lockfile is None:
-        return loader.resolve(plan.packages, plan.spec.dependencies)
-    from vpy.operations import locked_wheels
-    from vpy.packages.index.loader import IndexLoader
+        resolution = loader.resolve(plan.packages, plan.spec.dependencies)
+    else:
+        from vpy.operations import locked_wheels
+        from vpy.packages.index.loader import IndexLoader
 
-    assert isinstance(loader, IndexLoader)
-    return loader.resolve_locked(locked_wheels.select(plan.lockfile, plan.interpreter))
+        assert isinstance(loader, IndexLoader)
+        resolution = loader.resolve_locked(locked_wheels.select(plan.lockfile, plan.interpreter))
+    for pin in resolution.pins:
+        if pin.note:
+            context.terminal.warning(f"`{pin.name}` at `{pin.version}`: {pin.note}")
+    return resolution
 
 
 def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
@@ -204,12 +264,13 @@ def download(requirements: Sequence[str], request: Request, directory: str, cont
     found = plan.find_interpreter(request, context, Spec())
     named = request.options.get("source")
     source = sources.parse(named) if named else Source("index")
-    index = sources.index_loader(source, found.interpreter, context, needs_files=True)
-    pins = index.resolve_exact(requirements).pins
     paths = []
-    for pin, fetched in zip(pins, index.fetch(pins), strict=True):
-        paths.append(os.path.join(directory, str(pin.filename)))
-        files.link_or_copy(fetched, paths[-1])
+    with files.staging_directory(directory, "downloads-") as stage:
+        index = sources.index_loader(source, found.interpreter, context, needs_files=True, stage=stage)
+        pins = index.resolve_exact(requirements).pins
+        for pin, fetched in zip(pins, index.fetch(pins), strict=True):
+            paths.append(os.path.join(directory, str(pin.filename)))
+            files.link_or_copy(fetched, paths[-1])
     return paths
 
 

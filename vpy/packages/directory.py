@@ -14,7 +14,7 @@ import os
 from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Pin, Resolution
 from vpy.packages.cipd.names import parse_instance_id, parse_package_name, parse_version, weak_hash_note
-from vpy.packages.loader import collect
+from vpy.packages.loader import collect, telling
 from vpy.system.files import disk_errors
 from vpy.system.lean import json
 from vpy.system.lean.dataclasses import value
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from vpy.model import Wanted
     from vpy.packages.cipd.names import Version
+    from vpy.packages.loader import Arrived
     from vpy.system.layout import Layout
 
     class Reader(Protocol):
@@ -111,6 +112,7 @@ class DirectoryLoader:
         contact: str | None = None,
         workers: int = 1,
         stop: Callable[[], None] = lambda: None,
+        arrived: Arrived | None = None,
     ) -> None:
         self._reader = reader
         self._layout = layout
@@ -118,6 +120,7 @@ class DirectoryLoader:
         self._contact = contact
         self._workers = workers
         self._stop = stop
+        self._arrived = arrived
         self._versions: dict[str, Versions] = {}
 
     def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
@@ -126,10 +129,14 @@ class DirectoryLoader:
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return verified package files, copied into the root where it lacks them."""
-        return collect(pins, self._fetch, workers=self._workers, stop=self._stop)
+        fetch = telling(self._fetch, self._arrived)
+        return collect(pins, fetch, workers=self._workers, stop=self._stop)
 
     def forget(self, pins: Sequence[Pin]) -> None:
         """Do nothing: a directory is read each time."""
+
+    def release(self, pins: Sequence[Pin]) -> None:
+        """Do nothing: a package may hold the wheels of other targets, too."""
 
     def _pin(self, wanted: Wanted) -> Pin:
         name = parse_package_name(wanted.name)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from vpy.model import Pin, Resolution, Wanted
 
+    # Gets a pin and its verified file as soon as that is here, from whichever thread has it.
+    Arrived = Callable[[Pin, str], None]
     Item = TypeVar("Item", Wanted, Pin)
     Answer = TypeVar("Answer")
 
@@ -37,7 +39,11 @@ if TYPE_CHECKING:
             """Remove the cached answer, if there is one."""
 
     class PackageLoader(Protocol):
-        """Source of packages."""
+        """Source of packages.
+
+        Where it was made with an `arrived`, that hears of each file that `fetch` returns while the others are
+        still on their way.
+        """
 
         def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
             """Pin each package, in the given order, or what PEP 508 requirements come to.
@@ -58,6 +64,9 @@ if TYPE_CHECKING:
 
         def forget(self, pins: Sequence[Pin]) -> None:
             """Drop the cached answers that came to these pins, whose files were refused; ask next time."""
+
+        def release(self, pins: Sequence[Pin]) -> None:
+            """Remove files of these pins that nothing needs once their wheels are installed."""
 
 
 def collect(
@@ -107,6 +116,18 @@ def answered(
             failed.update(known)
             left = [item for item in left if item not in known]
     return {}, failed
+
+
+def telling(fetch: Callable[[Pin], str], arrived: Arrived | None) -> Callable[[Pin], str]:
+    """Return `fetch`, which tells of each file that it has."""
+
+    def fetch_and_tell(pin: Pin) -> str:
+        path = fetch(pin)
+        if arrived is not None:
+            arrived(pin, path)
+        return path
+
+    return fetch_and_tell
 
 
 def _together(failed: dict[object, VpythonError], lines: Sequence[str]) -> VpythonError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vpy.system.network.http import Client
-    from vpy.system.network.progress import Progress
+    from vpy.system.status import Status
 
 MISSING = (404, 410)
 
@@ -25,10 +25,10 @@ class WebReader:
     Without a `client`, network access is disabled. Raises UserError for a URL that is refused.
     """
 
-    def __init__(self, root: str, client: Client | None, progress: Progress) -> None:
+    def __init__(self, root: str, client: Client | None, status: Status) -> None:
         self._root = urls.check(root).rstrip("/")
         self._client = client
-        self._progress = progress
+        self._status = status
 
     def _url(self, path: str) -> str:
         # `+` is quoted too: some buckets read a plain one as a blank.
@@ -59,7 +59,7 @@ class WebReader:
 
     def stream(self, path: str) -> Iterable[bytes]:
         """Yield the bytes of a file in pieces; NetworkError where it cannot be read."""
-        return Download(self._online_client(), lambda: self._url(path), self._progress).pieces()
+        return Download(self._online_client(), lambda: self._url(path), path, self._status).pieces()
 
     def size(self, path: str) -> int | None:
         """Return None: the size is not known without a request."""

@@ -34,7 +34,8 @@ def find(layout: Layout, now: float) -> Iterator[str]:
 
 
 def _under_temporary_names(layout: Layout) -> Iterator[str]:
-    directories = [layout.root, layout.packages, layout.resolutions, layout.copies, layout.apps]
+    directories = [layout.root, layout.packages, layout.resolutions, layout.pages]
+    directories += [layout.copies, layout.apps]
     directories += [entry.path for entry in entries(layout.interpreters)]
     for directory in directories:
         for entry in entries(directory):

@@ -1,4 +1,4 @@
-"""Unreferenced things in the stores: wheels, packages, venv templates, Pythons, cached answers, old formats.
+"""Unreferenced things in the stores: wheels, packages, pages, venv templates, Pythons, answers, old formats.
 
 Candidates are listed while builders run, and removed, by renames, while none does: with the store's lock
 held exclusively. A builder shares that lock from its first look into a store until its environment is
@@ -16,7 +16,15 @@ import stat
 
 from vpy.errors import VpythonError
 from vpy.prune import incomplete
-from vpy.prune.entries import entries, is_digest_directory, is_older, is_regular_file, modified, walk
+from vpy.prune.entries import (
+    entries,
+    is_digest,
+    is_digest_directory,
+    is_older,
+    is_regular_file,
+    modified,
+    walk,
+)
 from vpy.prune.policy import APP_AGE, CACHED_AGE
 from vpy.system import files, locks, sealed, usage_lock
 from vpy.system.layout import DIGEST
@@ -72,6 +80,7 @@ def remove_old(
         found = [
             *unlinked(layout, trash, references),
             *packages(layout),
+            *pages(layout),
             *pythons(layout, references),
             *probes(layout, references, now),
             *apps(layout, build, now),
@@ -87,13 +96,13 @@ def remove_old(
 
 
 def free(layout: Layout, trash: Trash, removed: Collection[str], size: int) -> None:
-    """Remove unreferenced wheels, venv templates and packages, however new, until `size` bytes are free.
+    """Remove unreferenced wheels, templates, packages and pages, however new, until `size` bytes are free.
 
     The oldest go first. The environments in `removed` do not count as references.
     """
 
     def candidates() -> list[Candidate]:
-        found = [*unlinked(layout, trash, references_of(layout, removed)), *packages(layout)]
+        found = [*unlinked(layout, trash, references_of(layout, removed)), *packages(layout), *pages(layout)]
         return sorted(found, key=lambda candidate: (candidate.stamp, candidate.path))
 
     _remove(layout, trash, candidates, size)
@@ -225,6 +234,14 @@ def packages(layout: Layout) -> Iterator[Candidate]:
         stamp = modified(entry.path)
         if stamp is not None and len(entry.name) in INSTANCE_ID_LENGTHS and is_regular_file(entry):
             yield Candidate("packages", entry.path, stamp, is_tree=False)
+
+
+def pages(layout: Layout) -> Iterator[Candidate]:
+    """Yield what an index said, which can be asked again; a resolution that uses it renews its mtime."""
+    for entry in entries(layout.pages):
+        stamp = modified(entry.path)
+        if stamp is not None and is_digest(entry.name, 64) and is_regular_file(entry):
+            yield Candidate("pages", entry.path, stamp, is_tree=False)
 
 
 def pythons(layout: Layout, references: References) -> Iterator[Candidate]:

@@ -12,9 +12,10 @@ from vpy.system.lean import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 WHOLE = ("complete", "manifest", "skeleton.json")  # without these an environment or a stored thing is none
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 SCANNED = 2.0  # seconds that a virus scanner may keep a new file open
 
 
@@ -71,6 +72,21 @@ def write_bytes(path: str, data: bytes, *, mode: int = 0o444) -> None:
         with contextlib.suppress(OSError):
             os.unlink(passing)
         raise
+
+
+def write_new(path: str, pieces: Iterable[bytes], mode: int) -> None:
+    """Write a file that is not there yet, piece by piece, in few system calls; the umask counts.
+
+    FileExistsError comes before the first piece is taken.
+    """
+    descriptor = os.open(path, _NEW, mode)
+    try:
+        for piece in pieces:
+            view = piece
+            while view:
+                view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
 
 
 def protect(path: str, mode: int) -> None:

@@ -10,6 +10,7 @@ ENVIRONMENTS = "environments-1"
 WHEELS = "wheels-1"
 PACKAGES = "packages-1"
 RESOLUTIONS = "resolutions-1"
+PAGES = "pages-2"
 INTERPRETERS = "interpreters-1"
 PYTHONS = "pythons-1"
 RECORDS = "records-1"
@@ -30,7 +31,7 @@ HOOK_PTH = "00_vpython.pth"
 KEY = 26 if os.name == "nt" else 40
 DIGEST = 26 if os.name == "nt" else 64
 
-_NAMES = (ENVIRONMENTS, WHEELS, PACKAGES, RESOLUTIONS, INTERPRETERS, PYTHONS, RECORDS, COPIES, APP)
+_NAMES = (ENVIRONMENTS, WHEELS, PACKAGES, RESOLUTIONS, PAGES, INTERPRETERS, PYTHONS, RECORDS, COPIES, APP)
 _ROOMS = tuple(name.rpartition("-")[0] for name in _NAMES)
 
 
@@ -77,6 +78,11 @@ class Layout:
     def resolutions(self) -> str:
         """Directory of cached answers."""
         return os.path.join(self.root, RESOLUTIONS)
+
+    @property
+    def pages(self) -> str:
+        """Directory of what an index said: its pages, and METADATA of its wheels."""
+        return os.path.join(self.root, PAGES)
 
     def interpreter(self, digest: str) -> str:
         """Return the directory with `probe.json` and the venv template of one base Python."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 KILLED = -9
+_PATIENT = 0.5  # seconds
 
 
 @value
@@ -30,15 +31,18 @@ class Talk:
     """Child process that takes lines and answers in lines; a `with` block ends it, whatever it does.
 
     Two threads read what it prints, so that neither side ever waits for room in a pipe. `sent` is
-    how many lines it was sent; `said` is its stderr so far.
+    how many lines it was sent; `said` is its stderr so far. `heard` is called for each of its lines, by the
+    thread that reads them, before `answers` has it.
     """
 
-    def __init__(self, child: Popen[bytes]) -> None:
+    def __init__(self, child: Popen[bytes], *, alone: bool) -> None:
         from _queue import SimpleQueue
 
         self.sent = 0
         self.said = b""
+        self.heard: Callable[[bytes], None] = lambda _: None
         self._child = child
+        self._alone = alone
         self._answers: SimpleQueue[bytes | None] = SimpleQueue()
         self._readers: list[Thread] = []
 
@@ -47,7 +51,7 @@ class Talk:
 
     def __exit__(self, *_: object) -> None:
         if self._child.poll() is None:
-            self._child.kill()
+            _kill_group(self._child) if self._alone else self._child.kill()
         self.code()
         with self._child:  # closes what nobody read
             pass
@@ -70,7 +74,15 @@ class Talk:
 
     def answers(self) -> Iterator[bytes]:
         """Yield the child's lines until it ends."""
-        while (line := self._answers.get()) is not None:
+        from _queue import Empty
+
+        while True:
+            try:
+                line = self._answers.get(timeout=_PATIENT)  # without one, Ctrl-C waits too, on Windows
+            except Empty:
+                continue
+            if line is None:
+                return
             yield line
 
     def code(self) -> int:
@@ -99,6 +111,7 @@ class Talk:
         assert self._child.stdout is not None
         with self._child.stdout as lines:
             for line in lines:
+                self.heard(line)
                 self._answers.put(line)
         self._answers.put(None)
 
@@ -108,11 +121,14 @@ class Talk:
             self.said = text.read()
 
 
-def talk(command: Sequence[str], environ: Mapping[str, str]) -> Talk:
-    """Start a child to talk to; OSError where it cannot be started."""
+def talk(command: Sequence[str], environ: Mapping[str, str], *, alone: bool = False) -> Talk:
+    """Start a child to talk to; OSError where it cannot be started.
+
+    A child that is `alone` leads a process group, which is ended with it: it has children of its own.
+    """
     let_go = _hold_signals()
     try:
-        result = Talk(_started(command, environ))
+        result = Talk(_started(command, environ, alone=alone), alone=alone)
     except BaseException:
         let_go()
         raise

@@ -77,17 +77,20 @@ def publish_owner(path: str, terminal: Terminal) -> Iterator[None]:
             os.write(descriptor, line + b"\n")
 
     note("it has just started")
-    terminal.listeners.append(note)
     try:
-        yield
+        with terminal.listened(note):
+            yield
     finally:
-        terminal.listeners.remove(note)
         os.close(descriptor)
 
 
 @contextlib.contextmanager
 def _waiting_messages(path: str, work: str, terminal: Terminal) -> Iterator[None]:
     """Report whom this process waits for, after a while and again from time to time."""
+    if terminal.status.display != "off":
+        with terminal.status.stage(lambda: waiting(path, work)):
+            yield
+        return
 
     def say(*_: object) -> None:
         terminal.warning(waiting(path, work))

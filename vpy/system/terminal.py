@@ -4,47 +4,63 @@ from __future__ import annotations
 
 import sys
 import time
+from _thread import RLock
 
 from bootstrap import shown
+from vpy.system.lean import contextlib
+from vpy.system.status import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from vpy.errors import VpythonError
+    from vpy.system.status import Display
 
 LEVELS = ("debug", "info", "warning", "error")
+# What bots and build services set.
+BOT_VARIABLES = ("CI", "SWARMING_BOT_ID", "SWARMING_HEADLESS")
+
+
+def is_bot(environ: Mapping[str, str]) -> bool:
+    """Return whether this is a bot: nobody looks at the terminal, if there is one, or may decide anything."""
+    return any(environ.get(name) for name in BOT_VARIABLES)
 
 
 class Terminal:
     """Writer of lines to stderr, each beginning `vpython: `, from `level` upward.
 
-    `debug` lines carry the milliseconds since the process began to work. Whatever the level,
-    `listeners` get what is said of the work.
+    `debug` lines carry the milliseconds since the process began to work. `status` is the display
+    of the work under way, shown where `environ`, the variables, and stderr are such that somebody sees it.
     """
 
-    def __init__(self, level: str = "warning") -> None:
+    def __init__(self, level: str = "warning", environ: Mapping[str, str] | None = None) -> None:
         self.level = LEVELS.index(level)
+        self.status = Status("off" if environ is None else _display(environ, self.level), self._tell)
         self._began = time.monotonic()
-        self.listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Callable[[str], None]] = []
+        self._listening = RLock()
+
+    @contextlib.contextmanager
+    def listened(self, listener: Callable[[str], None]) -> Iterator[None]:
+        """Let `listener` get what is said of the work, whatever the level; none of it after the block."""
+        with self._listening:
+            self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            with self._listening:
+                self._listeners.remove(listener)
 
     def _tell(self, text: str) -> None:
-        if self.listeners:
-            shown_text = shown.line(text)
-            for listener in self.listeners:
-                listener(shown_text)
+        with self._listening:
+            if self._listeners:
+                shown_text = shown.line(text)
+                for listener in self._listeners:
+                    listener(shown_text)
 
     def _write(self, text: str) -> None:
-        self._put(f"vpython: {shown.line(text)}\n")
-
-    def _put(self, text: str) -> None:
-        if sys.stderr is None:
-            return
-        try:
-            sys.stderr.write(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            pass
+        self.status.write(f"vpython: {shown.line(text)}\n")
 
     def debug(self, text: str) -> None:
         """Show a line of the trace."""
@@ -65,8 +81,24 @@ class Terminal:
 
     def error(self, error: VpythonError) -> None:
         """Show the fact, the line that it is about, then the hint after a blank line."""
-        self._put(f"vpython: {error.message}\n")
+        self.status.write(f"vpython: {error.message}\n")
         if error.excerpt:
-            self._put(f"{shown.page(error.excerpt)}\n")
+            self.status.write(f"{shown.page(error.excerpt)}\n")
         if error.hint:
-            self._put(f"\nhint: {shown.line(error.hint)}\n")
+            self.status.write(f"\nhint: {shown.line(error.hint)}\n")
+
+
+def _display(environ: Mapping[str, str], level: int) -> Display:
+    """Return how the work under way is shown to whoever sees stderr, and wants more than errors."""
+    try:
+        is_terminal = sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        is_terminal = False
+    is_redrawable = is_terminal and environ.get("TERM") != "dumb"
+    if level >= LEVELS.index("error"):
+        return "off"
+    if is_bot(environ):
+        return "lines"
+    if is_redrawable:
+        return "live"
+    return "lines" if is_terminal else "off"

@@ -1,13 +1,14 @@
 """Contents of a wheel, checked against each other (PEP 427, PEP 376).
 
 A wheel is refused where its parts contradict each other: its file name, its `.dist-info`, its
-METADATA, its RECORD and its files. Every byte is read once; nothing is unpacked.
+METADATA, its RECORD and its files. Every file is unpacked once, whether it is written or only compared.
 """
 
 from __future__ import annotations
 
 import os
 
+from vpy.system.files import write_new
 from vpy.system.lean.dataclasses import value
 from vpy.system.zip.archive import Archive
 from vpy.wheels import filename as wheel_filename
@@ -15,6 +16,8 @@ from vpy.wheels import launchers, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
     from vpy.wheels.filename import WheelName
 
 LARGEST_TEXT = 16 << 20  # bytes of a member that is read as text
@@ -36,29 +39,64 @@ class WheelFacts:
     size: int
 
 
+class OpenWheel:
+    """Wheel whose parts agree as far as they are read: `facts`, and its files, to be written one by one.
+
+    Use it in a `with`. `filename` is the wheel's name where the file at `path` has another one. Raises
+    ToolError where the wheel contradicts itself.
+    """
+
+    def __init__(self, path: str, *, filename: str = "") -> None:
+        name = wheel_filename.parse(filename or os.path.basename(path))
+        self._archive = Archive(path)
+        try:
+            self.facts = _facts(self._archive, name)
+            self._comparison = record.Comparison(self._archive, self.facts.dist_info)
+        except BaseException:
+            self._archive.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+
+    def write(self, name: str, path: str, mode: int) -> None:
+        """Write a file of the wheel to `path`, which is not there yet, and compare it with RECORD."""
+        entry = self._archive.find(name)
+        if entry is None:
+            raise self._archive.refused(f"it has no `{name}`")
+        write_new(path, self._comparison.chunks(entry), mode)
+
+    def finish(self) -> None:
+        """Compare the files that were not written; raise ToolError where any file differs from RECORD."""
+        self._comparison.finish()
+
+
 def wheel_facts(path: str, *, filename: str = "") -> WheelFacts:
-    """Check the wheel at `path` and return its facts; raise ToolError where it contradicts itself.
+    """Check the whole wheel at `path` and return its facts; raise ToolError where it contradicts itself.
 
     `filename` is the wheel's name where the file at `path` has another one.
     """
-    name = wheel_filename.parse(filename or os.path.basename(path))
+    with OpenWheel(path, filename=filename) as wheel:
+        wheel.finish()
+        return wheel.facts
 
-    with Archive(path) as archive:
-        dist_info = _dist_info(archive, name)
-        fields = _headers(archive, f"{dist_info}/WHEEL")
-        _check_metadata(archive, name, dist_info)
-        _check_version(archive, fields)
-        _check_data(archive)
-        scripts = launchers.names(archive, dist_info)
-        record.check(archive, dist_info)
 
-        return WheelFacts(
-            name=name,
-            dist_info=dist_info,
-            root_is_purelib=fields.get("root-is-purelib", "").lower() == "true",
-            scripts=scripts,
-            size=sum(entry.size for entry in archive.entries),
-        )
+def _facts(archive: Archive, name: WheelName) -> WheelFacts:
+    dist_info = _dist_info(archive, name)
+    fields = _headers(archive, f"{dist_info}/WHEEL")
+    _check_metadata(archive, name, dist_info)
+    _check_version(archive, fields)
+    _check_data(archive)
+    return WheelFacts(
+        name=name,
+        dist_info=dist_info,
+        root_is_purelib=fields.get("root-is-purelib", "").lower() == "true",
+        scripts=launchers.names(archive, dist_info),
+        size=sum(entry.size for entry in archive.entries),
+    )
 
 
 def _headers(archive: Archive, path: str) -> dict[str, str]:

@@ -1,26 +1,127 @@
-"""Installation of wheels into the store, by one pip process for all that are missing."""
+"""Installation of wheels into the store, each as soon as it is here, by as many workers as help."""
 
 from __future__ import annotations
 
 import errno
 import os
+from _thread import allocate_lock
 
 from vpy.errors import RefusedError, ToolError
 from vpy.model import StoredWheel
-from vpy.system import files
-from vpy.wheels import filename, launchers, script, store
+from vpy.system import files, worker_pool
+from vpy.wheels import filename, script, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import ExitStack
+    from typing import Any, Self
 
     from vpy.model import Interpreter, WheelFile
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
     from vpy.wheels.pip_runner import HostPython, PipInstaller
 
-_hashes: dict[str, tuple[tuple[int, ...], str]] = {}  # by path: the file's signature, its sha256
+
+class Installation:
+    """Wheels on their way into the store, for one target; use it in a `with`.
+
+    pip is started when the first wheel is added that is not stored. Each wheel has its final place as soon as
+    it is installed, whatever becomes of the others; where two processes install the same wheel, the first
+    to finish renames its tree into place. `done` is called, by another thread, for each that is through.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        *,
+        layout: Layout,
+        host: HostPython,
+        environ: Mapping[str, str],
+        terminal: Terminal,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._interpreter = interpreter
+        self._scheme_id = store.scheme_id(interpreter)
+        self._layout = layout
+        self._host = host
+        self._environ = environ
+        self._terminal = terminal
+        self._done = done
+        self._stack: ExitStack | None = None
+        self._sent: list[WheelFile] = []
+        self._pip: PipInstaller | None = None
+        self._stage = ""
+        self._lock = allocate_lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        if self._stack is not None:
+            self._stack.__exit__(*problem)
+
+    def add(self, wheel: WheelFile) -> int:
+        """Let a wheel be installed, unless it is stored, or was added before; any thread may; do not wait.
+
+        Return how many are or were under way.
+
+        The file stays where it is until `finish`.
+        """
+        stored = self.stored(wheel)
+        with self._lock, files.disk_errors("write", self._layout.staging):
+            if not (any(wheel.sha256 == other.sha256 for other in self._sent) or store.is_stored(stored)):
+                self._sent.append(wheel)
+                pip = self._pip = self._pip or self._started()
+                pip.send(self._row(wheel, stored))
+            return len(self._sent)
+
+    def stored(self, wheel: WheelFile) -> StoredWheel:
+        """Return where a wheel is once it is installed."""
+        return StoredWheel(
+            filename=wheel.filename,
+            sha256=wheel.sha256,
+            path=self._layout.wheel(wheel.sha256, self._scheme_id),
+        )
+
+    def finish(self, wheels: Sequence[WheelFile]) -> None:
+        """Add wheels and wait until all are installed; raise one RefusedError for those that cannot be.
+
+        What was added besides, and is not among them, does not matter.
+        """
+        for wheel in wheels:
+            self.add(wheel)
+        if self._pip is None:
+            return
+        answers = {self._sent[answer["number"]].sha256: answer for answer in self._pip.results()}
+        _raise_failures([(wheel, answers[wheel.sha256]) for wheel in wheels if wheel.sha256 in answers])
+
+    def _started(self) -> PipInstaller:
+        from contextlib import ExitStack
+
+        self._stack = ExitStack()
+        self._stage = self._stack.enter_context(files.staging_directory(self._layout.staging, "wheels-"))
+        pip = self._stack.enter_context(self._host.installing(self._environ, self._terminal, self._done))
+        settings = {
+            "placeholder": script.PLACEHOLDER,
+            "version": list(self._interpreter.version[:2]),
+            "workers": worker_pool.count(),
+        }
+        pip.send(settings)
+        return pip
+
+    def _row(self, wheel: WheelFile, stored: StoredWheel) -> dict[str, Any]:
+        number = len(self._sent) - 1
+        return {
+            "number": number,
+            "name": filename.parse(wheel.filename).name,
+            "filename": wheel.filename,
+            "path": wheel.path,
+            "sha256": wheel.sha256,
+            "directory": os.path.join(self._stage, str(number)),
+            "final": stored.path,
+            "scheme": dict(self._interpreter.scheme),
+        }
 
 
 def ensure(
@@ -34,121 +135,33 @@ def ensure(
 ) -> tuple[StoredWheel, ...]:
     """Return every wheel as an installed tree in the layout of `interpreter`, in the order given.
 
-    Starts one pip process where trees are missing, none otherwise. A wheel is hashed and its zip is
-    checked before pip opens it. Where two processes install the same wheel, the first to finish renames
-    its tree into place and the other drops its own. Raises one RefusedError for all wheels that are refused.
+    Starts one pip process where trees are missing, none otherwise. Raises one RefusedError for all wheels
+    that are refused.
     """
-    scheme = store.scheme_id(interpreter)
-    stored = tuple(
-        StoredWheel(filename=wheel.filename, sha256=wheel.sha256, path=layout.wheel(wheel.sha256, scheme))
-        for wheel in wheels
-    )
-    by_hash = {wheel.sha256: (wheel, tree) for wheel, tree in zip(wheels, stored, strict=True)}
-    missing = [(wheel, tree) for wheel, tree in by_hash.values() if not store.is_stored(tree)]
-
-    if missing:
-        terminal.info(f"installing {len(missing)} of {len(stored)} wheels")
-        _install(missing, interpreter, layout, host, environ, terminal)
-    return stored
+    with Installation(
+        interpreter, layout=layout, host=host, environ=environ, terminal=terminal
+    ) as installation:
+        installation.finish(wheels)
+        return tuple(map(installation.stored, wheels))
 
 
-def _install(
-    missing: Sequence[tuple[WheelFile, StoredWheel]],
-    interpreter: Interpreter,
-    layout: Layout,
-    host: HostPython,
-    environ: Mapping[str, str],
-    terminal: Terminal,
-) -> None:
-    scheme = dict(interpreter.scheme)
-    with (
-        files.disk_errors("write", layout.staging),
-        files.staging_directory(layout.staging, "wheels-") as stage,
-        host.installing(environ, terminal) as pip,
-    ):
-        directories = [os.path.join(stage, str(position)) for position in range(len(missing))]
-        _send([wheel for wheel, _ in missing], directories, interpreter, pip)
+def _raise_failures(answers: Sequence[tuple[WheelFile, Mapping[str, Any]]]) -> None:
+    """Raise one RefusedError for all wheels that were not installed; ToolError for another reason."""
+    from vpy.wheels import tree
 
-        failed = []
-        for directory, (wheel, stored), fault in zip(directories, missing, pip.results(), strict=True):
-            if fault := fault or launchers.fault_in_tree(os.path.join(directory, store.TREE), scheme):
-                failed.append((wheel, fault))
-                continue
-            store.seal(directory, scheme["scripts"])
-            if not files.move_into_place(directory, stored.path):
-                terminal.debug(f"another process stored `{stored.filename}`")
-        _raise_failures(failed)
-
-
-def _send(
-    wheels: Sequence[WheelFile], directories: Sequence[str], interpreter: Interpreter, pip: PipInstaller
-) -> None:
-    """Send pip each wheel as soon as it is checked, so that pip installs it while the next is read."""
-    pip.send({"placeholder": script.PLACEHOLDER, "version": list(interpreter.version[:2])})
-    refused = []
-    for directory, wheel in zip(directories, wheels, strict=True):
-        if fault := _fault(wheel):
-            refused.append(fault)
-        if not refused:
-            pip.send(_row(wheel, directory, interpreter))
-    if refused:
-        raise RefusedError(refused)
-
-
-def _row(wheel: WheelFile, directory: str, interpreter: Interpreter) -> dict[str, Any]:
-    """Return the row that makes `pip_install` put a wheel into a tree below `directory`."""
-    name = filename.parse(wheel.filename).name
-    tree = os.path.join(directory, store.TREE)
-    os.makedirs(tree)
-    scheme = {key: os.path.normpath(os.path.join(tree, path)) for key, path in interpreter.scheme}
-    scheme["headers"] = os.path.join(scheme["headers"], name)
-    return {"name": name, "path": wheel.path, "scheme": scheme}
-
-
-def _fault(wheel: WheelFile) -> str | None:
-    """Return why the wheel must not be installed, or None.
-
-    Raises ToolError where its bytes are not those that were chosen.
-    """
-    from vpy.wheels import contents
-
-    with files.disk_errors("read", wheel.path):
-        found = hash_of(wheel.path)
-    if found != wheel.sha256:
-        raise ToolError(
-            f"`{wheel.filename}` has changed: sha256 `{found}`, not `{wheel.sha256}`: `{wheel.path}`",
-            hint="remove that file and run again",
-        )
-
-    try:
-        contents.wheel_facts(wheel.path, filename=wheel.filename)
-    except ToolError as error:
-        return _with_package(wheel, error.summary)
-    return None
-
-
-def _with_package(wheel: WheelFile, message: str) -> str:
-    return f"package `{wheel.package}`: {message}" if wheel.package else message
-
-
-def _raise_failures(failed: Sequence[tuple[WheelFile, str]]) -> None:
-    """Raise one RefusedError for all wheels that pip could not install; ToolError for a full disk."""
-    lines = [_with_package(wheel, f"cannot install `{wheel.filename}`: {fault}") for wheel, fault in failed]
     full = os.strerror(errno.ENOSPC)
-    for line, (_, fault) in zip(lines, failed, strict=True):
-        if fault == full:  # every other wheel failed for the same reason
-            raise ToolError(line, hint=files.disk_hint(OSError(errno.ENOSPC, full)))
+    lines = []
+    for wheel, answer in answers:
+        fact = answer["fact"]
+        if answer["kind"] == tree.FAILED:
+            raise ToolError(fact, hint=answer["hint"] or None)
+        if answer["kind"] == tree.PIP:
+            fact = f"cannot install `{wheel.filename}`: {fact}"
+        if answer["kind"] and wheel.package:
+            fact = f"package `{wheel.package}`: {fact}"
+        if answer["fact"] == full:  # every other wheel failed for the same reason
+            raise ToolError(fact, hint=files.disk_hint(OSError(errno.ENOSPC, full)))
+        if answer["kind"]:
+            lines.append(fact)
     if lines:
         raise RefusedError(lines)
-
-
-def hash_of(path: str) -> str:
-    """Return a file's sha256 as hex; a file that has not changed is hashed once in a process."""
-    import hashlib
-
-    with open(path, "rb") as file:
-        found = os.fstat(file.fileno())
-        signature = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        if path not in _hashes or _hashes[path][0] != signature:
-            _hashes[path] = (signature, hashlib.file_digest(file, "sha256").hexdigest())
-    return _hashes[path][1]

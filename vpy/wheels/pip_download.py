@@ -1,21 +1,24 @@
 """Program that resolves requirements at an index by pip's own code, and downloads the wheels.
 
-Run it as `pip_install`, with the same arguments. stdin has one job as JSON, stdout gets its answer as
-JSON; pip's own output goes to stderr.
+Run it as `pip_install`, with the same arguments. stdin has one job, a line of JSON; stdout gets its
+answer, a line too, after the events that `index_client.conversation` lists where the job is `streamed`; pip's
+own output goes to stderr.
 
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
 answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
 of them; `index` None leaves the choice to the user's own pip configuration, of which only the settings of
 where and how to reach an index count.
 
-A wheel whose sha256 the page has and whose tree is at `stored`, with `{sha256}` replaced, is not
-downloaded; `sha256` is "" where only the file tells it. Most jobs are answered by `index_client`, the others
-by pip's resolver.
+Most jobs are answered by `index_client`, the others by pip's resolver. `sha256` is "" where only the file
+tells it. A wheel that is not whole lies at `partial` + its sha256 until another job goes on with it.
 
-With `look` nothing is downloaded. The wheels are those that a download would bring; without
-`dependencies` they are {row, filename}, where `row` is the requirement's position, and a requirement
-without a version gets {row, files}, all wheels of that project that are not yanked. An error has its `row`
-then.
+Where `fetching` is false nothing is downloaded, and the rows are the same. With `look` nothing is either;
+the wheels are those that a download would bring. Without `dependencies` they are then {row, filename}, where
+`row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
+project that are not yanked. An error has its `row` then.
+
+`pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
+are: no network is used, and what is missing is an error of the kind `network`.
 
 An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 """
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.finder_log import FinderLog
 
 # pip's exceptions for a failed network; another attempt may succeed.
@@ -58,13 +62,13 @@ def configuration() -> Any:
     return importlib.import_module("vpy.wheels.index_client.configuration")
 
 
-def download(job: dict[str, Any]) -> dict[str, Any]:
+def download(job: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
     """Resolve the job's requirements for its target, download the wheels, and return the answer."""
     pip_module("_vendor.packaging.markers").default_environment = lambda: dict(job["markers"])
     answer: dict[str, Any] = {"wheels": [], "notes": [], "errors": []}
     command = pip_module("_internal.commands.download").DownloadCommand("download", "")
     command.ignore_require_venv = True
-    command.run = lambda options, _: within_bounds(command, options, job, answer)
+    command.run = lambda options, _: within_bounds(command, options, job, answer, conversation)
 
     def refuse(_: int, message: str = "") -> None:
         raise ValueError(message)
@@ -88,18 +92,22 @@ def download(job: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def within_bounds(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+def within_bounds(
+    command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any], conversation: Conversation
+) -> int:
     """Resolve with everything that is read bounded; return the exit code."""
     bounds = importlib.import_module("vpy.wheels.index_client.bounds")
     bounds.limit(pip_module("_vendor.urllib3.response").HTTPResponse)
     try:
-        return resolve(command, options, job, answer)
+        return resolve(command, options, job, answer, conversation)
     except bounds.OutOfBoundsError as error:
         answer["errors"] = [{"kind": "network", "fact": one_line(error), "url": ""}]
         return 1
 
 
-def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+def resolve(
+    command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any], conversation: Conversation
+) -> int:
     """Do what `pip download` does, for the job's target and with wheels alone; return the exit code."""
     log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog()
     log.attach()
@@ -108,7 +116,7 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
     if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = command.get_default_session(options)
+    session = settings.make_session(command, options, offline=bool(job.get("offline")))
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)
@@ -116,17 +124,16 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
         look(job["requirements"], finder, log, answer)
         return 0
 
-    if answered_by_client(session, finder, log, job, answer):
+    if answered_by_client(session, finder, log, job, answer, conversation):
         return 0 if not answer["errors"] else 1
     preparer = make_preparer(command, options, session, finder, job["directory"])
-    resolver = command.make_resolver(
-        preparer=preparer, finder=finder, options=options, py_version_info=tuple(job["version"])
-    )
+    parts = {"preparer": preparer, "finder": finder, "options": options}
+    resolver = command.make_resolver(**parts, py_version_info=tuple(job["version"]))
     wanted: list[Any] = []
     try:
         wanted += [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
         found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
-        if not job.get("look"):
+        if is_fetching(job):
             preparer.prepare_linked_requirements_more(found)
     except Exception as error:
         answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
@@ -134,11 +141,15 @@ def resolve(command: Any, options: Any, job: dict[str, Any], answer: dict[str, A
         return 1
 
     answer["errors"] = log.network_errors()
-    for item in found:
-        if not job.get("look"):
-            preparer.save_linked_requirement(item)
-        answer["wheels"].append(describe(item))
+    for item in found if is_fetching(job) else ():
+        preparer.save_linked_requirement(item)
+    answer["wheels"] = list(map(describe, found))
     return 0
+
+
+def is_fetching(job: dict[str, Any]) -> bool:
+    """Return whether a job is about the files, not only about what they would be."""
+    return bool(job.get("fetching", not job.get("look")))
 
 
 def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
@@ -156,7 +167,12 @@ def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], answer: dict[st
 
 
 def answered_by_client(
-    session: Any, finder: Any, log: FinderLog, job: dict[str, Any], answer: dict[str, Any]
+    session: Any,
+    finder: Any,
+    log: FinderLog,
+    job: dict[str, Any],
+    answer: dict[str, Any],
+    conversation: Conversation,
 ) -> bool:
     """Answer a job by the client that fetches side by side; return whether it is answered.
 
@@ -169,7 +185,7 @@ def answered_by_client(
     client = importlib.import_module("vpy.wheels.index_client.job")
     errors = importlib.import_module("vpy.wheels.index_client.errors")
     try:
-        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job)
+        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job, conversation)
     except errors.UncoveredError as error:
         print(f"left to pip's resolver: {one_line(error)}", file=sys.stderr)
         return False
@@ -256,7 +272,13 @@ def describe(item: Any) -> dict[str, str]:
     """Return a resolved requirement as a row of the answer."""
     url = item.link.url if item.is_direct else ""
     filename = item.link.filename
-    return {"name": item.name, "version": version_of(filename), "url": url, "filename": filename}
+    return {
+        "name": item.name,
+        "version": version_of(filename),
+        "url": url,
+        "filename": filename,
+        "sha256": item.link.hash or "" if item.link.hash_name == "sha256" else "",
+    }
 
 
 def explain(error: Exception, wanted: list[Any], finder: Any, log: FinderLog) -> list[dict[str, Any]]:
@@ -352,7 +374,11 @@ def main() -> None:
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
 
-    json.dump(download(json.load(sys.stdin)), answers)
+    job = json.loads(sys.stdin.readline())
+    conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
+    streamed = (answers, sys.stdin) if job.get("streamed") else ()
+    answer = download(job, conversation(*streamed))
+    answers.write(json.dumps(answer) + "\n")
     answers.close()
 
 

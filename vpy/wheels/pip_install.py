@@ -1,15 +1,16 @@
-"""Program that installs wheels by pip's own code, one after the other as they come.
+"""Program that installs wheels into the store by pip's own code, side by side, as they come.
 
 Run it as `python -I -S pip_install.py LIBRARY REST` on the host's Python: LIBRARY is the directory or the
 zip that holds pip; REST is the archive with the rest of pip (see `pip_more`), which may be missing.
 
-stdin has lines of JSON: first {placeholder, version}, then a row {name, path, scheme} for each wheel; an
-empty line is the end. `scheme` maps pip's five scheme keys to absolute directories; scripts name
-`placeholder` as their interpreter; `version` is that of the Python which the wheels are for. stdout gets a
-line of JSON for each row: what went wrong, "" for nothing. pip's own output goes to stderr.
+stdin has lines of JSON: first {placeholder, version, workers}, then a row for each wheel (`tree.make`); an
+empty line is the end. Scripts name `placeholder` as their interpreter; `version` is that of the Python
+which the wheels are for. stdout gets a line of JSON for each row as it is done: the answer of `tree.make`.
+pip's own output goes to stderr.
 
-Only this module and `pip_download` touch the internals of the pinned pip. Tests compare what it installs
-with what plain pip installs.
+pip decides what is installed where; the files are written by our own reader of archives, which checks each
+as it unpacks it. Only this module and `pip_download` touch the internals of the pinned pip. Tests compare
+what it installs with what plain pip installs.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ import gc
 import importlib
 import json
 import os
+import signal
 import sys
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+    from vpy.wheels.contents import OpenWheel
 
 INSTALLER = "pip._internal.operations.install.wheel"
 # The wrapper that pip writes uses `str.removesuffix`, which Python 3.8 lacks. A Python that the pinned
@@ -42,7 +48,6 @@ def prepare(installer: Any, placeholder: str, version: tuple[int, ...]) -> None:
     """Make pip install for the Python of `version`, reproducibly, with `placeholder` in scripts."""
     # Both shape the names of the scripts of pip and setuptools.
     installer.get_major_minor_version = lambda: f"{version[0]}.{version[1]}"
-    installer.zip_item_is_executable = owner_may_run
     os.environ.pop("ENSUREPIP_OPTIONS", None)
     # The clock would otherwise get into the launchers of Windows.
     os.environ["SOURCE_DATE_EPOCH"] = "315532800"
@@ -57,8 +62,28 @@ def owner_may_run(member: Any) -> bool:
     return mode & 0o170000 == 0o100000 and mode & 0o100 != 0
 
 
-def install(installer: Any, row: dict[str, Any]) -> str:
+def mode_of(member: Any) -> int:
+    """Return the mode that a zip's member is written with: its last one, unless pip rewrites it in place."""
+    parts = member.filename.split("/", 2)
+    is_script = len(parts) > 2 and parts[0].endswith(".data") and parts[1] == "scripts"
+    writable = 0o200 if is_script or os.name == "nt" else 0
+    return writable | (0o555 if owner_may_run(member) else 0o444)
+
+
+def install(installer: Any, row: Mapping[str, Any], wheel: OpenWheel) -> str:
     """Install one wheel; return what went wrong in one line, "" for nothing."""
+    errors = importlib.import_module("vpy.errors")
+
+    def save(file: Any) -> None:
+        mode = mode_of(file._getinfo())  # noqa: SLF001  (pip has no public interface)
+        try:
+            wheel.write(file.src_record_path, file.dest_path, mode)
+        except FileExistsError:  # two members that have one place: the later one counts, for pip too
+            os.unlink(file.dest_path)
+            wheel.write(file.src_record_path, file.dest_path, mode)
+        file.written = True
+
+    installer.ZipBackedFile.save = save
     try:
         installer.install_wheel(
             row["name"],
@@ -69,15 +94,29 @@ def install(installer: Any, row: dict[str, Any]) -> str:
             warn_script_location=False,
             requested=True,
         )
+    except errors.VpythonError:
+        raise
     except Exception as error:
         text = str(getattr(error, "strerror", None) or error)
         return " ".join(text.split()) or type(error).__name__
     return ""
 
 
+def work(installer: Any, tree: Any, line: bytes) -> bytes:
+    """Do a row; return its answer."""
+    answer = tree.make(json.loads(line), partial(install, installer))
+    return json.dumps(answer).encode()
+
+
+def find_own_code() -> None:
+    """Let vpython's own code be imported, and what it needs besides; pip's modules come first."""
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path += [top, os.path.join(top, "vendor"), os.path.join(top, "build", "vendor")]
+
+
 def main() -> None:
     """Install the wheels that stdin names; write a line for each to stdout."""
-    results = os.fdopen(os.dup(1), "w", encoding="ascii")
+    answers = os.dup(1)
     os.dup2(2, 1)
 
     sys.path.insert(0, sys.argv[1])
@@ -86,20 +125,34 @@ def main() -> None:
         importlib.import_module("pip_more")
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
-    installer = importlib.import_module(INSTALLER)  # before the first wheel is known
+    find_own_code()
+    # Before the first wheel is known.
+    installer = importlib.import_module(INSTALLER)
+    tree = importlib.import_module("vpy.wheels.tree")
+    pool = importlib.import_module("vpy.system.worker_pool")
 
-    first_line = sys.stdin.readline()
-    if first_line:
-        settings = json.loads(first_line)
+    lines = pool.Lines(0)
+    try:
+        settings = json.loads(next(iter(lines), b"{}"))
         prepare(installer, settings["placeholder"], tuple(settings["version"]))
-    for line in iter(sys.stdin.readline, ""):
-        if not line.strip():
-            break
-        results.write(json.dumps(install(installer, json.loads(line))) + "\n")
-        results.flush()
-
+        gc.freeze()
+        pool.serve(lines, answers, partial(work, installer, tree), settings["workers"])
+    except (EOFError, KeyError):
+        end_all()
+    except ChildProcessError as error:
+        sys.stderr.write(str(error))  # empty where the worker could say why itself
+        end_all()
     sys.stderr.flush()
     os._exit(0)  # Python's own way out takes long to free pip's modules
+
+
+def end_all() -> None:
+    """End this process and its workers, which are in a process group of their own (POSIX)."""
+    sys.stderr.flush()
+    if os.name == "posix" and os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+    os._exit(1)
 
 
 if __name__ == "__main__":

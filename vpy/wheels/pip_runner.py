@@ -14,7 +14,7 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from vpy.system.process import Talk
@@ -26,7 +26,7 @@ END = b"\n"
 
 
 class PipInstaller:
-    """Process of pip that installs wheels while the next ones are prepared."""
+    """Process of pip that installs wheels, side by side, while others are still on their way."""
 
     def __init__(self, talk: Talk, terminal: Terminal) -> None:
         self._talk = talk
@@ -36,8 +36,8 @@ class PipInstaller:
         """Send the settings, or a wheel to install (see `pip_install`); do not wait for the last one."""
         self._talk.tell(json.dumps(row).encode() + b"\n")
 
-    def results(self) -> Iterator[str]:
-        """Yield what went wrong with each wheel, "" for nothing, as each is done.
+    def results(self) -> Iterator[dict[str, Any]]:
+        """Yield the answer for each wheel (see `tree.make`), in the order in which they are done.
 
         Raises ToolError where the process ends before it has answered for all.
         """
@@ -46,7 +46,8 @@ class PipInstaller:
         wheels = self._talk.sent - 2  # but for the settings and the end
 
         for number, line in enumerate(self._talk.answers(), 1):
-            yield str(json.loads(line))
+            answer: dict[str, Any] = json.loads(line)
+            yield answer
             if number == wheels:
                 break
         else:
@@ -73,26 +74,30 @@ class HostPython:
     loaded: Talk | None = None
 
     def ask(
-        self, job: Mapping[str, Any], *, environ: Mapping[str, str], terminal: Terminal
+        self,
+        job: Mapping[str, Any],
+        *,
+        environ: Mapping[str, str],
+        terminal: Terminal,
+        heard: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None,
     ) -> dict[str, Any]:
         """Run one pip process for `job` (see `pip_download`) and return its answer.
 
-        pip's own output goes to the debug log. The child dies with whatever interrupts this process.
-        Raises ToolError where it cannot be started or ends without an answer.
+        `heard` gets each event of `index_client.conversation` as it comes, and returns the reply that it
+        asks for. pip's own output goes to the debug log. The child dies with whatever interrupts this
+        process. Raises ToolError where it cannot be started or ends without an answer.
         """
-        command = self._command("pip_download")
         try:
-            finished = process.run(
-                command, environ=self._child_environ(environ), stdin=json.dumps(job).encode()
-            )
+            talk = process.talk(self._command("pip_download"), self._child_environ(environ))
         except OSError as error:
             raise self._cannot_start(error) from error
-
-        _log(finished.stderr, terminal)
-        try:
-            answer: dict[str, Any] = json.loads(finished.stdout)
-        except ValueError:
-            raise _no_answer(finished.code, finished.stderr) from None
+        with talk:
+            talk.tell(json.dumps({**job, "streamed": heard is not None}).encode() + b"\n")
+            answer = _converse(talk, heard)
+            code = talk.code()
+        if answer is None:
+            raise _no_answer(code, talk.said)
+        _log(talk.said, terminal)
         return answer
 
     @contextlib.contextmanager
@@ -113,15 +118,19 @@ class HostPython:
             yield replace(self, loaded=talk)
 
     @contextlib.contextmanager
-    def installing(self, environ: Mapping[str, str], terminal: Terminal) -> Iterator[PipInstaller]:
+    def installing(
+        self, environ: Mapping[str, str], terminal: Terminal, done: Callable[[], None] = lambda: None
+    ) -> Iterator[PipInstaller]:
         """Yield the pip that was started ahead, or a new one; it has ended when the block is left.
 
-        Raises ToolError where it cannot be started.
+        `done` is called, by another thread, for each wheel as soon as it is done. Raises ToolError where pip
+        cannot be started.
         """
         try:
             talk = self._unused() or self._start(environ)
         except OSError as error:
             raise self._cannot_start(error) from error
+        talk.heard = lambda _: done()
         with talk:
             yield PipInstaller(talk, terminal)
 
@@ -130,7 +139,7 @@ class HostPython:
         return None if self.loaded is None or self.loaded.sent else self.loaded
 
     def _start(self, environ: Mapping[str, str]) -> Talk:
-        return process.talk(self._command("pip_install"), self._child_environ(environ))
+        return process.talk(self._command("pip_install"), self._child_environ(environ), alone=True)
 
     def _cannot_start(self, error: OSError) -> ToolError:
         return ToolError(f"cannot start `{self.executable}`: {error.strerror}")
@@ -147,6 +156,23 @@ class HostPython:
             if not child_environ.get("HOME") and os.path.expanduser("~") == "~":
                 child_environ["HOME"] = self.temporary  # pip refuses to begin without one
         return child_environ
+
+
+def _converse(
+    talk: Talk, heard: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None
+) -> dict[str, Any] | None:
+    """Pass events on until the answer comes; return it, None where there is none."""
+    for line in talk.answers():
+        try:
+            row: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return None
+        if heard is None or "event" not in row:
+            return row
+        reply = heard(row)
+        if reply is not None:
+            talk.tell(json.dumps(reply).encode() + b"\n")
+    return None
 
 
 def _lines(output: bytes) -> list[str]:

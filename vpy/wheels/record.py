@@ -29,33 +29,68 @@ LARGEST = 64 << 20  # bytes of a RECORD
 Row = tuple[str, str, str]  # algorithm, encoded digest, size: "" for what the row lacks
 
 
-def check(archive: Archive, dist_info: str) -> None:
-    """Read every file of the wheel and compare it with RECORD; raise ToolError that lists the differences.
+class Comparison:
+    """Files of a wheel against its RECORD: each is compared once, when its bytes are read.
 
     A file must be listed, but for RECORD itself and its signatures; a hash or a size is compared where its
     row has one.
     """
-    own = f"{dist_info}/RECORD"
-    unlisted = {own, *(f"{dist_info}/{name}" for name in _SIGNATURES)}
-    rows, faults = _rows(archive, own)
-    rows.pop(own, None)  # what it says of itself cannot be true
 
-    for entry in archive.entries:
-        if entry.kind == "directory":
-            continue
-        row = rows.pop(entry.name, None)
-        reason = _difference(archive, entry, row)
-        if not reason and row is None and entry.name not in unlisted:
-            reason = "is not listed"
-        if reason:
-            faults.append(f"`{entry.name}` {reason}")
-    if rows:
-        there = unlisted.union(*map(_directories, archive.entries))
-        faults.extend(f"`{path[:200]}` is listed, but not there" for path in rows if path not in there)
+    def __init__(self, archive: Archive, dist_info: str) -> None:
+        own = f"{dist_info}/RECORD"
+        self._archive = archive
+        self._unlisted = {own, *(f"{dist_info}/{name}" for name in _SIGNATURES)}
+        self._rows, self._faults = _rows(archive, own)
+        self._rows.pop(own, None)  # what it says of itself cannot be true
+        self._left = {entry.name: entry for entry in archive.entries if entry.kind != "directory"}
+        self._differences: dict[str, str] = {}
 
-    if faults:
-        more = [f"and {len(faults) - _MOST_SHOWN} more"] if len(faults) > _MOST_SHOWN else []
-        raise archive.refused("it differs from its RECORD: " + "; ".join([*faults[:_MOST_SHOWN], *more]))
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """Yield the data of a file, whose CRC and size are checked; note how it differs from its row."""
+        del self._left[entry.name]
+        row = self._rows.pop(entry.name, None)
+        algorithm, encoded, size = row or ("", "", "")
+        if algorithm and algorithm.lower() not in ALGORITHMS:
+            self._differences[entry.name] = f"has a hash of an unknown kind, `{algorithm[:20]}`"
+            algorithm = ""
+        hasher = hashlib.new(algorithm.lower(), usedforsecurity=False) if algorithm else None
+        for chunk in self._archive.chunks(entry):
+            if hasher is not None:
+                hasher.update(chunk)
+            yield chunk
+        if entry.name in self._differences:
+            return
+        if row is None and entry.name not in self._unlisted:
+            self._differences[entry.name] = "is not listed"
+        elif hasher is not None and not _is_digest(encoded, hasher.digest()):
+            self._differences[entry.name] = "has another hash"
+        elif size and size != str(entry.size):
+            self._differences[entry.name] = "has another size"
+
+    def finish(self) -> None:
+        """Compare the files that nobody read; raise ToolError that lists all differences."""
+        for entry in list(self._left.values()):
+            for _ in self.chunks(entry):
+                pass
+        faults = [
+            *self._faults,
+            *(
+                f"`{entry.name}` {self._differences[entry.name]}"
+                for entry in self._archive.entries
+                if entry.name in self._differences
+            ),
+            *(f"`{path[:200]}` is listed, but not there" for path in self._missing()),
+        ]
+        if faults:
+            more = [f"and {len(faults) - _MOST_SHOWN} more"] if len(faults) > _MOST_SHOWN else []
+            reason = "it differs from its RECORD: " + "; ".join([*faults[:_MOST_SHOWN], *more])
+            raise self._archive.refused(reason)
+
+    def _missing(self) -> list[str]:
+        if not self._rows:
+            return []
+        there = self._unlisted.union(*map(_directories, self._archive.entries))
+        return [path for path in self._rows if path not in there]
 
 
 def _directories(entry: Entry) -> Iterator[str]:
@@ -107,20 +142,6 @@ def _merged(known: Row, row: Row) -> Row | None:
     if any(first != second for first, second in both):
         return None
     return known[0] or row[0], known[1] or row[1], known[2] or row[2]
-
-
-def _difference(archive: Archive, entry: Entry, row: Row | None) -> str:
-    """Return how a file differs from what its row says, "" for not at all."""
-    algorithm, encoded, size = row or ("", "", "")
-    if algorithm and algorithm.lower() not in ALGORITHMS:
-        return f"has a hash of an unknown kind, `{algorithm[:20]}`"
-    hasher = hashlib.new(algorithm.lower(), usedforsecurity=False) if algorithm else None
-    for chunk in archive.chunks(entry):  # checks the member's own CRC and size
-        if hasher is not None:
-            hasher.update(chunk)
-    if hasher is not None and not _is_digest(encoded, hasher.digest()):
-        return "has another hash"
-    return "has another size" if size and size != str(entry.size) else ""
 
 
 def _is_digest(encoded: str, digest: bytes) -> bool:

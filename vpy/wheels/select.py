@@ -6,6 +6,7 @@ import os
 
 from vpy.errors import ToolError, UserError
 from vpy.model import WheelFile
+from vpy.system import files
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import value
 from vpy.wheels import filename
@@ -204,11 +205,9 @@ def _best(fitting: Sequence[_Candidate]) -> _Candidate:
 
 def _choose_best(directory: str, fitting: Sequence[_Candidate], faults: list[str]) -> WheelFile:
     """Return the best of the wheels that fit; add a fault where files of its name have other bytes."""
-    from vpy.wheels.install import hash_of
-
     best = _best(fitting)
     hashes = {
-        candidate: hash_of(os.path.join(directory, candidate.path))
+        candidate: files.sha256_of(os.path.join(directory, candidate.path))
         for candidate in fitting
         if candidate.name.filename == best.name.filename
     }

@@ -137,7 +137,8 @@ def _seal_file(tree: str, name: str, recorded: dict[str, str]) -> str:
     path = f"{tree}/{name}"
     found = os.stat(path)
     mode = 0o555 if found.st_mode & 0o100 else 0o444
-    files.protect(path, mode)
+    if found.st_mode & 0o7777 != mode:
+        files.protect(path, mode)
 
     stamp = f"{found.st_size} {found.st_mtime_ns} {mode:o}"
     if name in recorded:

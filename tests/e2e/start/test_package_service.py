@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import socket
 import subprocess
-import termios
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -15,8 +12,10 @@ from urllib.parse import unquote
 import pytest
 
 from tests.packages.cipd.bench import wheel_package
+from tests.support.terminals import OnTerminal, drawings, screen
 from tests.support.wheelmaker import spec_text
 from vpy.system import sealed
+from vpy.system.status_line import size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -244,38 +243,18 @@ def test_progress_on_a_terminal(project: Project) -> None:
         handler.end_headers()
         for at in range(0, len(data), len(data) // 3 + 1):
             handler.wfile.write(data[at : at + len(data) // 3 + 1])
-            time.sleep(0.5)
+            time.sleep(0.8)
 
     project.spec((project.one, "version:1.0"))
     project.script.write_text("print('started')\n")
     project.service.plan("GET", slowly)
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    environ = project.harness.surroundings({"TERM": "xterm", "CI": None})
-    with subprocess.Popen([project.harness.file, project.script], env=environ, stdin=theirs, stdout=theirs,
-                          stderr=theirs) as child:  # fmt: skip
-        os.close(theirs)
-        shown = _all_of(ours)
-    os.close(ours)
-    assert child.returncode == 0
-    before, _, after = shown.partition("started")
-    assert "vpython: downloading" in before
-    assert before.split("\r")[-1] == before.split("\r")[-2].strip() == ""
-    assert "\n" not in before
-    assert after.strip() == ""
-
-
-def _all_of(terminal: int) -> str:
-    shown = b""
-    while select.select([terminal], [], [], 60)[0]:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    return shown.decode(errors="replace")
+    environ = project.harness.surroundings({"TERM": "xterm"})
+    terminal = OnTerminal(project.harness.file, project.script, environ=environ)
+    assert terminal.end() == 0
+    whole = size(len(next(iter(project.service.instances[project.one].values()))))
+    lines = [line for line in drawings(terminal.text) if line.startswith("vpython: fetching packages, ")]
+    assert [line for line in lines if f" of {whole}, " in line and line.endswith(", one 1 s")], lines
+    assert screen(terminal.text, 80) == ["started", ""]
 
 
 def test_nobody_there_and_the_hint(project: Project) -> None:

@@ -14,7 +14,6 @@ from vpy.packages.cipd.loader import CipdLoader
 from vpy.packages.cipd.prpc import Service as Rpc
 from vpy.system.layout import Layout
 from vpy.system.network.http import Client
-from vpy.system.network.progress import Progress
 from vpy.system.network.retry import Clock, RetryPolicy
 from vpy.system.terminal import Terminal
 
@@ -95,7 +94,6 @@ class Bench:
             caches=self.caches,
             terminal=self.terminal,
             now=lambda: self.now,
-            progress=Progress(shown=False),
             origin="cipd",
         )
 

@@ -13,8 +13,8 @@ from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Wanted
 from vpy.packages.cipd.prpc import Service as Rpc
 from vpy.system.network.download import Download
-from vpy.system.network.progress import Progress
 from vpy.system.network.retry import NetworkError
+from vpy.system.status import Status
 
 if TYPE_CHECKING:
     from tests.packages.cipd.bench import Bench
@@ -76,7 +76,7 @@ def test_every_download(bench: Bench) -> None:
         read += 1
         bench.service.always["GET"] = replay(case["response"])
         url = bench.service.storage_url + case["request"]["path"]
-        pieces = Download(bench.client(), lambda url=url: url, Progress(shown=False)).pieces()  # type: ignore[misc]
+        pieces = Download(bench.client(), lambda url=url: url, "demo", Status()).pieces()  # type: ignore[misc]
         if case["response"]["status"] == 200:
             assert b"".join(pieces) == bytes.fromhex(case["response"]["body_hex"])
         else:

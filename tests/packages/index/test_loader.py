@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.wheels.conftest import MakeWheel
     from vpy.config import Config
     from vpy.model import Interpreter
+    from vpy.packages.index.loader import Ask, Heard
     from vpy.system.layout import Layout
     from vpy.system.terminal import Terminal
     from vpy.wheels.pip_runner import HostPython
@@ -57,7 +58,7 @@ class Index:
     environ: Mapping[str, str]
     home: str
     offline: bool
-    ask: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ask: Ask
     stored: Callable[[str], bool]
 
     def packages(self, packages: Sequence[Wanted]) -> Resolved:
@@ -139,9 +140,9 @@ def index(
         "PIP_TIMEOUT": "5",
     }
 
-    def ask(job: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(job: Mapping[str, Any], heard: Heard | None) -> dict[str, Any]:
         calls.append(job)
-        return host.ask(job, environ=environ, terminal=terminal)
+        return host.ask(job, environ=environ, terminal=terminal, heard=heard)
 
     return Index(
         config=CONFIG,
@@ -496,7 +497,11 @@ def with_environ(index: Index, environ: Mapping[str, str]) -> Index:
 
     host = HostPython(sys.executable, os.path.join(TOP, "build", "vendor"), os.path.join(TOP, "vpy/wheels"))
     terminal = Terminal("error")
-    return replace(index, environ=environ, ask=lambda job: host.ask(job, environ=environ, terminal=terminal))
+
+    def ask(job: Mapping[str, Any], heard: Heard | None) -> dict[str, Any]:
+        return host.ask(job, environ=environ, terminal=terminal, heard=heard)
+
+    return replace(index, environ=environ, ask=ask)
 
 
 def test_passwords_are_never_shown(index: Index, served: SimpleIndex) -> None:

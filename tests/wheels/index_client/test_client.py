@@ -6,90 +6,19 @@ import hashlib
 import json
 import os
 import random
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from packaging.markers import default_environment
-from packaging.tags import sys_tags
 
-from tests.support.awkward_index import AwkwardIndex
-from tests.support.wheelmaker import make_wheel
+from tests.wheels.index_client.conftest import put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from tests.support.awkward_index import AwkwardIndex
+    from tests.wheels.index_client.conftest import Asker
+
 LEFT = "left to pip's resolver: "
-
-
-class Asker:
-    """Runs the program that resolves at an index, as `pip_runner` does."""
-
-    def __init__(self, index: AwkwardIndex, place: Path) -> None:
-        self.index = index
-        self.place = place
-        self.said = ""
-        self.environ = {
-            name: text
-            for name, text in os.environ.items()
-            if not name.startswith("PIP_") and not name.lower().endswith("_proxy")
-        } | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "HOME": str(place)}
-
-    def __call__(
-        self,
-        *requirements: str,
-        environ: dict[str, str] | None = None,
-        hashes: tuple[str, ...] = (),
-        **job: Any,
-    ) -> dict[str, Any]:
-        directory = self.place / "downloads"
-        directory.mkdir(exist_ok=True)
-        whole = {
-            "directory": str(directory),
-            "requirements": [{"text": text, "hashes": list(hashes)} for text in requirements],
-            "dependencies": True,
-            "tags": [[tag.interpreter, tag.abi, tag.platform] for tag in sys_tags()],
-            "markers": default_environment(),
-            "version": list(sys.version_info[:3]),
-            "index": self.index.url,
-            **job,
-        }
-        program = os.path.join(TOP, "vpy", "wheels", "pip_download.py")
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", program, os.path.join(TOP, "build", "vendor"), "/none"],
-            input=json.dumps(whole), env={**self.environ, **(environ or {})},
-            capture_output=True, text=True, timeout=100, check=True,
-        )  # fmt: skip
-        self.said = done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
-
-    def versions(self, *requirements: str, **more: Any) -> dict[str, str]:
-        answer = self(*requirements, **more)
-        assert answer["errors"] == []
-        return {row["name"]: row["version"] for row in answer["wheels"]}
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[AwkwardIndex]:
-    (tmp_path / "wheels").mkdir()
-    index = AwkwardIndex(tmp_path / "wheels")
-    yield index
-    index.stop()
-
-
-@pytest.fixture
-def ask(index: AwkwardIndex, tmp_path: Path) -> Asker:
-    return Asker(index, tmp_path)
-
-
-def put(
-    index: AwkwardIndex, name: str, version: str = "1.0", *requires: str, tag: str = "py3-none-any"
-) -> Path:
-    return make_wheel(index.folder, name, version, requires=requires, tag=tag)
 
 
 @pytest.mark.parametrize("pages", ["json", "html"])
@@ -119,14 +48,30 @@ def test_a_look_fetches_no_wheel(ask: Asker, index: AwkwardIndex) -> None:
     assert index.fetched() == []
 
 
-def test_what_is_stored_is_not_fetched(ask: Asker, index: AwkwardIndex, tmp_path: Path) -> None:
+def test_what_is_here_is_not_fetched(ask: Asker, index: AwkwardIndex) -> None:
     wheels = [put(index, "a", "1.0", "b"), put(index, "b")]
-    digest = hashlib.sha256(wheels[1].read_bytes()).hexdigest()
-    (tmp_path / "store" / digest).mkdir(parents=True)
-    (tmp_path / "store" / digest / "manifest").touch()
-    answer = ask("a", stored=str(tmp_path / "store" / "{sha256}" / "manifest"))
-    assert [row["sha256"] for row in answer["wheels"]][1] == digest
+    digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
+    answer = ask("a", streamed=True, reply={"here": [wheels[1].name]})
+    assert [row["sha256"] for row in answer["wheels"]] == digests
     assert index.fetched() == ["a-1.0-py3-none-any.whl"]
+    events = {row["event"]: row for row in ask.events}
+    assert [row["sha256"] for row in events["decided"]["wheels"]] == digests
+    assert events["fetched"]["wheel"] == answer["wheels"][0]
+    assert events["fetching"]["filename"] == "a-1.0-py3-none-any.whl"
+    assert sum(row["bytes"][wheels[0].name] for row in ask.events if row["event"] == "came") <= len(
+        wheels[0].read_bytes()
+    )
+
+
+def test_a_job_goes_on_where_an_earlier_one_broke_off(ask: Asker, index: AwkwardIndex) -> None:
+    wheel = put(index, "a")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    partial = ask.place / f"part-{digest}"
+    for kept in (wheel.read_bytes()[:50], b"no part of it", wheel.read_bytes(), wheel.read_bytes() + b"more"):
+        partial.write_bytes(kept)
+        assert ask.versions("a", partial=str(ask.place / "part-")) == {"a": "1.0"}
+        assert (ask.place / "downloads" / wheel.name).read_bytes() == wheel.read_bytes()
+        assert not partial.exists()
 
 
 def test_a_download_goes_on_where_it_broke_off(ask: Asker, index: AwkwardIndex) -> None:

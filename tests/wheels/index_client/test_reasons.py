@@ -10,7 +10,8 @@ import pytest
 from packaging.tags import sys_tags
 
 from tests.support.awkward_index import AwkwardIndex
-from tests.wheels.index_client.test_client import LEFT, Asker, put
+from tests.wheels.index_client.conftest import Asker, put
+from tests.wheels.index_client.test_client import LEFT
 from vpy.packages.index import errors
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import os
 
 from vpy.errors import UserError
 from vpy.operations import sources
+from vpy.system import files
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -75,16 +76,15 @@ def _copy_packages(matrix: Matrix, directory: str, context: Context) -> Iterator
 def _pack_wheels(matrix: Matrix, directory: str, context: Context) -> Iterator[Copied]:
     """Pack the wheels that the index has for a package's project, on all platforms, as one package."""
     wheels_of: dict[tuple[str, str], dict[str, WheelFile]] = {}
-    for number, target in enumerate(matrix.columns):
-        for package, wheel in _fetch_column(matrix, number, target, context):
-            wheels_of.setdefault((package.name, package.version), {})[wheel.filename] = wheel
-    for (name, version), wheels in sorted(wheels_of.items()):
-        yield Copied(name, _pack(directory, name, version, wheels, context))
+    with files.staging_directory(context.layout.staging, "mirror-") as stage:
+        for number, target in enumerate(matrix.columns):
+            for package, wheel in _fetch_column(matrix, number, _index(matrix, target, stage, context)):
+                wheels_of.setdefault((package.name, package.version), {})[wheel.filename] = wheel
+        for (name, version), wheels in sorted(wheels_of.items()):
+            yield Copied(name, _pack(directory, name, version, wheels, context))
 
 
-def _fetch_column(
-    matrix: Matrix, number: int, target: Target, context: Context
-) -> Iterator[tuple[Wanted, WheelFile]]:
+def _fetch_column(matrix: Matrix, number: int, index: IndexLoader) -> Iterator[tuple[Wanted, WheelFile]]:
     """Fetch the wheel of each package that one platform has."""
     from vpy.model import Wanted
     from vpy.packages.index import simple_repository
@@ -98,15 +98,15 @@ def _fetch_column(
     }
     if not project_of:
         return
-    fetched = _fetch(_index(matrix, target, context), list(project_of), ())
+    fetched = _fetch(index, list(project_of), ())
     wheel_of = {simple_repository.project_of(wheel.filename): wheel for wheel in fetched}
     for package, project in project_of.items():
         yield package, wheel_of[project]
 
 
-def _index(matrix: Matrix, target: Target, context: Context) -> IndexLoader:
-    """Return the index for a target, whose wheels are fetched as files even where they are installed."""
-    return sources.index_loader(matrix.source, target.interpreter, context, needs_files=True)
+def _index(matrix: Matrix, target: Target, stage: str, context: Context) -> IndexLoader:
+    """Return the index for a target, whose wheels are fetched into `stage` even where they are installed."""
+    return sources.index_loader(matrix.source, target.interpreter, context, needs_files=True, stage=stage)
 
 
 def _fetch(index: IndexLoader, packages: Sequence[Wanted], dependencies: Sequence[str]) -> list[WheelFile]:
@@ -123,7 +123,6 @@ def _pack(directory: str, name: str, version: str, wheels: Mapping[str, WheelFil
     from vpy.packages import repository
     from vpy.packages.cipd import package_file
     from vpy.packages.cipd.package_writer import Member
-    from vpy.system import files
 
     with files.staging_directory(context.layout.staging, "mirror-") as stage:
         path_of = {filename: wheel.path for filename, wheel in wheels.items()}
@@ -156,13 +155,14 @@ def _copy_wheels(matrix: Matrix, directory: str, context: Context) -> Iterator[C
     from vpy.packages.index import simple_repository
 
     pages = os.path.join(directory, "simple")
-    for number, target in enumerate(matrix.columns):
-        requirements = [
-            text for (text, _), cells in zip(matrix.rows, matrix.cells) if cells[number].state == "ok"
-        ]
-        if not requirements:
-            continue
-        for wheel in _fetch(_index(matrix, target, context), (), requirements):
-            if simple_repository.add(pages, wheel.path, wheel.filename):
-                yield Copied(wheel.filename)
+    with files.staging_directory(context.layout.staging, "mirror-") as stage:
+        for number, target in enumerate(matrix.columns):
+            requirements = [
+                text for (text, _), cells in zip(matrix.rows, matrix.cells) if cells[number].state == "ok"
+            ]
+            if not requirements:
+                continue
+            for wheel in _fetch(_index(matrix, target, stage, context), (), requirements):
+                if simple_repository.add(pages, wheel.path, wheel.filename):
+                    yield Copied(wheel.filename)
     simple_repository.write_pages(pages)

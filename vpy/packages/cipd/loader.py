@@ -21,7 +21,7 @@ from vpy.packages.cipd.names import (
     reference_from_id,
     weak_hash_note,
 )
-from vpy.packages.loader import collect
+from vpy.packages.loader import collect, telling
 from vpy.system import locks
 from vpy.system.lean.dataclasses import value
 from vpy.system.network import urls
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     from vpy.model import Wanted
     from vpy.packages.cipd.caches import Caches
     from vpy.packages.cipd.names import Version
-    from vpy.packages.loader import Cache
+    from vpy.packages.loader import Arrived, Cache
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
-    from vpy.system.network.progress import Progress
     from vpy.system.terminal import Terminal
 
 REF_SECONDS = 24 * 3600
@@ -72,10 +71,10 @@ class CipdLoader:
         caches: Caches,
         terminal: Terminal,
         now: Callable[[], float],
-        progress: Progress,
         origin: str,
         contact: str | None = None,
         hint: str | None = None,
+        arrived: Arrived | None = None,
     ) -> None:
         self._service = service
         self._client = client
@@ -84,10 +83,10 @@ class CipdLoader:
         self._caches = caches
         self._terminal = terminal
         self._now = now
-        self._progress = progress
         self._origin = origin
         self._contact = contact
         self._hint = hint
+        self._arrived = arrived
         self._outage: NetworkError | None = None
         self._outdated: list[tuple[str, str]] = []
 
@@ -103,12 +102,15 @@ class CipdLoader:
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return verified package files, downloaded where the root and the caches lack them."""
-        return collect(pins, self._fetch, workers=WORKERS, stop=self._stop)
+        return collect(pins, telling(self._fetch, self._arrived), workers=WORKERS, stop=self._stop)
 
     def forget(self, pins: Sequence[Pin]) -> None:
         """Drop what the service said of these pins: their tags may be moved to better packages."""
         for pin in pins:
             self._cache.drop(self._question(pin.name, pin.version))
+
+    def release(self, pins: Sequence[Pin]) -> None:
+        """Do nothing: a package may hold the wheels of other targets, too."""
 
     def _stop(self) -> None:
         if self._client is not None:
@@ -199,7 +201,7 @@ class CipdLoader:
                 "its file is not cached, and network access is disabled by `-vpython-offline`",
                 hint="run it once without -vpython-offline",
             )
-        return Download(self._client, lambda: self._signed_url(pin), self._progress).pieces()
+        return Download(self._client, lambda: self._signed_url(pin), pin.name, self._terminal.status).pieces()
 
     def _signed_url(self, pin: Pin) -> str:
         """Return a fresh signed URL of the package file, which expires after a while."""

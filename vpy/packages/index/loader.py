@@ -13,15 +13,13 @@ import hashlib
 import json
 import os
 
-from bootstrap.shown import has_password
-from vpy.errors import ToolError, UserError
+from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Pin, Resolution
-from vpy.packages.cipd import names as cipd_names
 from vpy.packages.index import builds, errors
+from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
 from vpy.packages.index.pip_config import index_identity
-from vpy.system import files, sealed
-from vpy.system.lean.dataclasses import value
+from vpy.system import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,48 +27,29 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.config import Config
-    from vpy.errors import VpythonError
     from vpy.model import Interpreter, Locked, Source, Wanted
     from vpy.packages.index.builds import Builder
+    from vpy.packages.loader import Arrived
     from vpy.system.layout import Layout
 
-    Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
+    Event = Mapping[str, Any]
+    Heard = Callable[[Event], Mapping[str, Any] | None]
+    Ask = Callable[[Mapping[str, Any], Heard | None], dict[str, Any]]
 
 BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
-
-
-@value
-class LockedWheel:
-    """One wheel as it was first resolved; `url` is "" unless the requirement itself names one.
-
-    `is_built`: no index has it, so it is here or must be built again.
-    """
-
-    project: str
-    version: str
-    url: str
-    filename: str
-    sha256: str
-    is_built: bool = False
-
-    @property
-    def requirement(self) -> str:
-        """PEP 508 requirement that means exactly this wheel's version."""
-        return f"{self.project} @ {self.url}" if self.url else f"{self.project}=={self.version}"
-
-    @property
-    def instance_id(self) -> str:
-        """CIPD's id of the wheel file's bytes."""
-        return cipd_names.instance_id(bytes.fromhex(self.sha256))
 
 
 class IndexLoader:
     """`PackageLoader` over one index, for one target.
 
-    `ask` runs one pip process for a job (`vpy.wheels.pip_runner`) and returns its answer;
-    `is_installed` says whether the wheel of a sha256 is in the store already, so that its file need
-    not be here. `stored` is the path of what a stored wheel has, with `{sha256}` in it, "" where every file
-    is needed. `home` is the user's home directory.
+    `ask` runs one pip process for a job (`vpy.wheels.pip_runner`), passes its events on, and returns its
+    answer; `is_installed` says whether the wheel of a sha256 is in the store already, so that its file need
+    not be here. `home` is the user's home directory.
+
+    `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
+    a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
+    what goes on, that of a decision with how many wheels are `missing` in the store. Without `fetching`
+    nothing is downloaded.
     """
 
     def __init__(
@@ -85,8 +64,11 @@ class IndexLoader:
         offline: bool,
         ask: Ask,
         is_installed: Callable[[str], bool],
-        stored: str = "",
         builder: Callable[[], Builder] | None = None,
+        arrived: Arrived | None = None,
+        stage: str = "",
+        watch: Callable[[Event], None] = lambda _: None,
+        fetching: bool = True,
     ) -> None:
         self.config = config
         self.interpreter = interpreter
@@ -97,12 +79,16 @@ class IndexLoader:
         self._environ = environ
         self._home = home
         self._is_installed = is_installed
-        self._stored = stored
         self._builder = builder
+        self._arrived = arrived
+        self._stage = stage
+        self._watch = watch
+        self._fetching = fetching
+        self._packages: Mapping[str, Wanted] = {}
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
-        self._answers: set[str] = set()
+        self._answers = Answers(layout)
 
     def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
         """Pin the wheels of packages, or those that PEP 508 requirements and their dependencies come to.
@@ -136,7 +122,7 @@ class IndexLoader:
                 wheel = LockedWheel(each.name, each.version, each.url, each.filename, each.sha256)
                 self._wheels[wheel.instance_id] = wheel
                 self._sizes[wheel.instance_id] = each.size
-                pins.append(self._pin(wheel, None))
+                pins.append(self._pin(wheel))
         ordered = tuple(sorted(pins, key=lambda pin: pin.name))
         return Resolution(ordered, resolution.notes, resolution.observations)
 
@@ -186,45 +172,58 @@ class IndexLoader:
         identity, observations = index_identity(self._environ, str(self._source), self._home)
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self._layout.resolution(self._digest(question, packages is None, identity))
-        self._answers.add(path)
-        known = _load(path)
+        self._packages = packages or {}
+        known = self._answers.get(path)
         if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
-            known = self._ask_index(requirements, hashes or {}, dependencies=packages is None)
-            if not any(has_password(wheel.url) for wheel in known[0]):
-                files.write_bytes(path, _dump(*known))
+            known = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
+            keep = self._answers.keep if self._fetching else self._answers.decide
+            keep(path, *known)
 
         wheels, index_notes = known
         self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
-        pins = tuple(self._pin(wheel, (packages or {}).get(wheel.project)) for wheel in wheels)
+        pins = tuple(map(self._pin, wheels))
         return Resolution(pins, (*notes, *index_notes), observations)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return the wheel files of pins that this loader resolved, fetched where they are missing.
 
-        The file of a wheel that is installed in the store is not fetched.
+        The file of a wheel that is installed in the store is not fetched, and its path leads nowhere.
         """
-        missing = [
-            wheel for wheel in (self._wheels[pin.instance_id] for pin in pins) if not self._is_here(wheel)
-        ]
+        wheels = [self._wheels[pin.instance_id] for pin in pins]
+        if self._fetching:
+            try:
+                self._fetch(wheels)
+            except VpythonError:
+                self._answers.prove(holds=False)
+                raise
+            self._answers.prove(holds=True)
+        return tuple(map(self._path, wheels))
+
+    def _fetch(self, wheels: Sequence[LockedWheel]) -> None:
+        missing = [wheel for wheel in wheels if not self._is_ready(wheel)]
         if missing:
             rows = [{"text": wheel.requirement, "hashes": [wheel.sha256]} for wheel in missing]
             self._download(rows, dependencies=False)
             for wheel in missing:
                 self._check_size(wheel)
-        return tuple(self._layout.package(pin.instance_id) for pin in pins)
+
+    def release(self, pins: Sequence[Pin]) -> None:
+        """Remove the files of wheels that are installed by now, and that the index has."""
+        for wheel in (self._wheels[pin.instance_id] for pin in pins):
+            if not wheel.is_built and self._is_installed(wheel.sha256):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._layout.package(wheel.instance_id))
 
     def _check_size(self, wheel: LockedWheel) -> None:
         """Raise UserError where a wheel has another size than its lockfile says."""
         expected = self._sizes.get(wheel.instance_id, 0)
-        size = os.stat(self._layout.package(wheel.instance_id)).st_size if expected else 0
+        size = os.stat(self._path(wheel)).st_size if expected else 0
         if size != expected:
             raise UserError(f"`{wheel.filename}` has {size} bytes, and {expected} in the lockfile")
 
     def forget(self, pins: Sequence[Pin]) -> None:
         """Drop the cached answers: the index may have a better wheel under the same name by then."""
-        for path in self._answers:
-            with contextlib.suppress(FileNotFoundError):
-                files.unlink(path)
+        self._answers.forget()
 
     def _digest(self, requirements: Sequence[object], dependencies: bool, identity: str) -> str:
         target = self.interpreter
@@ -233,7 +232,8 @@ class IndexLoader:
         ]  # fmt: skip
         return hashlib.sha256(b"index-1\n" + json.dumps(question).encode()).hexdigest()
 
-    def _pin(self, wheel: LockedWheel, package: Wanted | None) -> Pin:
+    def _pin(self, wheel: LockedWheel) -> Pin:
+        package = self._packages.get(wheel.project)
         name, template, version = wheel.project, wheel.project, wheel.version
         if package is not None:
             name, template, version = package.name, package.template, package.version
@@ -253,10 +253,22 @@ class IndexLoader:
         return False
 
     def _ask_index(
-        self, requirements: Sequence[str], hashes: Mapping[str, Sequence[str]], *, dependencies: bool
+        self,
+        requirements: Sequence[str],
+        hashes: Mapping[str, Sequence[str]],
+        path: str,
+        *,
+        dependencies: bool,
     ) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
+        """Return what the index answers, and notes; keep at `path` what is decided before all is fetched."""
         rows = [{"text": text, "hashes": list(hashes.get(text, ()))} for text in requirements]
-        wheels, answer = self._download(rows, dependencies=dependencies)
+        try:
+            wheels, answer = self._download(
+                rows, lambda found: self._answers.decide(path, found), dependencies=dependencies
+            )
+        except VpythonError:
+            self._answers.undecide(path)
+            raise
         notes = tuple(
             f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
             for row in answer["notes"]
@@ -269,7 +281,11 @@ class IndexLoader:
         return tuple(sorted(wheels, key=lambda wheel: wheel.project)), notes
 
     def _download(
-        self, rows: Sequence[Mapping[str, Any]], *, dependencies: bool
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        decided: Callable[[Sequence[LockedWheel]], None] = lambda _: None,
+        *,
+        dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
         """Let pip download the wheels, then move each to the path that its hash names."""
         if self.offline:
@@ -283,17 +299,71 @@ class IndexLoader:
         ):
             built: set[str] = set()
             job = self.job(rows, directory, dependencies=dependencies)
-            while (answer := self.ask(job))["errors"]:
+            if not self._fetching:
+                job["fetching"] = False
+            fetched: dict[str, LockedWheel] = {}
+            heard = self._listener(directory, fetched, decided)
+            while (answer := self.ask(job, heard))["errors"]:
                 more = self._build(answer["errors"], directory)
                 if not more - built:
                     raise self._failure(answer["errors"])
                 built |= more
                 job["built"] = [os.path.join(directory, BUILT)]
+            if not self._fetching and not all(row["sha256"] for row in answer["wheels"]):
+                answer = self.ask({**job, "fetching": True}, heard)  # only the files tell
             wheels = [
-                self._store(os.path.join(directory, row["filename"]), row, is_built=row["filename"] in built)
+                fetched.get(row["filename"]) or self._store(directory, row, is_built=row["filename"] in built)
                 for row in answer["wheels"]
             ]
             return wheels, answer
+
+    def _listener(
+        self,
+        directory: str,
+        fetched: dict[str, LockedWheel],
+        decided: Callable[[Sequence[LockedWheel]], None],
+    ) -> Heard:
+        """Return what hears the events of a job that downloads into `directory`; it fills `fetched`."""
+
+        def heard(event: Event) -> Mapping[str, Any] | None:
+            if event["event"] != "decided":
+                self._watch(event)
+            if event["event"] == "fetched":
+                row = event["wheel"]
+                fetched[row["filename"]] = self._store(directory, row)
+            if event["event"] != "decided":
+                return None
+            wheels = [self._locked(row) for row in event["wheels"]]
+            decided(wheels)
+            installed = sum(self._is_installed(wheel.sha256) for wheel in wheels if wheel.sha256)
+            self._watch({**event, "missing": len(wheels) - installed})
+            here = {wheel.filename: wheel for wheel in wheels if wheel.sha256 and self._is_ready(wheel)}
+            fetched.update(here)
+            return {"here": list(here)}
+
+        return heard
+
+    def _is_ready(self, wheel: LockedWheel) -> bool:
+        """Return whether a wheel is installed or its file is here; tell of the file."""
+        if self._is_installed(wheel.sha256):
+            return True
+        if not self._is_here(wheel):
+            return False
+        path = self._path(wheel)
+        if self._stage and not os.path.exists(path):
+            try:
+                files.link_or_copy(self._layout.package(wheel.instance_id), path)
+            except FileNotFoundError:  # another process has installed it, and removed its file
+                return self._is_installed(wheel.sha256)
+        if self._arrived is not None:
+            self._arrived(self._pin(wheel), path)
+        return True
+
+    def _path(self, wheel: LockedWheel) -> str:
+        """Return where the file of a wheel is: a link of this loader's own, which nobody else removes."""
+        if self._stage:
+            return os.path.join(self._stage, wheel.instance_id)
+        return self._layout.package(wheel.instance_id)
 
     def _build(self, rows: Sequence[Mapping[str, Any]], directory: str) -> set[str]:
         """Build a wheel for each requirement that lacks one; return their file names.
@@ -314,7 +384,7 @@ class IndexLoader:
         sources = os.path.join(directory, "sdists")
         os.makedirs(sources, exist_ok=True)
         job = self.job([{"text": text, "hashes": []} for text in texts], sources, dependencies=False)
-        answer = self.ask({**job, "sdists": True})
+        answer = self.ask({**job, "sdists": True}, None)
         if answer["errors"]:
             raise self._failure(answer["errors"])
         found = [
@@ -334,7 +404,7 @@ class IndexLoader:
     def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
         """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
         rows = [{"text": text, "hashes": []} for text in requirements]
-        return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True})
+        return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True}, None)
 
     def job(self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool) -> dict[str, Any]:
         """Return the job that makes pip download requirements for the target (`vpy.wheels.pip_download`)."""
@@ -347,43 +417,33 @@ class IndexLoader:
             "markers": dict(target.markers),
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
-            "stored": self._stored,
+            "partial": os.path.join(self._layout.staging, "wheel-"),
+            "pages": self._layout.pages,
         }
 
-    def _store(self, path: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
+    def _locked(self, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
         from packaging.utils import canonicalize_name
 
-        is_fetched = os.path.exists(path)  # else it is stored
-        wheel = LockedWheel(
+        return LockedWheel(
             project=canonicalize_name(row["name"]),
             version=row["version"],
             url=row["url"],
             filename=row["filename"],
-            sha256=files.sha256_of(path) if is_fetched else row["sha256"],
+            sha256=row["sha256"],
             is_built=is_built,
         )
-        if not is_fetched:
-            return wheel
+
+    def _store(self, directory: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
+        """Move a fetched wheel to the path that its hash names; return it."""
+        path = os.path.join(directory, row["filename"])
+        if not os.path.exists(path):  # only looked at
+            return self._locked(row, is_built=is_built)
+        sha256 = row["sha256"] or files.sha256_of(path)
+        wheel = self._locked({**row, "sha256": sha256}, is_built=is_built)
         os.chmod(path, 0o444)
         final = self._layout.package(wheel.instance_id)
         os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
         os.replace(path, final)
         self._fetched.add(wheel.instance_id)
+        self._is_ready(wheel)
         return wheel
-
-
-def _load(path: str) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]] | None:
-    """Return the cached wheels and notes; None where there are none, or none that can be read."""
-    try:
-        data = sealed.read(path)
-        return tuple(LockedWheel(*row) for row in data["wheels"]), tuple(data["notes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _dump(wheels: Sequence[LockedWheel], notes: Sequence[str]) -> bytes:
-    rows = [
-        (wheel.project, wheel.version, wheel.url, wheel.filename, wheel.sha256, wheel.is_built)
-        for wheel in wheels
-    ]
-    return sealed.dump({"wheels": rows, "notes": list(notes)})

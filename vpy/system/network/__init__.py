@@ -1,1 +1,1 @@
-"""HTTP, its retries, its certificates and its progress: the one way to a network."""
+"""HTTP, its retries and its certificates: the one way to a network."""

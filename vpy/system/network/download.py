@@ -10,19 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vpy.system.network.http import Answer, Client
-    from vpy.system.network.progress import Progress
+    from vpy.system.status import Status
 
 LARGEST = 4 << 30
 STALE = (401, 403, 404, 410)
 
 
 class Download:
-    """Download of one file; `locate` returns its address, again each time one has expired."""
+    """Download of the file called `name`; `locate` returns its address, again each time one has expired."""
 
-    def __init__(self, client: Client, locate: Callable[[], str], progress: Progress) -> None:
+    def __init__(self, client: Client, locate: Callable[[], str], name: str, status: Status) -> None:
         self._client = client
         self._locate = locate
-        self._progress = progress
+        self._name = name
+        self._status = status
         self._url = ""
         self._received = 0
         self._total: int | None = None
@@ -37,7 +38,7 @@ class Download:
         before are skipped. Raises NetworkError; the bytes are not verified here.
         """
         failures = resumes = 0
-        with self._progress.download():
+        with self._status.under_way(self._name):
             while True:
                 before = self._received
                 try:
@@ -77,7 +78,7 @@ class Download:
                 if self._client.clock.now() > self._end:
                     hours = self._client.policy.longest_download / 3600
                     raise NetworkError(f"`{urls.shown(self._url)}` takes more than {hours:g} h for one file")
-                self._progress.advance(len(piece))
+                self._status.advance(len(piece))
                 if piece:
                     yield piece
         if self._total is not None and self._received < self._total:
@@ -101,7 +102,7 @@ class Download:
             raise NetworkError(f"`{shown}` has another file now than when the download began")
         if not self._received and self._total is None and total is not None:
             self._total = total
-            self._progress.expect(total)
+            self._status.expect(total)
         validator = answer.headers.get("etag", "")
         self._validator = validator if not validator.startswith("W/") else ""
         return self._received

@@ -12,7 +12,7 @@ import os
 import zlib
 
 from vpy.errors import RefusedError
-from vpy.system.files import disk_errors
+from vpy.system.files import disk_errors, write_new
 from vpy.system.zip import reader
 from vpy.system.zip.format import FormatError
 
@@ -212,24 +212,10 @@ class Archive:
                 if entry.kind == "link":
                     links.append((self._targets[entry.name], path))
                 else:
-                    self._write(entry, path)
+                    write_new(path, self.chunks(entry), 0o600)
+                    os.chmod(path, 0o555 if entry.mode & 0o100 else 0o444)
             for target, path in links:
                 os.symlink(target, path)
-
-    def _write(self, entry: Entry, path: str) -> None:
-        flags = (
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-        )
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            for piece in self.chunks(entry):
-                view = piece
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            mode = 0o555 if entry.mode & 0o100 else 0o444
-            os.fchmod(descriptor, mode) if hasattr(os, "fchmod") else os.chmod(path, mode)
-        finally:
-            os.close(descriptor)
 
 
 def _make_directories(path: str, result: set[str]) -> None:

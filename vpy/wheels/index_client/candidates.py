@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import itertools
 
 from vpy.wheels.index_client.errors import UncoveredError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.pages import File, Page
@@ -39,7 +41,19 @@ class Same:
         self.name = candidate.name
         self.extras: frozenset[str] = frozenset()
         self.version = candidate.version
-        self.key = f"same {candidate.version}"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether another requires the same."""
+        return isinstance(other, Same) and (self.name, self.version) == (other.name, other.version)
+
+    def __hash__(self) -> int:
+        """Return a hash of what is required."""
+        return hash((self.name, self.version))
+
+    @property
+    def key(self) -> str:
+        """What tells this from other requirements of the project."""
+        return f"same {self.version}"
 
     def allows(self, version: Any) -> bool:
         """Return whether this is the version."""
@@ -61,13 +75,25 @@ class Wanted:
         self.extras = frozenset(utils.canonicalize_name(extra) for extra in requirement.extras)
         self.specifier = requirement.specifier
         self.hashes = frozenset(hashes)
-        self.key = str(requirement.specifier)
-        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-        self.text = f"{requirement.name}{extras}{self.key}"
+        self._requirement = requirement
+        self._allowed: dict[Any, bool] = {}
+
+    @functools.cached_property
+    def key(self) -> str:
+        """What tells this from other requirements of the project."""
+        return str(self.specifier)
+
+    @functools.cached_property
+    def text(self) -> str:
+        """PEP 508 requirement without its marker."""
+        extras = f"[{','.join(sorted(self._requirement.extras))}]" if self._requirement.extras else ""
+        return f"{self._requirement.name}{extras}{self.key}"
 
     def allows(self, version: Any) -> bool:
-        """Return whether a version fits, be it a pre-release."""
-        return bool(self.specifier.contains(version, prereleases=True))
+        """Return whether a version fits, be it a pre-release; each round of a resolution asks that."""
+        if version not in self._allowed:
+            self._allowed[version] = bool(self.specifier.contains(version, prereleases=True))
+        return self._allowed[version]
 
     def among(self, versions: Iterable[Any]) -> Iterable[Any]:
         """Return those of versions that fit, pre-releases too: much faster than one by one."""
@@ -85,8 +111,25 @@ class Wanted:
         return Wanted(requirement)
 
 
-def matching(page: Page, requirements: Sequence[Any]) -> list[tuple[Any, File]]:
-    """Return the versions that all requirements allow, newest first, each with its best wheel.
+class Repeatable:
+    """Rows of an iterator, which is read no further than somebody has asked for: most ask for the first."""
+
+    def __init__(self, rows: Iterator[tuple[Any, File]]) -> None:
+        self._rest = rows
+        self._known: list[tuple[Any, File]] = []
+
+    def __iter__(self) -> Iterator[tuple[Any, File]]:
+        for at in itertools.count():
+            if at == len(self._known):
+                row = next(self._rest, None)
+                if row is None:
+                    return
+                self._known.append(row)
+            yield self._known[at]
+
+
+def matching(page: Page, requirements: Iterable[Any]) -> Iterator[tuple[Any, File]]:
+    """Yield the versions that all requirements allow, newest first, each with its best wheel.
 
     A yanked file counts where a version is pinned and nothing else is left (PEP 592); a pre-release
     where a requirement names one or no final version fits (PEP 440).
@@ -99,16 +142,23 @@ def matching(page: Page, requirements: Sequence[Any]) -> list[tuple[Any, File]]:
         specifier = requirement.specifier if specifier is None else specifier & requirement.specifier
         if requirement.hashes:
             hashes = requirement.hashes if hashes is None else hashes & requirement.hashes
-    versions = [version for version in page.versions if same is None or version == same]
+    releases = (release for release in page.releases if same is None or release.version == same)
     if specifier is not None:
         # A version that a candidate with extras has was chosen there, be it a pre-release.
-        versions = list(specifier.filter(versions, prereleases=True if same is not None else None))
+        releases = specifier.filter(
+            releases, prereleases=True if same is not None else None, key=lambda release: release.version
+        )
 
-    rows = [(version, file) for version in versions if (file := _best(page.files[version], hashes))]
-    pinned = same is not None or (specifier is not None and any(map(_is_pin, specifier)))
-    if not (pinned and all(file.yanked for _, file in rows)):
-        rows = [(version, file) for version, file in rows if not file.yanked]
-    return rows
+    yanked, is_left = [], True
+    for release in releases:
+        if file := _best(release.files, hashes):
+            if file.yanked:
+                yanked.append((release.version, file))
+            else:
+                is_left = False
+                yield release.version, file
+    if is_left and (same is not None or (specifier is not None and any(map(_is_pin, specifier)))):
+        yield from yanked
 
 
 def _best(files: Sequence[File], hashes: frozenset[str] | None) -> File | None:

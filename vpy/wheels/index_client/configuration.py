@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import urllib.parse
 
+from vpy.wheels.index_client import tls, web
 from vpy.wheels.index_client.web import shown
 
 TYPE_CHECKING = False
@@ -40,6 +41,17 @@ def set_options(options: Any, job: dict[str, Any]) -> None:
         options.index_url, options.no_index = job["index"], False
         options.extra_index_urls, options.find_links = [], []
     options.find_links = [*options.find_links, *job.get("built", ())]
+
+
+def make_session(command: Any, options: Any, *, offline: bool) -> Any:
+    """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once."""
+    _pip("_internal.cli.index_command")._create_truststore_ssl_context = tls.without_certificates
+    session = command.get_default_session(options)
+    if offline:
+        web.disconnect(session)
+    else:
+        tls.share(session, [url for url in (options.index_url, *options.extra_index_urls) if url])
+    return session
 
 
 def make_finder(command: Any, options: Any, session: Any, job: dict[str, Any], log: FinderLog) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 import tempfile
 
-from vpy.system.layout import DIGEST
 from vpy.wheels.index_client import download, errors, metadata, pages
+from vpy.wheels.index_client.cache import Cache
 from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.pages import Target
@@ -21,42 +20,52 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.wheels.index_client.candidates import Candidate
+    from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File
 
 
 def run(
-    session: Any, indexes: Sequence[str], find_links: Sequence[str], job: dict[str, Any]
+    session: Any,
+    indexes: Sequence[str],
+    find_links: Sequence[str],
+    job: dict[str, Any],
+    conversation: Conversation,
 ) -> list[dict[str, str]]:
-    """Resolve a job's requirements and fetch the wheels that are not stored; return a row for each.
+    """Resolve a job's requirements and fetch the wheels that are not here; return a row for each.
 
     Raises UncoveredError for what pip's resolver must answer, RefusedError for a final error.
     """
-    web = Web(session)
+    web = Web(session, Cache.of(job))
     target = Target(job)
     try:
         with tempfile.TemporaryDirectory(prefix="index-client-") as scratch:
-            wheels = download.Wheels(web, job["directory"] or scratch)
+            wheels = download.Wheels(
+                web, job["directory"] or scratch, partial=job.get("partial", ""), conversation=conversation
+            )
             elsewhere = pages.found_elsewhere(find_links)
             catalogue = Catalogue(web, indexes, target, wheels, elsewhere)
             candidates = resolve(catalogue, _wanted(job, target), dependencies=job["dependencies"])
-            hashes = {} if job.get("look") else _fetch(catalogue, candidates, job.get("stored", ""))
+            rows = {candidate.file.filename: _row(candidate) for candidate in candidates}
+            if job.get("fetching", not job.get("look")):
+                _fetch(catalogue, candidates, rows, conversation)
     except errors.NetworkError:
         web.stop_retrying()
         raise
     finally:
         web.close()
-    return [
-        {
-            "name": candidate.name,
-            "version": str(candidate.version),
-            "url": "",
-            "filename": candidate.file.filename,
-            "sha256": hashes.get(candidate.file.filename) or candidate.file.sha256,
-            "missing_extras": " ".join(candidate.missing_extras),
-        }
-        for candidate in candidates
-    ]
+    return list(rows.values())
+
+
+def _row(candidate: Candidate) -> dict[str, str]:
+    return {
+        "name": candidate.name,
+        "version": str(candidate.version),
+        "url": "",
+        "filename": candidate.file.filename,
+        "sha256": candidate.file.sha256,
+        "missing_extras": " ".join(candidate.missing_extras),
+    }
 
 
 def _wanted(job: dict[str, Any], target: Target) -> list[Wanted]:
@@ -73,21 +82,19 @@ def _wanted(job: dict[str, Any], target: Target) -> list[Wanted]:
     return wanted
 
 
-def _fetch(catalogue: Catalogue, candidates: Sequence[Candidate], stored: str) -> dict[str, str]:
-    """Fetch the wheels that are not stored; return the hash of each that was fetched."""
-    files = [
-        candidate.file
-        for candidate in candidates
-        if not (
-            stored
-            and candidate.file.sha256
-            and os.path.isfile(stored.replace("{sha256}", candidate.file.sha256[:DIGEST]))
-        )
-    ]
-    hashes = catalogue.wheels.fetch_all(files)
-    for file in files:
+def _fetch(
+    catalogue: Catalogue,
+    candidates: Sequence[Candidate],
+    rows: dict[str, dict[str, str]],
+    conversation: Conversation,
+) -> None:
+    """Fetch the wheels that are not here, and tell of each as it is; complete its row."""
+    here = conversation.decided(list(rows.values()))
+    files = [candidate.file for candidate in candidates if candidate.file.filename not in here]
+    for file, sha256 in catalogue.wheels.fetched(files):
         _check_metadata(file, catalogue.wheels.path(file), catalogue.known_metadata(file))
-    return hashes
+        rows[file.filename]["sha256"] = sha256
+        conversation.fetched(rows[file.filename])
 
 
 def _check_metadata(file: File, path: str, known: Metadata | None) -> None:

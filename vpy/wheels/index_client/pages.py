@@ -3,22 +3,30 @@
 # ruff: noqa: SLF001  (pip has no public interface)
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
 import json
 import os
+import re
 from urllib.parse import urljoin
 
+from vpy.wheels.index_client import errors
+from vpy.wheels.index_client.cache import forbids
 from vpy.wheels.index_client.errors import UncoveredError
+from vpy.wheels.index_client.web import OFFLINE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.web import Web
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+_FRESH = {"Accept": ACCEPT, "Cache-Control": "max-age=0"}
 _MISSING = (404, 410)
+_BUILD = re.compile(r"(\d+)(.*)", re.ASCII)  # PEP 427
 
 
 class File:
@@ -26,10 +34,10 @@ class File:
 
     `sha256` is hex, "" where the page has none; `metadata` is the hex sha256 of its METADATA that the
     index offers (PEP 658), "" where it offers one without a hash, None where it offers none; `size` is
-    in bytes, 0 for unknown. `rank` is its best tag's position in the target's order.
+    in bytes, 0 for unknown.
     """
 
-    __slots__ = ("build", "filename", "metadata", "rank", "sha256", "size", "url", "yanked")
+    __slots__ = ("filename", "metadata", "sha256", "size", "url", "yanked")
 
     def __init__(
         self, filename: str, url: str, sha256: str, metadata: str | None, size: int, yanked: bool
@@ -40,8 +48,10 @@ class File:
         self.metadata = metadata
         self.size = size
         self.yanked = yanked
-        self.rank = 0
-        self.build: tuple[Any, ...] = ()
+
+    def row(self) -> list[Any]:
+        """Return what makes this file again."""
+        return [self.filename, self.url, self.sha256, self.metadata, self.size, self.yanked]
 
 
 class Target:
@@ -51,12 +61,14 @@ class Target:
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers")
         self._specifier_set = specifiers.SpecifierSet
         self._invalid = specifiers.InvalidSpecifier
+        self._parse_tags = importlib.import_module("pip._vendor.packaging.tags").parse_tag
         self.rank: dict[str, int] = {}
         for number, row in enumerate(job["tags"]):
             self.rank.setdefault("-".join(row), number)
         self.python = ".".join(map(str, job["version"]))
         self.markers = {**job["markers"], "extra": ""}
         self._allowed: dict[str, bool] = {}
+        self._ranks: dict[tuple[str, ...], int | None] = {}
 
     def allows(self, requires_python: str | None) -> bool:
         """Return whether a `requires-python` allows this Python; one that is no specifier allows all."""
@@ -72,46 +84,112 @@ class Target:
 
     def best_rank(self, filename: str) -> int | None:
         """Return the position of a wheel's best tag in this Python's order, or None."""
-        parts = filename[:-4].rsplit("-", 3)
-        if len(parts) != 4:
-            return None
+        # Thousands of files have a few hundred sets of tags.
+        tags = tuple(filename[:-4].rsplit("-", 3)[1:])
+        if tags not in self._ranks:
+            self._ranks[tags] = self._best_rank(*tags) if len(tags) == 3 else None
+        return self._ranks[tags]
+
+    def _best_rank(self, pythons: str, abis: str, platforms: str) -> int | None:
         ranks = (
             self.rank.get(f"{python}-{abi}-{platform}")
-            for python in parts[1].split(".")
-            for abi in parts[2].split(".")
-            for platform in parts[3].split(".")
+            for python in pythons.split(".")
+            for abi in abis.split(".")
+            for platform in platforms.split(".")
         )
-        return min((rank for rank in ranks if rank is not None), default=None)
+        best = min((rank for rank in ranks if rank is not None), default=None)
+        return best if best is not None and self._is_valid(f"{pythons}-{abis}-{platforms}") else None
+
+    def _is_valid(self, tags: str) -> bool:
+        try:
+            return bool(self._parse_tags(tags))
+        except ValueError:
+            return False
+
+
+class Release:
+    """Wheels of one version that fit the target, made of their rows when somebody asks for them."""
+
+    __slots__ = ("_files", "_version", "rows", "text")
+
+    def __init__(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        self.text = text
+        self.rows = rows
+        self._version: Any = None
+        self._files: list[File] | None = None
+
+    @property
+    def version(self) -> Any:
+        """Version of PEP 440."""
+        if self._version is None:
+            self._version = importlib.import_module("pip._vendor.packaging.version").Version(self.text)
+        return self._version
+
+    @property
+    def files(self) -> list[File]:
+        """Wheels, the best one first."""
+        if self._files is None:
+            self._files = [File(*row) for row in self.rows]
+        return self._files
 
 
 class Page:
-    """Wheels of one project that fit the target, by version, newest first; best file of a version first."""
+    """Releases of one project for the target, the newest first."""
+
+    def __init__(self, releases: Iterable[Release]) -> None:
+        self.releases = tuple(releases)
+
+    @functools.cached_property
+    def by_version(self) -> dict[Any, Release]:
+        """All releases by their versions, the newest first."""
+        return {release.version: release for release in self.releases}
+
+
+def _ordered(files: Iterable[File], project: str, target: Target) -> list[Release]:
+    """Return the releases of a project: the newest first, in each the file that pip takes first.
+
+    That is one that is not yanked, has the best tag, has the highest build number.
+    """
+    found: dict[Any, list[tuple[tuple[Any, ...], File]]] = {}
+    names = Names(project)
+    for file in files:
+        version, build = names.parse(file.filename)
+        if version is not None:
+            order = (not file.yanked, -(target.best_rank(file.filename) or 0), build)
+            found.setdefault(version, []).append((order, file))
+    releases = []
+    for version in sorted(found, reverse=True):
+        best_first = sorted(found[version], key=lambda row: row[0], reverse=True)
+        releases.append(Release(str(version), [file.row() for _, file in best_first]))
+    return releases
+
+
+class Names:
+    """Names of a project's wheels; their tags are read by `Target`, once for all that have the same."""
 
     def __init__(self, project: str) -> None:
-        self.project = project
-        self.files: dict[Any, list[File]] = {}
-        self.versions: list[Any] = []
+        self._project = project
+        self._normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
+        self._parse = importlib.import_module("pip._vendor.packaging.version").Version
+        self._versions: dict[str, Any] = {}
 
-    def add(self, files: Iterator[tuple[File, str | None]], target: Target) -> None:
-        """Take the files that fit; `files` has each with its `requires-python`."""
-        utils = importlib.import_module("pip._vendor.packaging.utils")
-        for file, requires_python in files:
-            rank = target.best_rank(file.filename)
-            if rank is None or not target.allows(requires_python):
-                continue
+    def parse(self, filename: str) -> tuple[Any, tuple[Any, ...]]:
+        """Return the version and the build number (PEP 427); None as version for another project's wheel."""
+        name, *parts = filename.split("-")[:-3]
+        if "__" in name or self._normalize(name) != self._project:
+            return None, ()
+        if len(parts) == 1:
+            return self._version(parts[0]), ()
+        build = _BUILD.match(parts[1]) if len(parts) == 2 else None
+        return (self._version(parts[0]), (int(build[1]), build[2])) if build else (None, ())
+
+    def _version(self, text: str) -> Any:
+        if text not in self._versions:
             try:
-                name, version, build, _ = utils.parse_wheel_filename(file.filename)
-            except (utils.InvalidWheelFilename, ValueError):
-                continue
-            if name == self.project:
-                file.rank, file.build = rank, build
-                self.files.setdefault(version, []).append(file)
-
-    def sort(self) -> None:
-        """Put the newest version first, and of each the file that pip takes: not yanked, best tag, build."""
-        for files in self.files.values():
-            files.sort(key=lambda file: (not file.yanked, -file.rank, file.build), reverse=True)
-        self.versions = sorted(self.files, reverse=True)
+                self._versions[text] = self._parse(text)
+            except ValueError:
+                self._versions[text] = None
+        return self._versions[text]
 
 
 def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
@@ -136,17 +214,53 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
 
 def read(web: Web, indexes: Sequence[str], project: str, target: Target) -> Page:
     """Fetch a project's page from each index and merge them; an index without the project adds nothing."""
-    page = Page(project)
-    for index in indexes:
-        url = urljoin(index.rstrip("/") + "/", f"{project}/")
-        response = web.get(url, {"Accept": ACCEPT, "Cache-Control": "max-age=0"})
-        if response.status_code in _MISSING:
-            continue
-        if response.status_code != 200:
-            raise UncoveredError(f"status {response.status_code} at {project}")
-        page.add(_files(response, target), target)
-    page.sort()
-    return page
+    urls = [urljoin(index.rstrip("/") + "/", f"{project}/") for index in indexes]
+    found = [releases for url in urls if (releases := _releases(web, url, project, target))]
+    if len(found) == 1:
+        return Page(found[0])
+    files = [file for releases in found for release in releases for file in release.files]
+    return Page(_ordered(files, project, target))
+
+
+def _releases(web: Web, url: str, project: str, target: Target) -> list[Release]:
+    """Return the releases on one page; none where the index has no such page.
+
+    The page that is kept serves where it is the same still, or where nobody may be asked.
+    """
+    kept = web.cache.page(url)
+    if kept is None and web.cache.offline:
+        raise errors.network(f"{OFFLINE}: the page of `{project}`", "")
+    if kept is None or not web.cache.offline:
+        response = web.get(url, {**_FRESH, **_validators(kept)})
+        body = hashlib.sha256(response.content).hexdigest()
+        if kept is None or not _is_same(response, body, kept):
+            releases = _read(response, project, target)
+            rows = [[release.text, release.rows] for release in releases]
+            web.cache.keep_page(url, response.headers, body, rows)
+            return releases
+    return [Release(text, rows) for text, rows in kept["releases"]]
+
+
+def _validators(kept: dict[str, Any] | None) -> dict[str, str]:
+    """Return the headers that ask whether a page is the same still (RFC 9110, 13.1)."""
+    headers = {"If-None-Match": kept["etag"], "If-Modified-Since": kept["modified"]} if kept else {}
+    return {name: text for name, text in headers.items() if text}
+
+
+def _is_same(response: Any, body: str, kept: dict[str, Any]) -> bool:
+    status = response.status_code
+    if status in _MISSING:
+        return not kept["releases"]
+    return status == 304 or (status == 200 and body == kept["body"] and not forbids(response.headers))
+
+
+def _read(response: Any, project: str, target: Target) -> list[Release]:
+    if response.status_code in _MISSING:
+        return []
+    if response.status_code != 200:
+        raise UncoveredError(f"status {response.status_code} at {project}")
+    files = (file for file, requires in _files(response, target) if target.allows(requires))
+    return _ordered((file for file in files if target.best_rank(file.filename) is not None), project, target)
 
 
 def _files(response: Any, target: Target) -> Iterator[tuple[File, str | None]]:

@@ -61,13 +61,13 @@ class Universe:
     def versions(self, name: str) -> list[Any]:
         """Return the versions of a project that count, newest first."""
         if name not in self._versions:
-            page, offered = self._page(name), self._offered.get(name, ())
+            offered = self._offered.get(name, ())
             self._versions[name] = [
                 version
-                for version in page.versions
+                for version, release in self._page(name).by_version.items()
                 if self._everything
                 or version in offered
-                or not (version.is_prerelease or page.files[version][0].yanked)
+                or not (version.is_prerelease or release.files[0].yanked)
             ]
         return self._versions[name]
 

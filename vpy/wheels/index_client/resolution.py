@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import threading
 from collections import Counter
 
 from vpy.wheels.index_client import metadata, pages, reasons
-from vpy.wheels.index_client.candidates import Candidate, Same, Wanted, matching
+from vpy.wheels.index_client.candidates import Candidate, Repeatable, Same, Wanted, matching
 from vpy.wheels.index_client.errors import UncoveredError
 
 TYPE_CHECKING = False
@@ -79,7 +80,7 @@ class Catalogue:
         found = self._ask_metadata(file).result()
         if found is None:
             # Asked for ahead, at a server without ranges: only what is needed is fetched as a whole.
-            found = metadata.of_wheel(self.wheels.here(file))
+            found = metadata.of_wheel(self._web, file, self.wheels.here(file))
         return found
 
     def known_metadata(self, file: File) -> Metadata | None:
@@ -89,10 +90,10 @@ class Catalogue:
 
     def look_further(self, project: str, version: Any, count: int) -> None:
         """Ask for the METADATA of versions of a project that are older than one."""
-        page = self.page(project)
-        older = [each for each in page.versions if each < version and not page.files[each][0].yanked]
-        for each in older[:count]:
-            self._ask_metadata(page.files[each][0])
+        older = (each for each in self.page(project).releases if each.version < version)
+        files = (each.files[0] for each in older)
+        for file in itertools.islice((file for file in files if not file.yanked), count):
+            self._ask_metadata(file)
 
     def _ask_metadata(self, file: File) -> Future[Metadata | None]:
         with self._lock:
@@ -104,10 +105,9 @@ class Catalogue:
         """Ask for the METADATA of the newest final version, which is nearly always the one."""
         if done.cancelled() or done.exception() is not None:
             return
-        page = done.result()
-        for version in page.versions:
-            file = page.files[version][0]
-            if not version.is_prerelease and not file.yanked:
+        for release in done.result().releases:
+            file = release.files[0]
+            if not file.yanked and not release.version.is_prerelease:
                 try:
                     self._ask_metadata(file)
                 except RuntimeError:  # the resolution has ended meanwhile
@@ -130,8 +130,8 @@ class Provider:
         self._promoted: set[Identifier] = set()
         self._refused = 0
         self._tried: dict[str, set[Any]] = {}
-        # Versions that were candidates though they are pre-releases or yanked.
-        self._offered: dict[str, set[Any]] = {}
+        self._known: dict[int, Wanted] = {}
+        self._matching: dict[tuple[str, frozenset[Any]], Repeatable] = {}
 
     def identify(self, requirement_or_candidate: Any) -> Identifier:
         """Return the name and extras."""
@@ -197,19 +197,22 @@ class Provider:
     ) -> Callable[[], Iterator[Candidate]]:
         """Return the candidates that meet all requirements, newest first."""
         name, extras = identifier
-        asked = list(requirements[identifier])
+        asked = frozenset(requirements[identifier])
         refused = {candidate.version for candidate in incompatibilities[identifier]}
-        page = self._catalogue.page(name)
-        files = matching(page, asked)
-        unusual = {version for version, file in files if version.is_prerelease or file.yanked}
-        self._offered.setdefault(name, set()).update(unusual)
+        rows = self._rows(name, asked)
 
         def matches() -> Iterator[Candidate]:
-            for version, file in files:
+            for version, file in rows:
                 if version not in refused:
                     yield Candidate(name, extras, version, file)
 
         return matches
+
+    def _rows(self, name: str, asked: frozenset[Any]) -> Repeatable:
+        """Return what `matching` yields, which is asked for again after each conflict."""
+        if (name, asked) not in self._matching:
+            self._matching[name, asked] = Repeatable(matching(self._catalogue.page(name), asked))
+        return self._matching[name, asked]
 
     def is_satisfied_by(self, requirement: Any, candidate: Candidate) -> bool:
         """Return whether a candidate meets a requirement; a pre-release does where it was chosen."""
@@ -224,12 +227,18 @@ class Provider:
         if not self._catalogue.target.allows(found.requires_python):
             raise UncoveredError("METADATA has another Requires-Python than the page")
         asked: list[Any] = [Same(candidate)] if candidate.extras else []
-        for requirement in found.requirements:
+        for requirement in found.requirements(candidate.extras):
             if self._applies(requirement, candidate.extras):
-                wanted = Wanted(requirement)
+                wanted = self._wanted_once(requirement)
                 self._catalogue.ask(wanted.name)
                 asked.append(wanted)
         return asked
+
+    def _wanted_once(self, requirement: Any) -> Wanted:
+        """Return one value for all times that METADATA yields a requirement, which is kept there."""
+        if id(requirement) not in self._known:
+            self._known[id(requirement)] = Wanted(requirement)
+        return self._known[id(requirement)]
 
     def _look_further(self, candidate: Candidate) -> None:
         """Let the METADATA of older versions be fetched where several were tried: more will be."""
@@ -269,17 +278,25 @@ class Provider:
             return None
 
     def _universe(self, *, everything: bool) -> reasons.Universe:
-        return reasons.Universe(self._catalogue.page, self._needs, self._offered, everything=everything)
+        return reasons.Universe(self._catalogue.page, self._needs, self._offered(), everything=everything)
+
+    def _offered(self) -> dict[str, set[Any]]:
+        """Return the versions that were candidates though they are pre-releases or yanked."""
+        found: dict[str, set[Any]] = {}
+        for (name, _), rows in self._matching.items():
+            unusual = {version for version, file in rows if version.is_prerelease or file.yanked}
+            found.setdefault(name, set()).update(unusual)
+        return found
 
     def _needs(self, identifier: Identifier, version: Any) -> list[Any]:
         """Return what a version of a project needs."""
         name, extras = identifier
-        file = self._catalogue.page(name).files[version][0]
+        file = self._catalogue.page(name).by_version[version].files[0]
         return self.get_dependencies(Candidate(name, extras, version, file))
 
     def _is_met(self, requirement: Any) -> bool:
         """Return whether any candidate fits a requirement by itself."""
-        return bool(matching(self._catalogue.page(requirement.name), [requirement]))
+        return any(matching(self._catalogue.page(requirement.name), [requirement]))
 
     def _applies(self, requirement: Any, extras: frozenset[str]) -> bool:
         """Return whether a dependency counts; what counts without extras counts for the project itself."""
@@ -308,5 +325,5 @@ def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: boo
     by_name = {candidate.name: candidate for candidate in result.mapping.values()}
     for candidate in filter(lambda each: each.extras, result.mapping.values()) if dependencies else ():
         provided = catalogue.metadata(candidate.file).extras
-        by_name[candidate.name].missing_extras += sorted(candidate.extras - provided)
+        by_name[candidate.name].missing_extras += sorted(candidate.extras.difference(provided))
     return [by_name[name] for name in sorted(by_name)]

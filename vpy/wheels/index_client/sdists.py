@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
+from vpy.wheels.index_client.cache import Cache
 from vpy.wheels.index_client.download import Wheels
 from vpy.wheels.index_client.pages import File
 from vpy.wheels.index_client.web import Web
@@ -26,10 +27,11 @@ def fetch(session: Any, finder: Any, items: Sequence[Any], directory: str) -> li
         best = finder.find_best_candidate(item.req.name, item.req.specifier).best_candidate
         if best is not None:
             found.append((str(item.req), best))
-    web = Web(session)
+    web = Web(session, Cache())
     try:
-        fetched = Wheels(web, directory)
-        hashes = fetched.fetch_all([_file(best.link) for _, best in found if not best.link.is_file])
+        wheels = Wheels(web, directory)
+        remote = [_file(best.link) for _, best in found if not best.link.is_file]
+        hashes = {file.filename: sha256 for file, sha256 in wheels.fetched(remote)}
         for _, best in found:
             if best.link.is_file:
                 shutil.copyfile(best.link.file_path, os.path.join(directory, best.link.filename))

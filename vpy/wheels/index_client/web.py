@@ -1,9 +1,13 @@
-"""HTTP of a resolution: pip's session with as many connections as help, and one way to read an answer."""
+"""HTTP of a resolution: pip's session with as many connections as help, and one way to read an answer.
+
+Nothing goes into pip's own cache of HTTP, whose adapter writes each answer into a temporary file beside.
+"""
 
 from __future__ import annotations
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from vpy.wheels.index_client import errors
 from vpy.wheels.index_client.bounds import OutOfBoundsError
@@ -13,23 +17,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-# Each costs a TLS handshake and the loading of all certificates: more of them bring less than they cost.
+    from vpy.wheels.index_client.cache import Cache
+
+# Each costs a TLS handshake: more of them bring less than they cost.
 CONNECTIONS = 10
 PLAIN = {"Accept-Encoding": "identity"}
+OFFLINE = "offline, and not in the root"
 
 
 class Web:
-    """Session that several threads use; `workers` runs what is fetched ahead."""
+    """Session that several threads use; `workers` runs what is fetched ahead, `cache` has what is here."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, cache: Cache) -> None:
         self.session = session
+        self.cache = cache
         self.workers = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="index")
+        self._caching: dict[Any, Any] = {}
+        _read_environment_once(session)
         for adapter in set(session.adapters.values()):
             if hasattr(adapter, "poolmanager"):
                 adapter.poolmanager.connection_pool_kw["maxsize"] = CONNECTIONS
+            if hasattr(adapter, "cacheable_methods"):
+                self._caching[adapter] = adapter.cacheable_methods
+                adapter.cacheable_methods = ()
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, stream: bool = False) -> Any:
         """Return the response to a GET, whatever its status; raise RefusedError where there is none."""
+        if self.cache.offline:
+            raise errors.network(f"{OFFLINE}: `{shown(url)}`", "")
         try:
             response = self.session.get(url, headers=dict(headers or {}), stream=True)
             if not stream:
@@ -54,8 +69,44 @@ class Web:
                 adapter.max_retries = adapter.max_retries.new(total=0)
 
     def close(self) -> None:
-        """Drop what was fetched ahead and is not needed."""
+        """Drop what was fetched ahead and is not needed; pip's resolver may use its cache again."""
         self.workers.shutdown(wait=False, cancel_futures=True)
+        for adapter, methods in self._caching.items():
+            adapter.cacheable_methods = methods
+
+
+def _read_environment_once(session: Any) -> None:
+    """Let requests go through all variables, for proxies and certificates, once for each host."""
+    read = session.merge_environment_settings
+    known: dict[tuple[object, ...], Any] = {}
+
+    def merge(url: str, proxies: Mapping[str, str], *settings: Any) -> Any:
+        origin = urlsplit(url)
+        key = (origin.scheme, origin.netloc, *sorted(proxies.items()), *settings)
+        if key not in known:
+            known[key] = read(url, dict(proxies), *settings)
+        return dict(known[key])
+
+    session.merge_environment_settings = merge
+
+
+class NoNetwork:
+    """Adapter of a session that may ask nobody."""
+
+    def send(self, request: Any, **_: Any) -> Any:
+        """Raise pip's error of a network, which names what is missing."""
+        kind = importlib.import_module("pip._internal.exceptions").NetworkConnectionError
+        raise kind(f"{OFFLINE}: `{shown(request.url)}`", request=request)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def disconnect(session: Any) -> None:
+    """Let a session ask nobody; files of this machine it still reads."""
+    for prefix in list(session.adapters):
+        if not prefix.startswith("file:"):
+            session.mount(prefix, NoNetwork())
 
 
 def shown(url: str) -> str:
