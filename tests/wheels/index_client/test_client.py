@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.wheelmaker import make_wheel
 from tests.wheels.index_client.conftest import put
 
 if TYPE_CHECKING:
@@ -39,6 +40,17 @@ def test_every_way_to_metadata(
     names = [f"{name}-{version}-py3-none-any.whl" for name, version in ask.versions("a").items()]
     assert sorted(os.listdir(ask.place / "downloads")) == sorted(names)
     assert index.fetched() == sorted(2 * names), "each once in each of the two runs"
+
+
+def test_a_list_of_members_of_more_than_a_megabyte(ask: Asker, index: AwkwardIndex) -> None:
+    """It begins before what is fetched first, and is read whole, as in wheels of 10,000 files."""
+    members = {f"{'long' * 50}/{number}": "" for number in range(5500)}
+    wheel = make_wheel(index.folder, "a", files=members, requires=("b",))
+    put(index, "b")
+    assert wheel.stat().st_size > 2 << 20
+    assert ask.versions("a", look=True, directory="") == {"a": "1.0", "b": "1.0"}
+    assert LEFT not in ask.said
+    assert index.fetched() == []
 
 
 def test_a_look_fetches_no_wheel(ask: Asker, index: AwkwardIndex) -> None:

@@ -246,9 +246,10 @@ class Tail(io.RawIOBase):
         if count < 0:
             count = max(self._size - self._position, 0)
         if self._position < self._start:
-            if self._start - self._position > _NEAR:
-                last = min(self._position + max(count, 1), self._start) - 1
-                part: bytes = self._get(f"bytes={self._position}-{last}").content[:count]
+            # A list of members that is longer than what is near reaches into what is known: it is kept.
+            end = self._position + max(count, 1)
+            if end < self._start and self._start - self._position > _NEAR:
+                part: bytes = self._get(f"bytes={self._position}-{end - 1}").content[:count]
                 self._position += len(part)
                 return part
             more = self._get(f"bytes={self._position}-{self._start - 1}").content
