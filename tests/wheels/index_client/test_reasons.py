@@ -136,6 +136,31 @@ CASES: dict[str, tuple[Wheels, list[str], str]] = {
         "because `app` 1.0 needs `needy`\n"
         "and `needy` 1.0 needs `ghost>=2`",
     ),
+    "a range with pre-releases at its ends": (
+        [
+            ("b", "1.0"),
+            ("b", "2.0"),
+            ("c", "1.0"),
+            ("a", "1.0", "c"),
+            *(("a", version, "b<2") for version in ("2.0rc1", "2.0", "2.1", "3.0", "4.0a1", "4.0b1")),
+        ],
+        ["a>=2.0rc1", "b>=2"],
+        "the requirements contradict each other: `a>=2.0rc1`, `b>=2`\n"
+        "because `a` 2.0 to 3.0 (6 versions with pre-releases) need `b<2`\n"
+        "hint: `a==1.0` or `b==1.0` would go with the rest",
+    ),
+    "one final version among pre-releases": (
+        [
+            ("b", "1.0"),
+            ("b", "2.0"),
+            ("a", "1.0", "b"),
+            *(("a", version, "b<2") for version in ("2.0rc1", "2.0", "2.1a1", "2.1b1")),
+        ],
+        ["a>=2.0rc1", "b>=2"],
+        "the requirements contradict each other: `a>=2.0rc1`, `b>=2`\n"
+        "because `a` 2.0 and 3 pre-releases need `b<2`\n"
+        "hint: `a==1.0` or `b==1.0` would go with the rest",
+    ),
     "no project for one version, a conflict for another": (
         [("app", "2.0", "ghost"), ("app", "1.0", "b<1"), ("b", "0.9"), ("b", "2.0")],
         ["app", "b>=2"],

@@ -70,7 +70,14 @@ def _reasons(row: Mapping[str, Any]) -> list[str]:
 
 
 def _versions(versions: Sequence[str]) -> str:
-    """Return versions, given newest first, as text: each of a few, else the first and the last."""
+    """Return versions, given newest first, as text: each of a few, else the first and the last final one."""
+    from packaging.version import Version
+
     if len(versions) <= _LISTED:
         return ", ".join(versions[:-1]) + (" and " if versions[1:] else "") + versions[-1]
-    return f"{versions[-1]} to {versions[0]} ({len(versions)} versions)"
+    final = [text for text in versions if not Version(text).is_prerelease]
+    if len(final) == 1:
+        return f"{final[0]} and {len(versions) - 1} pre-releases"
+    ends = final or versions
+    more = " with pre-releases" if len(ends) < len(versions) else ""
+    return f"{ends[-1]} to {ends[0]} ({len(versions)} versions{more})"

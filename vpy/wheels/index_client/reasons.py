@@ -71,6 +71,10 @@ class Universe:
             ]
         return self._versions[name]
 
+    def is_prerelease(self, identifier: Identifier, at: int) -> bool:
+        """Return whether the version at a position is a pre-release."""
+        return bool(self.versions(identifier[0])[at].is_prerelease)
+
     def count(self, identifier: Any) -> int:
         """Return how many versions a project has."""
         return len(self.versions(identifier[0]))
@@ -100,8 +104,9 @@ def explain(
     facts, _ = universe.refute(wanted)
     if facts is None:
         return None
-    newest_first = sorted(facts, key=lambda fact: fact[1])
-    in_proof = [(each, _parent(universe, name, at)) for name, at, each in newest_first if name]
+    by_parent = [(name, at, each) for name, at, each in facts if name]
+    final_first = sorted(by_parent, key=lambda fact: (universe.is_prerelease(*fact[:2]), fact[1]))
+    in_proof = [(each, _parent(universe, name, at)) for name, at, each in final_first]
     lacking = _lacking([*_sides(wanted, causes), *in_proof], is_met)
     row = _row(universe, wanted, facts)
     if not lacking:
@@ -211,7 +216,8 @@ def _group(universe: Universe, parent: Identifier, needs: Sequence[tuple[int, An
     by_text: dict[str, list[int]] = {}
     for at, requirement in needs:
         by_text.setdefault(requirement.text, []).append(at)
-    texts = list(by_text)[:_MOST_TEXTS]
+    final_first = sorted(by_text, key=lambda text: all(versions[at].is_prerelease for at in by_text[text]))
+    texts = final_first[:_MOST_TEXTS]
     distinct = {at for each in by_text.values() for at in each}
     return {
         "parent": parent[0] + (f"[{','.join(sorted(parent[1]))}]" if parent[1] else ""),
