@@ -175,7 +175,10 @@ UNIVERSES = [pytest.param(seed, marks=[pytest.mark.long] if seed >= 6 else []) f
 
 @pytest.mark.parametrize("seed", UNIVERSES)
 def test_the_same_versions_as_pip(ask: Asker, index: AwkwardIndex, tmp_path: Path, seed: int) -> None:
-    """Random universes with conflicts: the answer is the one of pip's resolver, or none where it has none."""
+    """Random universes with conflicts: the answer is the one of pip's resolver, or none where it has none.
+
+    Then what pip misses is named here too, and the requirements that are blamed fail by themselves.
+    """
     randomly = random.Random(seed)
     names = "abcdefg"
     versions = ["0.9", "1.0", "1.1", "2.0rc1", "2.0", "3.0.dev1"]
@@ -194,6 +197,16 @@ def test_the_same_versions_as_pip(ask: Asker, index: AwkwardIndex, tmp_path: Pat
         (row["name"], row["version"]) for row in by_name(pips)
     ]
     assert bool(ours["errors"]) == bool(pips["errors"])
+    assert missing(pips) <= missing(ours)
+    for row in ours["errors"]:
+        if "asked" in row:
+            assert ask(*row["asked"], environ=environ, index=None)["errors"]
+
+
+def missing(answer: dict[str, Any]) -> set[tuple[str, str]]:
+    """Projects that a requirement finds no version of, each with the kind of the error."""
+    rows = [each for row in answer["errors"] for each in (row, *row.get("lacking", ()))]
+    return {(row["kind"], row["project"]) for row in rows if "project" in row}
 
 
 def by_name(answer: dict[str, Any]) -> list[dict[str, str]]:
