@@ -161,6 +161,13 @@ CASES: dict[str, tuple[Wheels, list[str], str]] = {
         "because `a` 2.0 and 3 pre-releases need `b<2`\n"
         "hint: `a==1.0` or `b==1.0` would go with the rest",
     ),
+    "what only a pre-release fits is not to blame alone": (
+        [("a", "1.0", "f!=1.1"), ("f", "1.1"), ("f", "2.0rc1")],
+        ["a", "f<2"],
+        "the requirements contradict each other: `a`, `f<2`\n"
+        "because `a` 1.0 needs `f!=1.1`\n"
+        "hint: `f==2.0rc1` would go with the rest",
+    ),
     "no project for one version, a conflict for another": (
         [("app", "2.0", "ghost"), ("app", "1.0", "b<1"), ("b", "0.9"), ("b", "2.0")],
         ["app", "b>=2"],

@@ -75,6 +75,10 @@ class Universe:
         """Return whether the version at a position is a pre-release."""
         return bool(self.versions(identifier[0])[at].is_prerelease)
 
+    def overlooks(self, facts: Iterable[Fact], is_met: Callable[[Any], bool]) -> bool:
+        """Return whether facts rest on a requirement that only versions fit which do not count here."""
+        return any(each.text and not self.allowed(each) and is_met(each) for _, _, each in facts)
+
     def count(self, identifier: Any) -> int:
         """Return how many versions a project has."""
         return len(self.versions(identifier[0]))
@@ -102,7 +106,7 @@ def explain(
     `causes` are those of the last conflict; `is_met` says whether any candidate fits a requirement alone.
     """
     facts, _ = universe.refute(wanted)
-    if facts is None:
+    if facts is None or universe.overlooks(facts, is_met):
         return None
     by_parent = [(name, at, each) for name, at, each in facts if name]
     final_first = sorted(by_parent, key=lambda fact: (universe.is_prerelease(*fact[:2]), fact[1]))

@@ -258,7 +258,8 @@ class Provider:
             names = [name for (name, _), _ in self._conflicts.most_common()]
             _, together = self._universe(everything=False).refute(self._wanted)
             return reasons.too_deep(_MOST_ROUNDS, names, together)
-        explained = self._explained(causes, everything=False)
+        # What only pre-releases fit may be met by itself: it is not to blame alone.
+        explained = self._explained(causes, everything=False) or self._explained(causes, everything=True)
         return explained or reasons.conflict(self._wanted, causes, self._is_met)
 
     def note_refused(self, criterion: Any, candidate: Candidate) -> None:
