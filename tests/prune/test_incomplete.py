@@ -20,7 +20,7 @@ def test_incomplete(cache: Cache) -> None:
         root / ".new-x",
         root / "packages-1" / ".new-x",
         root / "resolutions-1" / ".new-x",
-        root / "pages-1" / ".new-x",
+        root / "pages-2" / ".new-x",
         root / "copies-1" / ".new-x",
         root / "app-1" / ".python-1",
         root / "records-1" / "a" / ".new-x",

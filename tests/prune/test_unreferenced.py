@@ -105,7 +105,7 @@ def test_packages_and_probes(cache: Cache) -> None:
 def test_pages(cache: Cache) -> None:
     """What an index said goes when no resolution has used it for a week; other names stay."""
     cache.make("one.py", "own0")
-    pages = cache.root / "pages-1"
+    pages = cache.root / "pages-2"
     pages.mkdir()
     old, used, foreign = pages / ("0" * 64), pages / ("1" * 64), pages / "notes"
     for path in (old, used, foreign):

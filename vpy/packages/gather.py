@@ -22,13 +22,13 @@ class Gathering:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self._lock = threading.Lock()
-        self._begun: dict[Pin, str] = {}
+        self._unpacked: dict[Pin, str] = {}
         self._wheels: dict[Pin, list[str]] = {}
 
     def unpack(self, pin: Pin, path: str) -> list[str]:
         """Unpack a package file; return the paths of its wheels."""
         with self._lock:
-            location = self._begun[pin] = os.path.join(self.directory, str(len(self._begun)))
+            location = self._unpacked[pin] = os.path.join(self.directory, str(len(self._unpacked)))
         package_file.unpack(path, location, expected_name=pin.name, instance_id=pin.instance_id)
         self._wheels[pin] = _wheels_of(location)
         return [os.path.join(location, *wheel.split("/")) for wheel in self._wheels[pin]]
@@ -50,7 +50,7 @@ class Gathering:
                 mistakes.append(f"package `{pin.name}` at `{pin.version}` holds no wheel")
             for wheel in self._wheels[pin]:
                 other = owners.setdefault(wheel, pin.name)
-                if not _put(os.path.join(self._begun[pin], *wheel.split("/")), common, wheel):
+                if not _put(os.path.join(self._unpacked[pin], *wheel.split("/")), common, wheel):
                     mistakes.append(
                         f"packages `{other}` and `{pin.name}` bring different files of one name: `{wheel}`"
                     )

@@ -127,9 +127,8 @@ def resolve(
     if answered_by_client(session, finder, log, job, answer, conversation):
         return 0 if not answer["errors"] else 1
     preparer = make_preparer(command, options, session, finder, job["directory"])
-    resolver = command.make_resolver(
-        preparer=preparer, finder=finder, options=options, py_version_info=tuple(job["version"])
-    )
+    parts = {"preparer": preparer, "finder": finder, "options": options}
+    resolver = command.make_resolver(**parts, py_version_info=tuple(job["version"]))
     wanted: list[Any] = []
     try:
         wanted += [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
@@ -142,10 +141,9 @@ def resolve(
         return 1
 
     answer["errors"] = log.network_errors()
-    for item in found:
-        if is_fetching(job):
-            preparer.save_linked_requirement(item)
-        answer["wheels"].append(describe(item))
+    for item in found if is_fetching(job) else ():
+        preparer.save_linked_requirement(item)
+    answer["wheels"] = list(map(describe, found))
     return 0
 
 
@@ -178,7 +176,8 @@ def answered_by_client(
 ) -> bool:
     """Answer a job by the client that fetches side by side; return whether it is answered.
 
-    What the client does not cover is left to pip's resolver, which also says why there is no answer.
+    What the client does not cover is left to pip's resolver. Where the requirements cannot be met, the client
+    says why, and pip's finder what there is instead.
     """
     usable = not log.ignored and all(url.startswith(("http://", "https://")) for url in finder.index_urls)
     if not finder.index_urls or not usable or finder.uploaded_prior_to is not None:
@@ -192,6 +191,13 @@ def answered_by_client(
         return False
     except errors.RefusedError as error:
         answer["errors"] = [error.row]
+    except errors.NoResolutionError as error:
+        rows = error.rows(
+            lambda wanted, parent: (
+                no_candidate(wanted, parent, finder, log) or log.withdrawn(wanted, parent, finder)
+            )
+        )
+        answer["errors"] = log.network_errors() or rows
     return True
 
 
@@ -324,7 +330,8 @@ def no_candidate(wanted: Any, parent: str, finder: Any, log: FinderLog) -> dict[
     row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
     near = {name: reason for name, reason in passed if allows(wanted, name)}
     if near:
-        return {**row, "kind": "wheel", "files": sorted(near.items())}
+        more = log.other_pythons(near, finder, fitting)
+        return {**row, "kind": "wheel", "files": sorted(near.items()), **more}
     if not passed and not fitting:
         return {**row, "kind": "project", **(log.unread(wanted.name) or {})}
 

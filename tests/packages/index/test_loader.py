@@ -315,9 +315,18 @@ def test_missing_dependencies_say_who_wants_them(index: Index, make_wheel: MakeW
 
 def test_contradictions_name_both_sides(index: Index) -> None:
     error = refused_requirements(index, "base", "plain>=2")
-    assert (
-        error.message == "the requirements contradict each other: `plain>=2`, `plain<2` (wanted by base 1.0)"
-    )
+    assert error.message.splitlines() == [
+        "the requirements contradict each other: `base`, `plain>=2`",
+        "because `base` 1.0 needs `plain<2`",
+    ]
+    assert error.hint == "`plain==1.1` would go with the rest"
+
+
+def test_an_extra_that_a_project_does_not_have(index: Index) -> None:
+    answer = index.dependencies(["extra[moore]"])
+    assert filenames(answer) == ["extra-1.0-py3-none-any.whl"]
+    assert answer.notes == ("`extra` 1.0 has no extra `moore`",)
+    assert index.dependencies(["extra[moore]"]).notes == answer.notes
 
 
 def test_sources_are_listed_and_never_built(index: Index, served: SimpleIndex, tmp_path: Path) -> None:
@@ -338,8 +347,8 @@ def test_requires_python_of_the_target(index: Index, served: SimpleIndex, make_w
     make_wheel("modern", "1.0", {"modern.py": ""})
     served.requires["modern-1.0-py3-none-any.whl"] = "&gt;=4"
     assert refused(index, package("modern-py3", "1.0")).message == (
-        f"no wheel of `modern==1.0` fits `{index.interpreter.tags[0]}`: "
-        "there is `modern-1.0-py3-none-any.whl` (for another Python)"
+        f"no version of `modern==1.0` is for Python {'.'.join(map(str, index.interpreter.version))}: "
+        "1.0 needs `>=4`"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vpy.errors import ToolError, UserError, VpythonError
+from vpy.packages.index import conflicts, hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,8 +11,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LISTED = 12
+_HINTS = 3
 _NEAREST = 6
-_USER_ERRORS = frozenset(("project", "version", "wheel", "conflict", "other"))
+_PYTHONS = 3
+_USER_ERRORS = frozenset(("project", "version", "wheel", "yanked", "conflict", "rounds", "other"))
 _MISSING = frozenset(("project", "version", "wheel"))
 _PAGE_KINDS = frozenset(("project", "denied", "page", "ignored"))
 _DENIED_HINT = (
@@ -30,10 +33,12 @@ def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | Non
 
     `tag` is the target's best tag; `contact` is the hint where something is missing.
     """
-    lines = dict.fromkeys(_message(row, tag) for row in errors)
-    kinds = {row["kind"] for row in errors}
+    lines = dict.fromkeys(line for row in errors for line in _lines(row, tag))
+    rows = [*errors, *(each for row in errors for each in row.get("lacking", ()))]
+    kinds = {row["kind"] for row in rows}
     family = UserError if kinds <= _USER_ERRORS else ToolError
-    hint = contact if kinds & _MISSING else None
+    found = dict.fromkeys(filter(None, (hints.way_on(row, tag) for row in errors)))
+    hint = "; ".join([*found][:_HINTS]) or (contact if kinds & _MISSING else None)
     if "ignored" in kinds:
         hint = _IGNORED_HINT
     if "denied" in kinds:
@@ -43,20 +48,29 @@ def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | Non
     return family(lines, hint=hint or None)
 
 
+def _lines(row: Mapping[str, Any], tag: str) -> list[str]:
+    """Return the fact, then the reasons for it."""
+    more = [_message(each, tag) for each in row.get("lacking", ())]
+    return [_message(row, tag), *conflicts.chain(row.get("because", ()), more=more)]
+
+
 def _message(row: Mapping[str, Any], tag: str) -> str:
     kind = row["kind"]
     if kind in _PAGE_KINDS:
         return _page_message(row)
+    if kind == "version" and hints.contradicts_itself(row["requirement"]):
+        return f"`{row['requirement']}`{_parent(row)} contradicts itself: no version can be all of that"
     if kind == "version":
         return f"no version fits `{row['requirement']}`{_parent(row)}: {_versions(row, tag)}"
     if kind == "wheel":
-        files = [f"`{name}`{_REASONS.get(reason, '')}" for name, reason in _nearest(row["files"], tag)]
-        requirement = f"`{row['requirement']}`{_parent(row)}"
-        note = row.get("note", "")
-        return f"no wheel of {requirement} fits `{tag}`: there is {_join(files, _NEAREST)}{note}"
+        return _wheel_message(row, tag)
+    if kind == "yanked":
+        versions = [f"{version}" + (f" ({why})" if why else "") for version, why in row["versions"].items()]
+        return f"only withdrawn versions fit `{row['requirement']}`{_parent(row)}: {_join(versions)}"
     if kind == "conflict":
-        sides = [f"`{side}`" + (f" (wanted by {parent})" if parent else "") for parent, side in row["sides"]]
-        return f"the requirements contradict each other: {_join(sides)}"
+        return conflicts.head(row)
+    if kind == "rounds":
+        return conflicts.rounds(row)
     if kind == "hash":
         got, allowed = row["got"].get("sha256", ""), " or ".join(row["allowed"].get("sha256", []))
         return f"other bytes than before for `{row['requirement']}`: sha256 `{got}`, not `{allowed}`"
@@ -65,6 +79,19 @@ def _message(row: Mapping[str, Any], tag: str) -> str:
     if kind == "configuration":
         return f"pip cannot read its configuration: {row['fact']}"
     return f"pip found no answer: {row['fact']}"
+
+
+def _wheel_message(row: Mapping[str, Any], tag: str) -> str:
+    """Return which files there are, none of which fits, or which Python they all need."""
+    if hints.is_for_other_pythons(row):
+        needs = [f"{version} needs `{text}`" for version, text in hints.pythons_by_version(row).items()]
+        return (
+            f"no version of `{row['requirement']}`{_parent(row)} is for Python {row['target']}: "
+            f"{_join(needs, _PYTHONS)}"
+        )
+    files = [f"`{name}`{_REASONS.get(reason, '')}" for name, reason in _nearest(row["files"], tag)]
+    requirement = f"`{row['requirement']}`{_parent(row)}"
+    return f"no wheel of {requirement} fits `{tag}`: there is {_join(files, _NEAREST)}{row.get('note', '')}"
 
 
 def _page_message(row: Mapping[str, Any]) -> str:
@@ -86,8 +113,14 @@ def _parent(row: Mapping[str, Any]) -> str:
 def _versions(row: Mapping[str, Any], tag: str) -> str:
     """Return the last few versions as text, those that fit the target if there are any."""
     if row["fitting"]:
-        return f"there is {_join(row['fitting'][-_LISTED:])}"
-    return f"no version has a wheel for `{tag}`: there is {_join(row['others'][-_LISTED:])}"
+        return f"there is {_newest(row['fitting'])}"
+    return f"no version has a wheel for `{tag}`: there is {_newest(row['others'])}"
+
+
+def _newest(versions: Sequence[str]) -> str:
+    """Return the last of sorted versions as text, and how many there are before them."""
+    older = f" and {len(versions) - _LISTED} older" if len(versions) > _LISTED else ""
+    return ", ".join(versions[-_LISTED:]) + older
 
 
 def _nearest(files: Sequence[tuple[str, str]], tag: str) -> list[tuple[str, str]]:

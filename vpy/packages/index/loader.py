@@ -273,6 +273,11 @@ class IndexLoader:
             f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
             for row in answer["notes"]
         )
+        notes += tuple(
+            f"`{row['name']}` {row['version']} has no extra `{extra}`"
+            for row in answer["wheels"]
+            for extra in row.get("missing_extras", "").split()
+        )
         return tuple(sorted(wheels, key=lambda wheel: wheel.project)), notes
 
     def _download(

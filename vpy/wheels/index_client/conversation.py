@@ -1,10 +1,10 @@
-"""Conversation of `pip_download` with vpython: what it has decided and fetched is told at once.
+"""Conversation of `pip_download` with vpython: it reports at once what is decided and fetched.
 
 Each event is a line of JSON on stdout, {event, …}, before the answer, which is the last line:
 
     resolving {projects}       so many projects are known by now
     decided {wheels}           the rows of the answer; vpython replies {here}, the file names that it has
-    fetching {filename, size}  a wheel is begun; its size in bytes, 0 for unknown
+    fetching {filename, size}  the download of a wheel starts; its size in bytes, 0 for unknown
     came {bytes}               bytes that came since the last such event, by file name
     fetched {wheel}            a row of the answer whose wheel lies in the job's directory
 """
@@ -48,7 +48,7 @@ class Conversation:
         return frozenset(json.loads(self._replies.readline())["here"])
 
     def fetching(self, filename: str, size: int) -> None:
-        """Tell that a wheel is begun."""
+        """Tell that the download of a wheel starts."""
         with self._lock:
             self._tell("fetching", filename=filename, size=size)
 

@@ -9,7 +9,7 @@ from vpy.wheels.index_client.web import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
 
@@ -23,6 +23,8 @@ class FinderLog:
 
     def __init__(self) -> None:
         self.yanked: set[str] = set()
+        # `requires-python` of the files that are for another Python.
+        self.pythons: dict[str, str] = {}
         self._passed: dict[str, dict[tuple[str, str], None]] = {}
         self._failed: list[dict[str, Any]] = []
         self.ignored: list[dict[str, Any]] = []
@@ -37,6 +39,8 @@ class FinderLog:
             result, detail = evaluate(evaluator, link)
             if link.is_yanked:
                 self.yanked.add(link.filename)
+            if result is package_finder.LinkType.requires_python_mismatch:
+                self.pythons[link.filename] = link.requires_python
             if result is not package_finder.LinkType.candidate:
                 self._passed.setdefault(evaluator._canonical_name, {})[link.filename, result.name] = None
             return result, detail
@@ -118,6 +122,26 @@ class FinderLog:
     def passed_over(self, project: str) -> list[tuple[str, str]]:
         """Return the files of a project that were passed over, each with pip's reason."""
         return list(self._passed.get(_pip("_vendor.packaging.utils").canonicalize_name(project), ()))
+
+    def other_pythons(self, filenames: Iterable[str], finder: Any, versions: Sequence[Any]) -> dict[str, Any]:
+        """Return what Python files need that are for another, the target's, and the newest version for it."""
+        pythons = {name: self.pythons[name] for name in filenames if name in self.pythons}
+        target = ".".join(map(str, finder.target_python.py_version_info))
+        return {"pythons": pythons, "target": target, "newest": str(versions[-1]) if versions else ""}
+
+    def withdrawn(self, wanted: Any, parent: str, finder: Any) -> dict[str, Any] | None:
+        """Return the error for a requirement that only withdrawn versions fit (PEP 592); None for another."""
+        found = sorted(finder.find_all_candidates(wanted.name), key=lambda each: each.version, reverse=True)
+        links = {
+            str(candidate.version): candidate.link
+            for candidate in found
+            if wanted.specifier.contains(candidate.version, prereleases=True)
+        }
+        if not links or not all(link.is_yanked for link in links.values()):
+            return None
+        reasons = {version: link.yanked_reason or "" for version, link in links.items()}
+        row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
+        return {**row, "kind": "yanked", "versions": reasons}
 
     def unread(self, project: str) -> dict[str, Any] | None:
         """Return why a project's page was not read: access refused, no page, or an index that is left out."""

@@ -8,9 +8,10 @@ import tempfile
 
 from vpy.wheels.index_client import download, errors, metadata, pages
 from vpy.wheels.index_client.cache import Cache
+from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.pages import Target
-from vpy.wheels.index_client.resolution import Catalogue, Wanted, resolve
+from vpy.wheels.index_client.resolution import Catalogue, resolve
 from vpy.wheels.index_client.web import Web
 
 TYPE_CHECKING = False
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from vpy.wheels.index_client.candidates import Candidate
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File
-    from vpy.wheels.index_client.resolution import Candidate
 
 
 def run(
@@ -63,6 +64,7 @@ def _row(candidate: Candidate) -> dict[str, str]:
         "url": "",
         "filename": candidate.file.filename,
         "sha256": candidate.file.sha256,
+        "missing_extras": " ".join(candidate.missing_extras),
     }
 
 

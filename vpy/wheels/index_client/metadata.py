@@ -37,13 +37,19 @@ class Metadata:
     """What a resolution needs of METADATA, and the sha256 of its bytes.
 
     A dependency is its text and the extra without which it never counts, "" where there is none such.
+    `extras` are those that the project has, normalized.
     """
 
     def __init__(
-        self, sha256: str, requires_python: str | None, dependencies: Sequence[Sequence[str]]
+        self,
+        sha256: str,
+        requires_python: str | None,
+        dependencies: Sequence[Sequence[str]],
+        extras: Sequence[str],
     ) -> None:
         self.sha256 = sha256
         self.requires_python = requires_python
+        self.extras = extras
         self._dependencies = dependencies
 
     def requirements(self, extras: Collection[str]) -> Iterator[Any]:
@@ -58,6 +64,7 @@ class Metadata:
             "sha256": self.sha256,
             "requires_python": self.requires_python,
             "dependencies": self._dependencies,
+            "extras": self.extras,
         }
 
 
@@ -72,7 +79,9 @@ def parse(data: bytes) -> Metadata:
         dependencies = [[text, _needed_extra(_requirement(text).marker)] for text in texts]
     except invalid as error:
         raise errors.UncoveredError(f"METADATA: {error}") from error
-    return Metadata(hashlib.sha256(data).hexdigest(), requires_python, dependencies)
+    normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
+    extras = [normalize(text.strip()) for text in fields.get_all("Provides-Extra", [])]
+    return Metadata(hashlib.sha256(data).hexdigest(), requires_python, dependencies, extras)
 
 
 @functools.cache
@@ -243,9 +252,10 @@ class Tail(io.RawIOBase):
         if count < 0:
             count = max(self._size - self._position, 0)
         if self._position < self._start:
-            if self._start - self._position > _NEAR:
-                last = min(self._position + max(count, 1), self._start) - 1
-                part: bytes = self._get(f"bytes={self._position}-{last}").content[:count]
+            # A list of members that is longer than what is near reaches into what is known: it is kept.
+            end = self._position + max(count, 1)
+            if end < self._start and self._start - self._position > _NEAR:
+                part: bytes = self._get(f"bytes={self._position}-{end - 1}").content[:count]
                 self._position += len(part)
                 return part
             more = self._get(f"bytes={self._position}-{self._start - 1}").content

@@ -3,6 +3,7 @@
 # ruff: noqa: SLF001  (pip has no public interface)
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import json
@@ -137,6 +138,11 @@ class Page:
 
     def __init__(self, releases: Iterable[Release]) -> None:
         self.releases = tuple(releases)
+
+    @functools.cached_property
+    def by_version(self) -> dict[Any, Release]:
+        """All releases by their versions, the newest first."""
+        return {release.version: release for release in self.releases}
 
 
 def _ordered(files: Iterable[File], project: str, target: Target) -> list[Release]:

@@ -8,7 +8,8 @@ import math
 import threading
 from collections import Counter
 
-from vpy.wheels.index_client import metadata, pages
+from vpy.wheels.index_client import metadata, pages, reasons
+from vpy.wheels.index_client.candidates import Candidate, Repeatable, Same, Wanted, matching
 from vpy.wheels.index_client.errors import UncoveredError
 
 TYPE_CHECKING = False
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     Identifier = tuple[str, frozenset[str]]
 
 _MOST_ROUNDS = 20_000
+# Refused candidates after which it is tried once whether there can be an answer: a proof skips what repeats.
+_DOUBTFUL = 100
+# Versions of a project that are tried before the METADATA of so many older ones is fetched ahead.
+_TRIED = 2
+_AHEAD = 20
 # How often an undecided project may be part of a conflict before it is decided first.
 _CONFLICTS = 5
 
@@ -82,6 +88,13 @@ class Catalogue:
         known = self._metadata.get(file.url)
         return known.result() if known is not None and known.done() and not known.exception() else None
 
+    def look_further(self, project: str, version: Any, count: int) -> None:
+        """Ask for the METADATA of versions of a project that are older than one."""
+        older = (each for each in self.page(project).releases if each.version < version)
+        files = (each.files[0] for each in older)
+        for file in itertools.islice((file for file in files if not file.yanked), count):
+            self._ask_metadata(file)
+
     def _ask_metadata(self, file: File) -> Future[Metadata | None]:
         with self._lock:
             if file.url not in self._metadata:
@@ -102,47 +115,6 @@ class Catalogue:
                 return
 
 
-class Candidate:
-    """One version of a project, with the extras that are asked for, and its best wheel."""
-
-    __slots__ = ("extras", "file", "name", "version")
-
-    def __init__(self, name: str, extras: frozenset[str], version: Any, file: File) -> None:
-        self.name = name
-        self.extras = extras
-        self.version = version
-        self.file = file
-
-
-class Same:
-    """Requirement of the very version that a candidate with extras has."""
-
-    def __init__(self, candidate: Candidate) -> None:
-        self.name = candidate.name
-        self.extras: frozenset[str] = frozenset()
-        self.version = candidate.version
-
-
-class Wanted:
-    """PEP 508 requirement, and the hex sha256 that its wheel may have, () for any."""
-
-    def __init__(self, requirement: Any, hashes: Iterable[str] = ()) -> None:
-        utils = importlib.import_module("pip._vendor.packaging.utils")
-        if requirement.url:
-            raise UncoveredError("a direct reference")
-        self.name = utils.canonicalize_name(requirement.name)
-        self.extras = frozenset(utils.canonicalize_name(extra) for extra in requirement.extras)
-        self.specifier = requirement.specifier
-        self.hashes = frozenset(hashes)
-        self._allowed: dict[Any, bool] = {}
-
-    def allows(self, version: Any) -> bool:
-        """Return whether a version meets the requirement, which is asked in each round of a resolution."""
-        if version not in self._allowed:
-            self._allowed[version] = bool(self.specifier.contains(version, prereleases=True))
-        return self._allowed[version]
-
-
 class Provider:
     """What resolvelib asks (`resolvelib.AbstractProvider`), answered as pip's own provider answers."""
 
@@ -151,9 +123,15 @@ class Provider:
         self._order: dict[Identifier, int] = {}
         for number, each in enumerate(wanted):
             self._order.setdefault(self.identify(each), number)
+        self._wanted = wanted
+        self._has_hashes = any(each.hashes for each in wanted)
         self._dependencies = dependencies
         self._conflicts: Counter[Identifier] = Counter()
         self._promoted: set[Identifier] = set()
+        self._refused = 0
+        self._tried: dict[str, set[Any]] = {}
+        self._known: dict[int, Wanted] = {}
+        self._matching: dict[tuple[str, frozenset[Any]], Repeatable] = {}
 
     def identify(self, requirement_or_candidate: Any) -> Identifier:
         """Return the name and extras."""
@@ -219,9 +197,9 @@ class Provider:
     ) -> Callable[[], Iterator[Candidate]]:
         """Return the candidates that meet all requirements, newest first."""
         name, extras = identifier
-        asked = list(requirements[identifier])
+        asked = frozenset(requirements[identifier])
         refused = {candidate.version for candidate in incompatibilities[identifier]}
-        rows = _Repeatable(_matching(self._catalogue.page(name), asked))
+        rows = self._rows(name, asked)
 
         def matches() -> Iterator[Candidate]:
             for version, file in rows:
@@ -230,26 +208,96 @@ class Provider:
 
         return matches
 
+    def _rows(self, name: str, asked: frozenset[Any]) -> Repeatable:
+        """Return what `matching` yields, which is asked for again after each conflict."""
+        if (name, asked) not in self._matching:
+            self._matching[name, asked] = Repeatable(matching(self._catalogue.page(name), asked))
+        return self._matching[name, asked]
+
     def is_satisfied_by(self, requirement: Any, candidate: Candidate) -> bool:
         """Return whether a candidate meets a requirement; a pre-release does where it was chosen."""
-        if isinstance(requirement, Same):
-            return bool(requirement.version == candidate.version)
         return bool(requirement.allows(candidate.version))
 
     def get_dependencies(self, candidate: Candidate) -> list[Any]:
         """Return what a candidate needs on the target, and let those pages be fetched."""
         if not self._dependencies:
             return []
+        self._look_further(candidate)
         found = self._catalogue.metadata(candidate.file)
         if not self._catalogue.target.allows(found.requires_python):
             raise UncoveredError("METADATA has another Requires-Python than the page")
         asked: list[Any] = [Same(candidate)] if candidate.extras else []
         for requirement in found.requirements(candidate.extras):
             if self._applies(requirement, candidate.extras):
-                wanted = Wanted(requirement)
+                wanted = self._wanted_once(requirement)
                 self._catalogue.ask(wanted.name)
                 asked.append(wanted)
         return asked
+
+    def _wanted_once(self, requirement: Any) -> Wanted:
+        """Return one value for all times that METADATA yields a requirement, which is kept there."""
+        if id(requirement) not in self._known:
+            self._known[id(requirement)] = Wanted(requirement)
+        return self._known[id(requirement)]
+
+    def _look_further(self, candidate: Candidate) -> None:
+        """Let the METADATA of older versions be fetched where several were tried: more will be."""
+        tried = self._tried.setdefault(candidate.name, set())
+        if candidate.version in tried:
+            return
+        tried.add(candidate.version)
+        if len(tried) > _TRIED and len(tried) % (_AHEAD // 2) == _TRIED + 1:
+            self._catalogue.look_further(candidate.name, candidate.version, _AHEAD)
+
+    def failure(self, error: Any) -> Exception:
+        """Return why there is no resolution, from resolvelib's own error."""
+        if self._has_hashes:
+            return UncoveredError("no file has the hash")
+        causes = getattr(error, "causes", None)
+        if causes is None:
+            names = [name for (name, _), _ in self._conflicts.most_common()]
+            _, together = self._universe(everything=False).refute(self._wanted)
+            return reasons.too_deep(_MOST_ROUNDS, names, together)
+        # What only pre-releases fit may be met by itself: it is not to blame alone.
+        explained = self._explained(causes, everything=False) or self._explained(causes, everything=True)
+        return explained or reasons.conflict(self._wanted, causes, self._is_met)
+
+    def note_refused(self, criterion: Any, candidate: Candidate) -> None:
+        """Raise NoResolutionError where candidates go on being refused and it can be proved that all will."""
+        del criterion, candidate
+        self._refused += 1
+        if self._refused == _DOUBTFUL and not self._has_hashes:
+            explained = self._explained((), everything=True)
+            if explained is not None:
+                raise explained
+
+    def _explained(self, causes: Sequence[Any], *, everything: bool) -> Exception | None:
+        """Return a proof; None where there is none, or it leads to what this client does not cover."""
+        try:
+            return reasons.explain(self._universe(everything=everything), self._wanted, causes, self._is_met)
+        except UncoveredError:
+            return None
+
+    def _universe(self, *, everything: bool) -> reasons.Universe:
+        return reasons.Universe(self._catalogue.page, self._needs, self._offered(), everything=everything)
+
+    def _offered(self) -> dict[str, set[Any]]:
+        """Return the versions that were candidates though they are pre-releases or yanked."""
+        found: dict[str, set[Any]] = {}
+        for (name, _), rows in self._matching.items():
+            unusual = {version for version, file in rows if version.is_prerelease or file.yanked}
+            found.setdefault(name, set()).update(unusual)
+        return found
+
+    def _needs(self, identifier: Identifier, version: Any) -> list[Any]:
+        """Return what a version of a project needs."""
+        name, extras = identifier
+        file = self._catalogue.page(name).by_version[version].files[0]
+        return self.get_dependencies(Candidate(name, extras, version, file))
+
+    def _is_met(self, requirement: Any) -> bool:
+        """Return whether any candidate fits a requirement by itself."""
+        return any(matching(self._catalogue.page(requirement.name), [requirement]))
 
     def _applies(self, requirement: Any, extras: frozenset[str]) -> bool:
         """Return whether a dependency counts; what counts without extras counts for the project itself."""
@@ -259,82 +307,24 @@ class Provider:
         return marker is not None and any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
 
 
-class _Repeatable:
-    """Rows of an iterator, which is read no further than somebody has asked for: most ask for the first."""
-
-    def __init__(self, rows: Iterator[tuple[Any, File]]) -> None:
-        self._rest = rows
-        self._known: list[tuple[Any, File]] = []
-
-    def __iter__(self) -> Iterator[tuple[Any, File]]:
-        for at in itertools.count():
-            if at == len(self._known):
-                row = next(self._rest, None)
-                if row is None:
-                    return
-                self._known.append(row)
-            yield self._known[at]
-
-
-def _matching(page: Page, requirements: Sequence[Any]) -> Iterator[tuple[Any, File]]:
-    """Yield the versions that all requirements allow, newest first, each with its best wheel.
-
-    A yanked file counts where a version is pinned and nothing else is left (PEP 592); a pre-release
-    where a requirement names one or no final version fits (PEP 440).
-    """
-    specifier, hashes, same = None, None, None
-    for requirement in requirements:
-        if isinstance(requirement, Same):
-            same = requirement.version
-            continue
-        specifier = requirement.specifier if specifier is None else specifier & requirement.specifier
-        if requirement.hashes:
-            hashes = requirement.hashes if hashes is None else hashes & requirement.hashes
-    releases = (release for release in page.releases if same is None or release.version == same)
-    if specifier is not None:
-        # A version that a candidate with extras has was chosen there, be it a pre-release.
-        releases = specifier.filter(
-            releases, prereleases=True if same is not None else None, key=lambda release: release.version
-        )
-
-    yanked, is_left = [], True
-    for release in releases:
-        if file := _best(release.files, hashes):
-            if file.yanked:
-                yanked.append((release.version, file))
-            else:
-                is_left = False
-                yield release.version, file
-    if is_left and (same is not None or (specifier is not None and any(map(_is_pin, specifier)))):
-        yield from yanked
-
-
-def _best(files: Sequence[File], hashes: frozenset[str] | None) -> File | None:
-    """Return the best wheel of a version that has an allowed hash."""
-    if hashes is None:
-        return files[0]
-    if any(not file.sha256 for file in files):
-        raise UncoveredError("a page without hashes")
-    return next((file for file in files if file.sha256 in hashes), None)
-
-
-def _is_pin(part: Any) -> bool:
-    return part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*"))
-
-
 def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: bool) -> list[Candidate]:
     """Return a candidate for each project that requirements come to, sorted by name.
 
-    Raises UncoveredError where there is no answer: pip's resolver then finds the reason.
+    Raises NoResolutionError where there is no answer.
     """
     resolvelib = importlib.import_module("pip._vendor.resolvelib")
     for each in wanted:
         catalogue.ask(each.name, ahead=dependencies)
     provider = Provider(catalogue, wanted, dependencies=dependencies)
-    resolver = resolvelib.Resolver(provider, resolvelib.BaseReporter())
+    reporter = resolvelib.BaseReporter()
+    reporter.rejecting_candidate = provider.note_refused
+    resolver = resolvelib.Resolver(provider, reporter)
     try:
         result = resolver.resolve(list(wanted), max_rounds=_MOST_ROUNDS)
     except resolvelib.ResolutionError as error:
-        raise UncoveredError("no resolution") from error
+        raise provider.failure(error) from error
     by_name = {candidate.name: candidate for candidate in result.mapping.values()}
+    for candidate in filter(lambda each: each.extras, result.mapping.values()) if dependencies else ():
+        provided = catalogue.metadata(candidate.file).extras
+        by_name[candidate.name].missing_extras += sorted(candidate.extras.difference(provided))
     return [by_name[name] for name in sorted(by_name)]
