@@ -418,7 +418,7 @@ class IndexLoader:
             "markers": dict(target.markers),
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
-            "partial": os.path.join(self._layout.staging, "wheel-"),
+            "partial": os.path.join(self._layout.staging, "wheel-") if directory else "",
             "pages": self._layout.pages,
             "offline": self.offline,
         }
