@@ -252,7 +252,7 @@ def test_progress_on_a_terminal(project: Project) -> None:
     terminal = OnTerminal(project.harness.file, project.script, environ=environ)
     assert terminal.end() == 0
     whole = size(len(next(iter(project.service.instances[project.one].values()))))
-    lines = [line for line in drawings(terminal.text) if line.startswith("vpython: fetching and installing, ")]
+    lines = [line for line in drawings(terminal.text) if line.startswith("vpython: fetching and ")]
     assert [line for line in lines if f" of {whole}, " in line and line.endswith(", one 1 s")], lines
     assert screen(terminal.text, 80) == ["started", ""]
 
