@@ -70,7 +70,8 @@ def done(job: dict[str, Any]) -> Any:
     """Do a job."""
     if "pip" in job:
         return importlib.import_module("pip._internal.cli.main").main(job["pip"])
-    return importlib.import_module("vpy.wheels.pip_download").download(job)
+    silent = importlib.import_module("vpy.wheels.index_client.conversation").Conversation()
+    return importlib.import_module("vpy.wheels.pip_download").download(job, silent)
 
 
 if __name__ == "__main__":
