@@ -44,7 +44,7 @@ def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             outer.extract(part, place)
         app = Bundle(outer, "app.bundle")
         for member in app.namelist():
-            if member.startswith("vpy/"):
+            if member.startswith(("vpy/", "bootstrap/", "vendor/")) and not member.endswith("/"):
                 (place / member).parent.mkdir(parents=True, exist_ok=True)
                 (place / member).write_bytes(app.read(member))
     return place / "pip.zip"
@@ -55,7 +55,7 @@ def imported(library: Path, program: str, *rows: Mapping[str, Any]) -> tuple[lis
     child = library.parent / "vpy" / "wheels" / f"{program}.pyc"
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", TRACE, str(child), str(library), str(library.parent / MORE)],
-        input="".join(json.dumps(row) + "\n" for row in rows),
+        input="".join(json.dumps(row) + "\n" for row in rows) + "\n",
         capture_output=True,
         text=True,
         timeout=60,
@@ -151,17 +151,20 @@ def test_install(library: Path, tmp_path: Path) -> None:
     wheels.append(tmp_path / "broken-1.0-py3-none-any.whl")
     rows = [
         {
+            "number": number,
             "name": wheel.name.partition("-")[0],
+            "filename": wheel.name,
             "path": str(wheel),
-            "scheme": {
-                key: str(tmp_path / wheel.stem / key)
-                for key in ("platlib", "purelib", "headers", "scripts", "data")
-            },
+            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+            "directory": str(tmp_path / f"making-{number}"),
+            "final": str(tmp_path / f"made-{number}"),
+            "scheme": {key: key for key in ("platlib", "purelib", "headers", "scripts", "data")},
         }
-        for wheel in wheels
+        for number, wheel in enumerate(wheels)
     ]
-    settings = {"placeholder": "/placeholder/python", "version": [3, 11]}
+    settings = {"placeholder": "/placeholder/python", "version": [3, 11], "workers": 1}
     answers, sources = imported(library, "pip_install", settings, *rows)
-    assert [bool(fact) for fact in answers] == [False, False, True]
-    assert (tmp_path / wheels[0].stem / "scripts" / "tool").read_text().startswith("#!/placeholder/python\n")
+    assert [answer["kind"] for answer in answers] == ["", "", "refused"]
+    tool = tmp_path / "made-0" / "tree" / "scripts" / "tool"
+    assert tool.read_text().startswith("#!/placeholder/python\n")
     assert sources == set()
