@@ -106,11 +106,16 @@ def first_environments(yard: Yard, home: Path, rounds: int, count: int) -> dict[
 def against(what: str, ours: Series, rival: Series, bar: float) -> Goal:
     """Return the goal of taking at most `bar` times as long as the rival."""
     ratio = ours.median / rival.median
+    return judged(what, ours, rival, bar, ratio, times(ratio))
+
+
+def judged(what: str, ours: Series, rival: Series, bar: float, ratio: float, shown: str) -> Goal:
+    """Return the goal of a ratio of at most `bar`, shown as it was measured."""
     return Goal(
         what=what,
         ours=timed(ours),
         rival=f"{rival.name}: {timed(rival)}",
-        ratio=times(ratio),
+        ratio=shown,
         bar=f"{bar:g} x or less",
         met=ratio <= bar,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from builds import FIRST_BAR, first_environments
+from builds import FIRST_BAR, first_environments, judged
 from builds import OURS as LOCAL_OURS
 from builds import UV as LOCAL_UV
 from builds import WHEELS as LOCAL_WHEELS
-from chapter import Chapter, Goal, ratio_text, series_table, size, span, timed, times
+from chapter import Chapter, Goal, ratio_text, series_table, size, span, times
 from chart import Bar, bars
 from index_sides import FEW, MANY, MORE, More, Sides, first_sides, interrupted, stored_sides
 from space import occupied
@@ -146,14 +146,7 @@ def _ratios(series: Mapping[str, Series], local: Mapping[str, Series]) -> list[G
 def _against(what: str, ours: Series, rival: Series, bar: float) -> Goal:
     """Return the goal of a ratio: the median of the rounds' own."""
     ratios = ours.ratios(rival)
-    return Goal(
-        what=what,
-        ours=timed(ours),
-        rival=f"{rival.name}: {timed(rival)}",
-        ratio=ratio_text(ratios),
-        bar=f"{bar:g} x or less",
-        met=statistics.median(ratios) <= bar,
-    )
+    return judged(what, ours, rival, bar, statistics.median(ratios), ratio_text(ratios))
 
 
 def _sizes(
