@@ -2,7 +2,6 @@
 
 Each event is a line of JSON on stdout, {event, …}, before the answer, which is the last line:
 
-    resolving {projects}       so many projects are known by now
     decided {wheels}           the rows of the answer; vpython replies {here}, the file names that it has
     fetching {filename, size}  the download of a wheel starts; its size in bytes, 0 for unknown
     came {bytes}               bytes that came since the last such event, by file name
@@ -32,12 +31,6 @@ class Conversation:
         self._lock = threading.Lock()
         self._came: dict[str, int] = {}
         self._next = 0.0
-
-    def resolving(self, projects: int) -> None:
-        """Tell how many projects are known."""
-        with self._lock:
-            if self._is_due():
-                self._tell("resolving", projects=projects)
 
     def decided(self, wheels: Sequence[dict[str, Any]]) -> frozenset[str]:
         """Tell which wheels the answer has; return the file names of those that need not be fetched."""
