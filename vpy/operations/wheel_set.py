@@ -276,26 +276,19 @@ def download(requirements: Sequence[str], request: Request, directory: str, cont
 
 def install(plan: Plan, wheel_set: WheelSet, context: Context) -> tuple[StoredWheel, ...]:
     """Return the installed trees of a wheel set; fetch the wheels again where one is missing."""
-    if not wheel_set.wheels:
-        return ()
     if not is_installed(wheel_set, plan, context):
+        from vpy.wheels import install
+
         get(plan, context)
-    return _install(wheel_set, plan, context, sources.host_python(context))
-
-
-def _install(wheel_set: WheelSet, plan: Plan, context: Context, host: HostPython) -> tuple[StoredWheel, ...]:
-    from vpy.wheels import install
-
-    if not is_installed(wheel_set, plan, context):
-        unsettled.mark(context.layout.root, "build")
-    return install.ensure(
-        wheel_set.wheels,
-        plan.interpreter,
-        layout=context.layout,
-        host=host,
-        environ=context.environ,
-        terminal=context.terminal,
-    )
+        install.ensure(  # an error where the source has other wheels by now
+            wheel_set.wheels,
+            plan.interpreter,
+            layout=context.layout,
+            host=sources.host_python(context),
+            environ=context.environ,
+            terminal=context.terminal,
+        )
+    return trees(wheel_set, plan.interpreter, context.layout)
 
 
 def is_installed(wheel_set: WheelSet, plan: Plan, context: Context) -> bool:
