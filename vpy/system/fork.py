@@ -24,8 +24,12 @@ def is_worthwhile() -> bool:
     if not hasattr(os, "fork"):
         return False
     threading = sys.modules.get("threading")
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return processors > 1 and (threading is None or threading.active_count() == 1)
+    return processors() > 1 and (threading is None or threading.active_count() == 1)
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

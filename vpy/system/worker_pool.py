@@ -80,9 +80,7 @@ class Worker:
 
     def give(self, line: bytes) -> None:
         """Send the worker a line."""
-        line += b"\n"
-        while line:
-            line = line[os.write(self.jobs, line) :]
+        _write(self.jobs, line)
 
     def take(self) -> bytes | None:
         """Return the answer to the line that it was given, None while it is not whole.
@@ -159,12 +157,6 @@ class _Dispatcher:
         return worker
 
 
-def count() -> int:
-    """Return how many workers help on this machine."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_WORKERS)
-
-
 def _work_off(work: Work, jobs: int, answers: int) -> NoReturn:
     try:
         for line in Lines(jobs):
@@ -177,7 +169,7 @@ def _work_off(work: Work, jobs: int, answers: int) -> NoReturn:
         os._exit(1)
 
 
-def _write(descriptor: int, answer: bytes) -> None:
-    answer += b"\n"
-    while answer:
-        answer = answer[os.write(descriptor, answer) :]
+def _write(descriptor: int, line: bytes) -> None:
+    line += b"\n"
+    while line:
+        line = line[os.write(descriptor, line) :]

@@ -8,7 +8,7 @@ from _thread import allocate_lock
 
 from vpy.errors import RefusedError, ToolError
 from vpy.model import StoredWheel
-from vpy.system import files, worker_pool
+from vpy.system import files, fork, worker_pool
 from vpy.wheels import filename, script, store
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ class Installation:
         settings = {
             "placeholder": script.PLACEHOLDER,
             "version": list(self._interpreter.version[:2]),
-            "workers": worker_pool.count(),
+            "workers": min(fork.processors(), worker_pool.MOST_WORKERS),
         }
         pip.send(settings)
         return pip
