@@ -74,6 +74,43 @@ SCRIPT_COMMANDS = (
         examples=(Example("link tools/report.py --name report", "`report` runs it from anywhere"),),
     ),
     Command(
+        name="lock",
+        summary="write the lockfile of a script or vpython.toml",
+        description=(
+            "Resolves the requirements for all platforms that `verify` looks at and all Pythons that "
+            "`requires-python` allows, and writes one lockfile beside the spec: exact versions, each with "
+            "the hashes of its files, and markers that say where it is needed. A lockfile that is there is "
+            "changed as little as the spec allows and keeps its format: PEP 751, or the requirements file "
+            "with hashes `SPEC.uv.lock`. Prints what changed; with `--check` it writes nothing, and the exit "
+            "code is 1 where something would change."
+        ),
+        positionals=(Positional("specs", "SCRIPT|SPEC", "script that has a spec, or a spec", count="*"),),
+        options=(
+            Option("--check", "write nothing; fail where the lockfile is missing or would change"),
+            Option("--upgrade", "take the newest versions, whatever the lockfile has", short="-U"),
+            Option(
+                "--upgrade-package",
+                "take the newest version of this project",
+                metavar="NAME",
+                short="-P",
+                is_repeated=True,
+            ),
+            Option(
+                "--format",
+                "format of a new lockfile",
+                metavar="FORMAT",
+                choices=("pylock", "uv"),
+                default="pylock",
+            ),
+        ),
+        examples=(
+            Example("lock s.py", "write pylock.s.toml, or bring the lockfile that is there up to date"),
+            Example("lock --check s.py", "for a presubmit check"),
+            Example("lock --upgrade", "the newest of everything, for the vpython.toml here"),
+        ),
+        takes_python=True,
+    ),
+    Command(
         name="outdated",
         summary="show which requirements have newer versions",
         description=(

@@ -120,6 +120,8 @@ def resolve(
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)
+    if job.get("targets"):
+        return lock(command, options, session, finder, job, log, answer)
     if job.get("look") and not job["dependencies"]:
         look(job["requirements"], finder, log, answer)
         return 0
@@ -145,6 +147,29 @@ def resolve(
         preparer.save_linked_requirement(item)
     answer["wheels"] = list(map(describe, found))
     return 0
+
+
+def lock(
+    command: Any, options: Any, session: Any, finder: Any, job: dict[str, Any], log: FinderLog,
+    answer: dict[str, Any],
+) -> int:  # fmt: skip
+    """Resolve for all targets of a job; return the exit code."""
+    client = importlib.import_module("vpy.wheels.index_client.lock")
+    errors = importlib.import_module("vpy.wheels.index_client.errors")
+
+    def explain(error: Any, target: dict[str, Any]) -> list[dict[str, Any]]:
+        one = configuration().make_finder(command, options, session, {**job, **target}, log)
+        return list(error.rows(lambda wanted, parent: no_candidate(wanted, parent, one, log)))
+
+    try:
+        answer.update(client.run(session, finder.index_urls, finder.find_links, job, explain))
+    except errors.RefusedError as error:
+        answer["errors"] = [error.row]
+    except errors.NetworkError as error:
+        answer["errors"] = log.network_errors() or [{"kind": "network", "fact": one_line(error), "url": ""}]
+    except errors.UncoveredError as error:
+        answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
+    return 1 if answer["errors"] else 0
 
 
 def is_fetching(job: dict[str, Any]) -> bool:

@@ -74,7 +74,7 @@ class IndexLoader:
         self.interpreter = interpreter
         self.offline = offline
         self.ask = ask
-        self._layout = layout
+        self.layout = layout
         self._source = source
         self._environ = environ
         self._home = home
@@ -171,7 +171,7 @@ class IndexLoader:
         """
         identity, observations = index_identity(self._environ, str(self._source), self._home)
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
-        path = self._layout.resolution(self._digest(question, packages is None, identity))
+        path = self.layout.resolution(self._digest(question, packages is None, identity))
         self._packages = packages or {}
         known = self._answers.get(path)
         if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
@@ -212,7 +212,7 @@ class IndexLoader:
         for wheel in (self._wheels[pin.instance_id] for pin in pins):
             if not wheel.is_built and self._is_installed(wheel.sha256):
                 with contextlib.suppress(OSError):
-                    os.unlink(self._layout.package(wheel.instance_id))
+                    os.unlink(self.layout.package(wheel.instance_id))
 
     def _check_size(self, wheel: LockedWheel) -> None:
         """Raise UserError where a wheel has another size than its lockfile says."""
@@ -243,7 +243,7 @@ class IndexLoader:
         """Return whether the wheel is installed, or its file is here and whole; drop a bad file."""
         if wheel.instance_id in self._fetched or self._is_installed(wheel.sha256):
             return True
-        path = self._layout.package(wheel.instance_id)
+        path = self.layout.package(wheel.instance_id)
         try:
             if files.sha256_of(path) == wheel.sha256:
                 return True
@@ -288,11 +288,11 @@ class IndexLoader:
         dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
         """Let pip download the wheels, then move each to the path that its hash names."""
-        if self.offline and not os.path.isdir(self._layout.pages):
+        if self.offline and not os.path.isdir(self.layout.pages):
             raise _offline(rows)
         with (
-            files.disk_errors("write", self._layout.staging),
-            files.staging_directory(self._layout.staging, "index-") as directory,
+            files.disk_errors("write", self.layout.staging),
+            files.staging_directory(self.layout.staging, "index-") as directory,
         ):
             built: set[str] = set()
             job = self.job(rows, directory, dependencies=dependencies)
@@ -353,7 +353,7 @@ class IndexLoader:
         path = self._path(wheel)
         if self._stage and not os.path.exists(path):
             try:
-                files.link_or_copy(self._layout.package(wheel.instance_id), path)
+                files.link_or_copy(self.layout.package(wheel.instance_id), path)
             except FileNotFoundError:  # another process has installed it, and removed its file
                 return self._is_installed(wheel.sha256)
         if self._arrived is not None:
@@ -364,7 +364,7 @@ class IndexLoader:
         """Return where the file of a wheel is: a link of this loader's own, which nobody else removes."""
         if self._stage:
             return os.path.join(self._stage, wheel.instance_id)
-        return self._layout.package(wheel.instance_id)
+        return self.layout.package(wheel.instance_id)
 
     def _build(self, rows: Sequence[Mapping[str, Any]], directory: str) -> set[str]:
         """Build a wheel for each requirement that lacks one; return their file names.
@@ -396,7 +396,7 @@ class IndexLoader:
             for row in answer["sdists"]
         ]  # fmt: skip
         into = os.path.join(directory, BUILT)
-        return {os.path.basename(builds.get(builder, sdist, into, self._layout)) for sdist in found}
+        return {os.path.basename(builds.get(builder, sdist, into, self.layout)) for sdist in found}
 
     def _failure(self, rows: Sequence[Mapping[str, Any]], *, hint: str = "") -> VpythonError:
         tag = str(self.interpreter.tags[0])
@@ -418,8 +418,8 @@ class IndexLoader:
             "markers": dict(target.markers),
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
-            "partial": os.path.join(self._layout.staging, "wheel-") if directory else "",
-            "pages": self._layout.pages,
+            "partial": os.path.join(self.layout.staging, "wheel-") if directory else "",
+            "pages": self.layout.pages,
             "offline": self.offline,
         }
 
@@ -443,7 +443,7 @@ class IndexLoader:
         sha256 = row["sha256"] or files.sha256_of(path)
         wheel = self._locked({**row, "sha256": sha256}, is_built=is_built)
         os.chmod(path, 0o444)
-        final = self._layout.package(wheel.instance_id)
+        final = self.layout.package(wheel.instance_id)
         os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)
         os.replace(path, final)
         self._fetched.add(wheel.instance_id)

@@ -32,8 +32,9 @@ class LockedDistribution:
     """One distribution at one version.
 
     `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are what may
-    be installed; where a format has only hashes, `hashes` are the sha256 of every allowed file, and
-    `files` is empty. `url` is a direct reference, "" for an index. `line` is its 1-based line.
+    be installed, and `sdist` what a wheel may be built of; where a format has only hashes, `hashes` are the
+    sha256 of every allowed file, and `files` is empty. `url` is a direct reference, "" for an index. `line` is
+    its 1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
     """
 
     name: str
@@ -44,6 +45,8 @@ class LockedDistribution:
     hashes: tuple[str, ...] = ()
     url: str = ""
     line: int = 0
+    sdist: LockedFile | None = None
+    via: tuple[str, ...] = ()
 
 
 @value
@@ -63,7 +66,8 @@ class Lockfile:
     `requirements` are what it was made for, as normalized PEP 508 texts, None where the format does not
     say; `direct` are the normalized names that were asked for directly, None where that is unknown.
     `edges` are the dependencies of each distribution by (name, version, extra), empty where all
-    distributions whose marker holds are installed.
+    distributions whose marker holds are installed. `declared_python` is the `requires-python` of the spec
+    where the lockfile is for fewer Pythons, None where that is not said.
     """
 
     path: str
@@ -75,3 +79,4 @@ class Lockfile:
     requirements: tuple[str, ...] | None = None
     direct: frozenset[str] | None = None
     edges: tuple[tuple[tuple[str, str, str], tuple[Dependency, ...]], ...] = ()
+    declared_python: str | None = None

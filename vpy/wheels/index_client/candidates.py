@@ -161,6 +161,22 @@ def matching(page: Page, requirements: Iterable[Any]) -> Iterator[tuple[Any, Fil
         yield from yanked
 
 
+def preferring(
+    rows: Iterator[tuple[Any, File]], page: Page, requirements: Iterable[Any], versions: Sequence[Any]
+) -> Iterator[tuple[Any, File]]:
+    """Yield rows of `matching`, those of preferred versions first: final ones that are not yanked."""
+    first = []
+    for version in versions:
+        release = page.by_version.get(version)
+        if release is None or version.is_prerelease or release.files[0].yanked:
+            continue
+        if all(requirement.allows(version) for requirement in requirements):
+            first.append((version, release.files[0]))
+    yield from first
+    known = {version for version, _ in first}
+    yield from (row for row in rows if row[0] not in known)
+
+
 def _best(files: Sequence[File], hashes: frozenset[str] | None) -> File | None:
     """Return the best wheel of a version that has an allowed hash."""
     if hashes is None:

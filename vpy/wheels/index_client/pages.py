@@ -18,7 +18,7 @@ from vpy.wheels.index_client.web import OFFLINE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.web import Web
@@ -81,6 +81,10 @@ class Target:
                 found = True
             self._allowed[requires_python] = found
         return self._allowed[requires_python]
+
+    def wants(self, filename: str) -> bool:
+        """Return whether a file may be a candidate: a wheel whose tags fit."""
+        return filename.endswith(".whl") and self.best_rank(filename) is not None
 
     def best_rank(self, filename: str) -> int | None:
         """Return the position of a wheel's best tag in this Python's order, or None."""
@@ -145,7 +149,7 @@ class Page:
         return {release.version: release for release in self.releases}
 
 
-def _ordered(files: Iterable[File], project: str, target: Target) -> list[Release]:
+def ordered(files: Iterable[File], project: str, target: Target) -> list[Release]:
     """Return the releases of a project: the newest first, in each the file that pip takes first.
 
     That is one that is not yanked, has the best tag, has the highest build number.
@@ -214,16 +218,27 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
 
 def read(web: Web, indexes: Sequence[str], project: str, target: Target) -> Page:
     """Fetch a project's page from each index and merge them; an index without the project adds nothing."""
-    urls = [urljoin(index.rstrip("/") + "/", f"{project}/") for index in indexes]
-    found = [releases for url in urls if (releases := _releases(web, url, project, target))]
+    def from_answer(response: Any) -> list[Release]:
+        files = (file for file, requires in files_of(response, target.wants) if target.allows(requires))
+        return ordered(files, project, target)
+
+    urls = addresses(indexes, project)
+    found = [releases for url in urls if (releases := releases_at(web, url, project, from_answer))]
     if len(found) == 1:
         return Page(found[0])
     files = [file for releases in found for release in releases for file in release.files]
-    return Page(_ordered(files, project, target))
+    return Page(ordered(files, project, target))
 
 
-def _releases(web: Web, url: str, project: str, target: Target) -> list[Release]:
-    """Return the releases on one page; none where the index has no such page.
+def addresses(indexes: Sequence[str], project: str) -> list[str]:
+    """Return the URLs of a project's pages (PEP 503)."""
+    return [urljoin(index.rstrip("/") + "/", f"{project}/") for index in indexes]
+
+
+def releases_at(
+    web: Web, url: str, project: str, from_answer: Callable[[Any], list[Release]]
+) -> list[Release]:
+    """Return the releases on one page as `from_answer` reads them; none where the index has no such page.
 
     The page that is kept serves where it is the same still, or where nobody may be asked.
     """
@@ -234,7 +249,7 @@ def _releases(web: Web, url: str, project: str, target: Target) -> list[Release]
         response = web.get(url, {**_FRESH, **_validators(kept)})
         body = hashlib.sha256(response.content).hexdigest()
         if kept is None or not _is_same(response, body, kept):
-            releases = _read(response, project, target)
+            releases = [] if _is_missing(response, project) else from_answer(response)
             rows = [[release.text, release.rows] for release in releases]
             web.cache.keep_page(url, response.headers, body, rows)
             return releases
@@ -254,26 +269,25 @@ def _is_same(response: Any, body: str, kept: dict[str, Any]) -> bool:
     return status == 304 or (status == 200 and body == kept["body"] and not forbids(response.headers))
 
 
-def _read(response: Any, project: str, target: Target) -> list[Release]:
-    if response.status_code in _MISSING:
-        return []
-    if response.status_code != 200:
+def _is_missing(response: Any, project: str) -> bool:
+    """Return whether the index has no such page; raise UncoveredError for any other failure."""
+    if response.status_code not in (200, *_MISSING):
         raise UncoveredError(f"status {response.status_code} at {project}")
-    files = (file for file, requires in _files(response, target) if target.allows(requires))
-    return _ordered((file for file in files if target.best_rank(file.filename) is not None), project, target)
+    return response.status_code != 200
 
 
-def _files(response: Any, target: Target) -> Iterator[tuple[File, str | None]]:
+def files_of(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[File, str | None]]:
+    """Yield the files on a page whose names are wanted, each with its `requires-python`."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind == "application/vnd.pypi.simple.v1+json":
-        yield from _json_files(response, target)
+        yield from _json_files(response, wants)
     elif kind in ("application/vnd.pypi.simple.v1+html", "text/html"):
-        yield from _html_files(response)
+        yield from _html_files(response, wants)
     else:
         raise UncoveredError(f"a page of type {kind}")
 
 
-def _json_files(response: Any, target: Target) -> Iterator[tuple[File, str | None]]:
+def _json_files(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[File, str | None]]:
     try:
         data = json.loads(response.content)
         if not str(data["meta"]["api-version"]).startswith("1."):
@@ -281,7 +295,7 @@ def _json_files(response: Any, target: Target) -> Iterator[tuple[File, str | Non
         for row in data["files"]:
             filename = row["filename"]
             # Most files of a page are for other targets: they cost as little as can be.
-            if not filename.endswith(".whl") or target.best_rank(filename) is None:
+            if not wants(filename):
                 continue
             url = row["url"]
             if not url.startswith("https://"):
@@ -316,7 +330,7 @@ def _offered(field: object) -> str | None:
     return "" if field else None
 
 
-def _html_files(response: Any) -> Iterator[tuple[File, str | None]]:
+def _html_files(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[File, str | None]]:
     collector = importlib.import_module("pip._internal.index.collector")
     content = collector.IndexContent(
         response.content,
@@ -326,7 +340,7 @@ def _html_files(response: Any) -> Iterator[tuple[File, str | None]]:
         cache_link_parsing=False,
     )
     for link in collector.parse_links(content):
-        if not link.filename.endswith(".whl"):
+        if not wants(link.filename):
             continue
         offered = link.metadata_file_data
         file = File(

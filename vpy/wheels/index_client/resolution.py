@@ -7,9 +7,10 @@ import itertools
 import math
 import threading
 from collections import Counter
+from types import MappingProxyType
 
 from vpy.wheels.index_client import metadata, pages, reasons
-from vpy.wheels.index_client.candidates import Candidate, Repeatable, Same, Wanted, matching
+from vpy.wheels.index_client.candidates import Candidate, Repeatable, Same, Wanted, matching, preferring
 from vpy.wheels.index_client.errors import UncoveredError
 
 TYPE_CHECKING = False
@@ -64,12 +65,16 @@ class Catalogue:
             known = self._pages.get(project)
             if known is not None:
                 return known
-            known = self._web.workers.submit(pages.read, self._web, self._indexes, project, self.target)
+            known = self._web.workers.submit(self.read_page, project)
             self._pages[project] = known
         # A page that is here already is looked at now, and that takes the lock.
         if ahead:
             known.add_done_callback(self._look_ahead)
         return known
+
+    def read_page(self, project: str) -> Page:
+        """Read a project's page from the index."""
+        return pages.read(self._web, self._indexes, project, self.target)
 
     def page(self, project: str) -> Page:
         """Return a project's page."""
@@ -116,16 +121,27 @@ class Catalogue:
 
 
 class Provider:
-    """What resolvelib asks (`resolvelib.AbstractProvider`), answered as pip's own provider answers."""
+    """What resolvelib asks (`resolvelib.AbstractProvider`), answered as pip's own provider answers.
 
-    def __init__(self, catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: bool) -> None:
+    `preferred` are versions by project that are tried before newer ones, in this order.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        wanted: Sequence[Wanted],
+        *,
+        dependencies: bool,
+        preferred: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    ) -> None:
         self._catalogue = catalogue
         self._order: dict[Identifier, int] = {}
         for number, each in enumerate(wanted):
             self._order.setdefault(self.identify(each), number)
         self._wanted = wanted
         self._has_hashes = any(each.hashes for each in wanted)
-        self._dependencies = dependencies
+        self.dependencies = dependencies
+        self._preferred = preferred
         self._conflicts: Counter[Identifier] = Counter()
         self._promoted: set[Identifier] = set()
         self._refused = 0
@@ -211,7 +227,9 @@ class Provider:
     def _rows(self, name: str, asked: frozenset[Any]) -> Repeatable:
         """Return what `matching` yields, which is asked for again after each conflict."""
         if (name, asked) not in self._matching:
-            self._matching[name, asked] = Repeatable(matching(self._catalogue.page(name), asked))
+            page = self._catalogue.page(name)
+            rows = preferring(matching(page, asked), page, asked, self._preferred.get(name, ()))
+            self._matching[name, asked] = Repeatable(rows)
         return self._matching[name, asked]
 
     def is_satisfied_by(self, requirement: Any, candidate: Candidate) -> bool:
@@ -220,7 +238,7 @@ class Provider:
 
     def get_dependencies(self, candidate: Candidate) -> list[Any]:
         """Return what a candidate needs on the target, and let those pages be fetched."""
-        if not self._dependencies:
+        if not self.dependencies:
             return []
         self._look_further(candidate)
         found = self._catalogue.metadata(candidate.file)
@@ -312,10 +330,24 @@ def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: boo
 
     Raises NoResolutionError where there is no answer.
     """
+    found = resolve_extras(catalogue, wanted, Provider(catalogue, wanted, dependencies=dependencies))
+    by_name = {candidate.name: candidate for candidate in found}
+    for candidate in filter(lambda each: each.extras, found) if dependencies else ():
+        provided = catalogue.metadata(candidate.file).extras
+        by_name[candidate.name].missing_extras += sorted(candidate.extras.difference(provided))
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def resolve_extras(
+    catalogue: Catalogue, wanted: Sequence[Wanted], provider: Provider
+) -> list[Candidate]:
+    """Return a candidate for each project and each set of its extras that requirements come to.
+
+    Raises NoResolutionError where there is no answer.
+    """
     resolvelib = importlib.import_module("pip._vendor.resolvelib")
     for each in wanted:
-        catalogue.ask(each.name, ahead=dependencies)
-    provider = Provider(catalogue, wanted, dependencies=dependencies)
+        catalogue.ask(each.name, ahead=provider.dependencies)
     reporter = resolvelib.BaseReporter()
     reporter.rejecting_candidate = provider.note_refused
     resolver = resolvelib.Resolver(provider, reporter)
@@ -323,8 +355,4 @@ def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: boo
         result = resolver.resolve(list(wanted), max_rounds=_MOST_ROUNDS)
     except resolvelib.ResolutionError as error:
         raise provider.failure(error) from error
-    by_name = {candidate.name: candidate for candidate in result.mapping.values()}
-    for candidate in filter(lambda each: each.extras, result.mapping.values()) if dependencies else ():
-        provided = catalogue.metadata(candidate.file).extras
-        by_name[candidate.name].missing_extras += sorted(candidate.extras.difference(provided))
-    return [by_name[name] for name in sorted(by_name)]
+    return list(result.mapping.values())

@@ -1,0 +1,310 @@
+"""Locking: a spec's requirements resolved for all of its platforms and Pythons, as one lockfile."""
+
+from __future__ import annotations
+
+import os
+
+from bootstrap.shown import printable
+from vpy.errors import UserError, VpythonError
+from vpy.system.lean.dataclasses import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from vpy.model import Interpreter, Source, Spec, SpecSource, Tag
+    from vpy.operations.context import Context
+    from vpy.packages.index.loader import IndexLoader
+    from vpy.packages.index.universal import UniversalTarget
+    from vpy.spec.lockfile.model import LockedDistribution, Lockfile, LockfileFormat
+
+    Version = tuple[int, int]
+
+
+@value
+class Keeping:
+    """What of the lockfile of before stays: all versions that still fit, but those of the projects `not_of`,
+    or none.
+    """
+
+    lockfile: Lockfile | None = None
+    not_of: frozenset[str] = frozenset()
+
+
+@value
+class Locking:
+    """Lockfile that was made, and lines for stderr: what it is not for."""
+
+    lockfile: Lockfile
+    warnings: tuple[str, ...]
+
+
+@value
+class _Cell:
+    """One target: a Python on a platform. `is_required`: a lockfile without it is none."""
+
+    python: Version
+    tag: Tag
+    interpreter: Interpreter
+    is_own: bool
+    is_required: bool
+
+
+def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple[str, LockfileFormat]:
+    """Return the path and the format of a spec's lockfile: the one that is there, or a new one of a kind."""
+    from vpy.spec.lockfile import find as lockfile_search
+
+    found = lockfile_search.candidates(source)
+    if not found:
+        raise UserError(f"`{printable(source.path)}` is no file that a lockfile can lie beside")
+    there = [each for each in found if os.path.lexists(each[0])]
+    new = [each for each in found if each[1] == (kind or "pylock")] or [*found]
+    path, kind = there[0] if there else new[-1]
+    if kind == "uv-script":
+        raise UserError(
+            f"`{printable(path)}` is uv's own lockfile", hint="`uv lock --script` writes it; or remove it"
+        )
+    return path, kind
+
+
+def lock(
+    spec: Spec, path: str, kind: LockfileFormat, source: Source, interpreter: Interpreter, context: Context,
+    keeping: Keeping | None = None,
+) -> Locking:  # fmt: skip
+    """Resolve a spec's requirements for all of its platforms and Pythons.
+
+    `interpreter` is the Python that the spec runs on here. Raises the error of a target that the spec asks
+    for; a default platform that cannot be had, and the newest Pythons, are left out with a warning.
+    """
+    from vpy.operations import sources, wheel_build
+    from vpy.packages.index import universal
+    from vpy.spec.lockfile.current import normalized
+
+    pythons = _pythons(spec, interpreter)
+    cells = _cells(spec, pythons, interpreter, context)
+    index = sources.index_loader(source, interpreter, context)
+    requires_python = spec.requires_python or f">={pythons[0][0]}.{pythons[0][1]}"
+    with context.terminal.status.stage("locking"):
+        answer = universal.resolve(
+            index,
+            spec.dependencies,
+            [_target(cell, keeping or Keeping()) for cell in cells],
+            requires_python=requires_python,
+            builder=wheel_build.builder(source, interpreter, spec, context),
+            stage=context.layout.staging,
+        )
+    left, warnings = _judge(cells, answer["targets"], index)
+    limit = max(cell.python for cell in left)
+    if limit < pythons[-1]:
+        requires_python = f"{requires_python},<{limit[0]}.{limit[1] + 1}"
+
+    from packaging.requirements import Requirement
+
+    return Locking(
+        lockfile=replace(
+            _lockfile(answer, spec.dependencies, requires_python, path, kind),
+            requirements=tuple(sorted(normalized(Requirement(text)) for text in spec.dependencies)),
+            environments=_environments(cells, left),
+            declared_python=spec.requires_python if spec.requires_python != requires_python else None,
+        ),
+        warnings=tuple(warnings),
+    )
+
+
+def _pythons(spec: Spec, interpreter: Interpreter) -> list[Version]:
+    """Return the minor versions that a spec allows; without `requires-python` the one here and newer."""
+    from vpy.target import platforms
+    from vpy.target.python_requirement import PythonRequirement
+
+    own = interpreter.version[:2]
+    requirement = PythonRequirement("", spec.requires_python)
+    known = sorted({own, *((3, minor) for minor in platforms.MINORS)})
+    if not spec.requires_python:
+        return [version for version in known if version >= own]
+    return [version for version in known if version == own or requirement.may_accept(version)]
+
+
+def _cells(
+    spec: Spec, pythons: Sequence[Version], interpreter: Interpreter, context: Context
+) -> list[_Cell]:
+    """Return the targets: for each Python this machine's platform first."""
+    from vpy.model import Tag
+    from vpy.target import platforms
+
+    config = context.config
+    systems = platforms.Systems(config.verify_glibc, config.verify_macos)
+    defaults = [Tag(*fields) for fields in config.verify_tags]
+    names = dict.fromkeys(tag.platform for tag in platforms.tags_to_verify(spec, defaults))
+    own = _place(interpreter)
+    cells = []
+    for python in pythons:
+        row = []
+        for name in names:
+            tag = _tag(python, name)
+            found = _at_patch(platforms.interpreter_for(tag, systems), spec.requires_python)
+            is_own = _place(found) == own
+            is_required = is_own or bool(spec.verify_tags)
+            row.append(_Cell(python, tag, found, is_own, is_required))
+        if not any(cell.is_own for cell in row) and python == interpreter.version[:2]:
+            row.append(_Cell(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))
+        cells += sorted(row, key=lambda cell: not cell.is_own)
+    return cells
+
+
+def _tag(python: Version, platform: str) -> Tag:
+    from vpy.model import Tag
+
+    name = f"cp{python[0]}{python[1]}"
+    return Tag(name, name if python >= (3, 8) else f"{name}m", platform)
+
+
+def _place(interpreter: Interpreter) -> tuple[str, str]:
+    markers = dict(interpreter.markers)
+    return markers["sys_platform"], markers["platform_machine"]
+
+
+def _at_patch(interpreter: Interpreter, requires_python: str) -> Interpreter:
+    """Return an interpreter at the last patch version that is allowed."""
+    from packaging.specifiers import SpecifierSet
+
+    allowed, (major, minor, patch) = SpecifierSet(requires_python), interpreter.version
+    while patch and not allowed.contains(f"{major}.{minor}.{patch}"):
+        patch -= 1
+    text = f"{major}.{minor}.{patch}"
+    markers = {**dict(interpreter.markers), "python_full_version": text, "implementation_version": text}
+    return replace(
+        interpreter,
+        version=(major, minor, patch),
+        version_text=text,
+        markers=tuple(sorted(markers.items())),
+    )
+
+
+def _target(cell: _Cell, keeping: Keeping) -> UniversalTarget:
+    """Return what the index is asked for, with the versions that the lockfile of before has for it."""
+    from vpy.packages.index.universal import UniversalTarget
+    from vpy.spec.lockfile import select as lockfile_select
+
+    preferred: dict[str, list[str]] = {}
+    if keeping.lockfile is not None:
+        try:
+            for distribution in lockfile_select.applying(keeping.lockfile, cell.interpreter):
+                if distribution.version and distribution.name not in keeping.not_of:
+                    preferred[distribution.name] = [distribution.version]
+        except UserError:  # it was not for this target
+            preferred = {}
+    return UniversalTarget(cell.interpreter, cell.is_required, preferred)
+
+
+def _judge(
+    cells: Sequence[_Cell], rows: Sequence[Mapping[str, Any]], index: IndexLoader
+) -> tuple[list[_Cell], list[str]]:
+    """Return the targets that have an answer, and a line for those that are left out.
+
+    Raises the error of one that the spec asks for: all of its Pythons here, but the newest ones.
+    """
+    from vpy.packages.index import universal
+
+    by_markers = {tuple(sorted(row["markers"].items())): row for row in rows}
+    failed = {
+        cell: universal.failure(index, row["errors"])
+        for cell in cells
+        if (row := by_markers[cell.interpreter.markers]).get("errors")
+    }
+    left = [cell for cell in cells if cell not in failed]
+    newest = max((cell.python for cell in left if cell.is_own), default=(0, 0))
+    fatal = [cell for cell in failed if cell.is_required and cell.python < newest or not left]
+    if fatal or not newest > (0, 0):
+        cell = fatal[0] if fatal else next(iter(failed))
+        raise _of_target(failed[cell], cell, is_oldest=cell.python < newest)
+    left = [cell for cell in left if cell.python <= newest]
+    return left, [_left_out(cell, error) for cell, error in failed.items() if cell.python <= newest] + [
+        f"not locked for Python {cell.python[0]}.{cell.python[1]}: {error.lines[0]}"
+        for cell, error in failed.items()
+        if cell.is_own and cell.python > newest
+    ]
+
+
+def _left_out(cell: _Cell, error: VpythonError) -> str:
+    return f"not locked for `{cell.tag}`: {error.lines[0]}"
+
+
+def _of_target(error: VpythonError, cell: _Cell, *, is_oldest: bool) -> VpythonError:
+    """Return an error that names the target which it is about."""
+    python = f"Python {cell.python[0]}.{cell.python[1]}"
+    where = f"on {python}" if cell.is_own else f"on `{cell.tag}`"
+    hint = f"raise `requires-python` above {python[7:]}" if is_oldest and cell.is_own else error.hint
+    return type(error)([f"{where}: {line}" if not at else line for at, line in enumerate(error.lines)], hint=hint)
+
+
+def _environments(cells: Sequence[_Cell], left: Sequence[_Cell]) -> tuple[str, ...]:
+    """Return the markers of the platforms that are locked, where some are not; () where all are."""
+    every = {_place(cell.interpreter) for cell in cells}
+    there = {_place(cell.interpreter) for cell in left}
+    if every == there:
+        return ()
+    return tuple(
+        sorted(f"sys_platform == '{system}' and platform_machine == '{machine}'" for system, machine in there)
+    )
+
+
+def _lockfile(
+    answer: Mapping[str, Any], requirements: Sequence[str], requires_python: str, path: str,
+    kind: LockfileFormat,
+) -> Lockfile:  # fmt: skip
+    """Return the lockfile of an answer, each distribution with its marker."""
+    from vpy.packages.index.names import public_requirement
+    from vpy.spec.lockfile import universal
+    from vpy.spec.lockfile.model import Lockfile
+
+    targets = [
+        universal.ResolvedTarget(
+            markers=tuple(sorted(row["markers"].items())),
+            chosen=tuple((name, each["version"]) for name, each in row["chosen"].items()),
+        )
+        for row in answer["targets"]
+        if "chosen" in row
+    ]
+    distributions = [
+        universal.ResolvedDistribution(row["name"], row["version"], tuple(row["dependencies"]))
+        for row in answer["distributions"]
+    ]
+    texts = [public_requirement(text)[0] for text in requirements]
+    placed = universal.place(texts, targets, distributions, requires_python)
+    return Lockfile(
+        path=path,
+        format=kind,
+        digest="",
+        distributions=tuple(
+            _distribution(row, placed[row["name"], row["version"]]) for row in answer["distributions"]
+        ),
+        requires_python=requires_python,
+        direct=frozenset(name for (name, _), each in placed.items() if "" in each.via),
+    )
+
+
+def _distribution(row: Mapping[str, Any], placed: Any) -> LockedDistribution:
+    from vpy.spec.lockfile.model import LockedDistribution
+
+    files = tuple(_files(row["files"]))
+    wheels = tuple(file for file in files if file.filename.endswith(".whl"))
+    sdists = [file for file in files if not file.filename.endswith(".whl")]
+    return LockedDistribution(
+        name=row["name"],
+        version=row["version"],
+        marker=placed.marker,
+        requires_python=row["requires_python"],
+        files=wheels,
+        hashes=tuple(sorted(file.sha256 for file in files)),
+        url=row["url"],
+        sdist=sdists[0] if sdists else None,
+        via=placed.via,
+    )
+
+
+def _files(rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
+    from vpy.spec.lockfile.model import LockedFile
+
+    for filename, url, sha256, size, _ in rows:
+        yield LockedFile(filename, url, sha256, size)

@@ -1,0 +1,107 @@
+"""Resolution at an index for several targets at once, of which a lockfile is made."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from vpy.errors import ToolError
+from vpy.packages.index import builds, errors
+from vpy.packages.index.names import public_requirement
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vpy.errors import VpythonError
+    from vpy.model import Interpreter
+    from vpy.packages.index.builds import Builder
+    from vpy.packages.index.loader import IndexLoader
+
+# Sdists that are built for their METADATA alone in one resolution.
+_MOST_BUILDS = 50
+
+
+@value
+class UniversalTarget:
+    """Target to resolve for, with the versions by project that are tried first.
+
+    With `prefers_wheels` versions with a wheel for it come before those that have an sdist alone.
+    """
+
+    interpreter: Interpreter
+    prefers_wheels: bool
+    preferred: Mapping[str, Sequence[str]]
+
+
+def resolve(
+    index: IndexLoader,
+    requirements: Sequence[str],
+    targets: Sequence[UniversalTarget],
+    *,
+    requires_python: str,
+    builder: Builder,
+    stage: str,
+) -> Mapping[str, Any]:
+    """Return what requirements come to on each target: {targets, distributions} of `index_client.lock`.
+
+    What has no static METADATA is built by this machine's Python, in a directory in `stage`. A target without
+    an answer has its `errors`, for `failure`.
+    """
+    texts = [public_requirement(text)[0] for text in requirements]
+    job = {
+        **index.job([{"text": text, "hashes": []} for text in texts], "", dependencies=True),
+        "targets": [_row(target) for target in targets],
+        "requires_python": requires_python,
+        "forbidden": ["*"] if builder.build is None or builder.forbidden("") else [],
+    }
+    built: dict[str, str] = {}
+    os.makedirs(stage, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="lock-", dir=stage) as directory:
+        for _ in range(_MOST_BUILDS):
+            answer = index.ask({**job, "built": built}, None)
+            if answer["errors"]:
+                raise failure(index, answer["errors"])
+            if "unbuilt" not in answer:
+                return answer
+            sdist = answer["unbuilt"]
+            if by := builder.forbidden(sdist["name"]):
+                raise ToolError(
+                    f"only a build tells what `{sdist['name']}` {sdist['version']} needs", hint=f"{by} forbids it"
+                )
+            built[sdist["filename"]] = _build(index, sdist, builder, directory)
+    raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
+
+
+def _row(target: UniversalTarget) -> dict[str, Any]:
+    interpreter = target.interpreter
+    return {
+        "tags": [(tag.python, tag.abi, tag.platform) for tag in interpreter.tags],
+        "markers": dict(interpreter.markers),
+        "version": interpreter.version,
+        "prefers_wheels": target.prefers_wheels,
+        "preferred": {name: list(versions) for name, versions in target.preferred.items()},
+    }
+
+
+def _build(index: IndexLoader, row: Mapping[str, str], builder: Builder, directory: str) -> str:
+    """Fetch an sdist and return the path of its wheel."""
+    sources = os.path.join(directory, "sdists")
+    os.makedirs(sources, exist_ok=True)
+    text = f"{row['name']}=={row['version']}"
+    job = index.job([{"text": text, "hashes": []}], sources, dependencies=False)
+    answer = index.ask({**job, "sdists": True}, None)
+    if answer["errors"]:
+        raise failure(index, answer["errors"])
+    for each in answer["sdists"]:
+        path = os.path.join(sources, each["filename"])
+        sdist = builds.Sdist(each["name"], each["version"], each["filename"], each["sha256"], path)
+        return builds.get(builder, sdist, os.path.join(directory, "wheels"), index.layout)
+    raise ToolError(f"the index does not give the sdist `{row['filename']}`")
+
+
+def failure(index: IndexLoader, rows: Sequence[Mapping[str, Any]]) -> VpythonError:
+    """Return the error that rows of an answer are."""
+    return errors.failure(rows, str(index.interpreter.tags[0]), contact=index.config.contact)

@@ -1,0 +1,306 @@
+"""One lockfile of the resolutions for several targets: each version with the marker of where it is needed.
+
+A marker is what the requirements that lead to a distribution say, and which Pythons and platforms a version was
+chosen for where there are several. It is tried on every target; where it says anything else than the resolution
+there, the targets themselves are listed.
+"""
+
+from __future__ import annotations
+
+from vpy.spec.lockfile import markers
+from vpy.spec.lockfile.markers import ALWAYS, NOWHERE, Condition, TooManyTermsError
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from packaging.requirements import Requirement
+
+    from vpy.spec.lockfile.markers import Span
+
+    # Name and version.
+    Key = tuple[str, str]
+    # Name and extra, "" for the distribution itself.
+    Node = tuple[str, str]
+    # `sys_platform` and `platform_machine`.
+    Platform = tuple[str, str]
+
+
+@value
+class ResolvedTarget:
+    """Target, by its markers, and what was chosen on it: (name, version) sorted."""
+
+    markers: tuple[tuple[str, str], ...]
+    chosen: tuple[tuple[str, str], ...]
+
+
+@value
+class ResolvedDistribution:
+    """Version that some target has: its dependencies as METADATA has them, PEP 508 texts."""
+
+    name: str
+    version: str
+    dependencies: tuple[str, ...]
+
+
+@value
+class Placed:
+    """Where a version is needed, as a marker ("" for everywhere), and who asks for it.
+
+    `via` are the names of distributions, and "" for the spec itself.
+    """
+
+    marker: str
+    via: tuple[str, ...]
+
+
+def place(
+    requirements: Sequence[str],
+    targets: Sequence[ResolvedTarget],
+    distributions: Sequence[ResolvedDistribution],
+    requires_python: str,
+) -> dict[Key, Placed]:
+    """Return where each version is needed, by (name, version)."""
+    universe = _Universe(targets, requires_python)
+    graph = _Graph(requirements, distributions, universe)
+    placed = {}
+    for distribution in distributions:
+        key = (distribution.name, distribution.version)
+        condition = graph.condition(key).within(universe.pythons)
+        if not universe.agrees(key, condition):
+            condition = universe.listed(key).within(universe.pythons)
+        placed[key] = Placed(str(condition), tuple(sorted(graph.via(key))))
+    return placed
+
+
+class _Universe:
+    """Targets of a lockfile, as Python versions and platforms."""
+
+    def __init__(self, targets: Sequence[ResolvedTarget], requires_python: str) -> None:
+        self._markers = [dict(target.markers) for target in targets]
+        self._chosen = [dict(target.chosen) for target in targets]
+        allowed = markers.spans_of(requires_python)
+        self.spans = {
+            version: between.terms[0].pythons
+            for version, span in _spans(each["python_full_version"] for each in self._markers).items()
+            if (between := markers.between([span]).and_(markers.between(allowed))).terms
+        }
+        self.pythons = allowed
+
+    def _versions(self, name: str) -> dict[tuple[Platform, str], str]:
+        """Return the version that each platform and Python has; those that have none are left out."""
+        return {
+            (_platform(each), each["python_full_version"]): chosen[name]
+            for each, chosen in zip(self._markers, self._chosen, strict=True)
+            if name in chosen
+        }
+
+    def where(self, key: Key) -> Condition:
+        """Return what tells a version from the others of its name; ALWAYS where there are none."""
+        name, version = key
+        versions = self._versions(name)
+        if len(set(versions.values())) < 2:
+            return ALWAYS
+        pythons = sorted({python for _, python in versions}, key=_numbers)
+        by_platform: dict[tuple[str, ...], list[Platform]] = {}
+        for platform in dict.fromkeys(platform for platform, _ in versions):
+            row = _filled([versions.get((platform, python), "") for python in pythons])
+            by_platform.setdefault(row, []).append(platform)
+        found = NOWHERE
+        for row, platforms in by_platform.items():
+            spans = _widened(row, pythons, self.spans, version)
+            on_platforms = ALWAYS if len(by_platform) == 1 else self._platforms(platforms)
+            found = found.or_(markers.between(spans).and_(on_platforms))
+        return found
+
+    def _platforms(self, platforms: Sequence[Platform]) -> Condition:
+        """Return the condition of some platforms among all."""
+        every = list(dict.fromkeys(map(_platform, self._markers)))
+        found = NOWHERE
+        for system in dict.fromkeys(system for system, _ in platforms):
+            on_system = markers.comparison("sys_platform", "==", system)
+            machines = [machine for each, machine in platforms if each == system]
+            if len(machines) < sum(each == system for each, _ in every):
+                named = NOWHERE
+                for machine in machines:
+                    named = named.or_(markers.comparison("platform_machine", "==", machine))
+                on_system = on_system.and_(named)
+            found = found.or_(on_system)
+        return found
+
+    def agrees(self, key: Key, condition: Condition) -> bool:
+        """Return whether a condition holds on exactly the targets that have a version."""
+        from packaging.markers import Marker
+
+        text = str(condition)
+        marker = Marker(text) if text else None
+        return all(
+            (marker is None or marker.evaluate(dict(each))) == (chosen.get(key[0]) == key[1])
+            for each, chosen in zip(self._markers, self._chosen, strict=True)
+        )
+
+    def listed(self, key: Key) -> Condition:
+        """Return the condition that lists the targets which have a version."""
+        name, version = key
+        by_pythons: dict[tuple[Span, ...], list[Platform]] = {}
+        versions = self._versions(name)
+        for platform in dict.fromkeys(map(_platform, self._markers)):
+            spans = markers.between(
+                span
+                for python, each in self.spans.items()
+                for span in each
+                if versions.get((platform, python)) == version
+            )
+            if spans.terms:
+                by_pythons.setdefault(spans.terms[0].pythons, []).append(platform)
+        found = NOWHERE
+        for pythons, platforms in by_pythons.items():
+            found = found.or_(markers.between(pythons).and_(self._platforms(platforms)))
+        return found
+
+
+class _Graph:
+    """Who needs what, and under which condition."""
+
+    def __init__(
+        self,
+        requirements: Sequence[str],
+        distributions: Sequence[ResolvedDistribution],
+        universe: _Universe,
+    ) -> None:
+        self._where = {
+            (each.name, each.version): universe.where((each.name, each.version)) for each in distributions
+        }
+        self._edges: dict[Node, list[tuple[Node, Condition, Key]]] = {}
+        self._needed: dict[Node, Condition] = {}
+        self._via: dict[str, set[str]] = {}
+        self._is_too_long = False
+        names = {each.name for each in distributions}
+        try:
+            for each in distributions:
+                self._add_edges(each, names)
+            self._walk(requirements, names)
+        except TooManyTermsError:
+            self._is_too_long = True
+
+    def condition(self, key: Key) -> Condition:
+        """Return where a version is needed, NOWHERE where that is not known."""
+        if self._is_too_long:
+            return NOWHERE
+        return self._needed.get((key[0], ""), NOWHERE).and_(self._where[key])
+
+    def via(self, key: Key) -> set[str]:
+        """Return who asks for a distribution."""
+        return self._via.get(key[0], set())
+
+    def _add_edges(self, distribution: ResolvedDistribution, names: set[str]) -> None:
+        from packaging.requirements import Requirement
+        from packaging.utils import canonicalize_name
+
+        key = (distribution.name, distribution.version)
+        wanted = [Requirement(text) for text in distribution.dependencies]
+        extras = {extra for each in wanted for extra in _extras(each)}
+        for extra in ("", *sorted(extras)):
+            source = (distribution.name, extra)
+            for requirement in wanted:
+                condition = markers.parse(str(requirement.marker or ""), extra)
+                name = canonicalize_name(requirement.name)
+                if name in names and condition.terms:
+                    for node in _nodes(name, requirement):
+                        edge = (node, condition.and_(self._where[key]), key)
+                        self._edges.setdefault(source, []).append(edge)
+
+    def _walk(self, requirements: Sequence[str], names: set[str]) -> None:
+        """Follow the edges from the spec's own requirements until nothing is added."""
+        from packaging.requirements import Requirement
+        from packaging.utils import canonicalize_name
+
+        waiting: list[Node] = []
+        for requirement in map(Requirement, requirements):
+            name = canonicalize_name(requirement.name)
+            condition = markers.parse(str(requirement.marker or ""))
+            if name in names:
+                self._via.setdefault(name, set()).add("")
+                waiting += [node for node in _nodes(name, requirement) if self._grow(node, condition)]
+        while waiting:
+            source = waiting.pop()
+            for node, condition, key in self._edges.get(source, ()):
+                on_way = self._needed[source].and_(condition)
+                if on_way.terms:
+                    if node[0] != key[0]:
+                        self._via.setdefault(node[0], set()).add(key[0])
+                    if self._grow(node, on_way):
+                        waiting.append(node)
+
+    def _grow(self, node: Node, condition: Condition) -> bool:
+        """Add a condition to where a node is needed; return whether that is more than before."""
+        known = self._needed.get(node, NOWHERE)
+        self._needed[node] = known.or_(condition)
+        return self._needed[node] != known
+
+
+def _nodes(name: str, requirement: Requirement) -> Iterator[Node]:
+    from packaging.utils import canonicalize_name
+
+    yield name, ""
+    for extra in sorted(requirement.extras):
+        yield name, canonicalize_name(extra)
+
+
+def _extras(requirement: Requirement) -> Iterator[str]:
+    """Yield the extras that a requirement's marker names."""
+    import re
+
+    from packaging.utils import canonicalize_name
+
+    for text in re.findall(r'extra [=!]= "([^"]+)"', str(requirement.marker or "")):
+        yield canonicalize_name(text)
+
+
+def _platform(each: Mapping[str, str]) -> Platform:
+    return each["sys_platform"], each["platform_machine"]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _spans(versions: Iterable[str]) -> dict[str, Span]:
+    """Return what each Python stands for: from behind the one before it, the last one of a minor to its end."""
+    ordered = sorted(set(versions), key=_numbers)
+    found = {}
+    for at, text in enumerate(ordered):
+        numbers = _numbers(text)
+        earlier = _numbers(ordered[at - 1]) if at else ()
+        low = (*numbers[:2], earlier[2] + 1) if earlier[:2] == numbers[:2] else numbers[:2]
+        is_last = at + 1 == len(ordered) or _numbers(ordered[at + 1])[:2] != numbers[:2]
+        high = (numbers[0], numbers[1] + 1) if is_last else (*numbers[:2], numbers[2] + 1)
+        found[text] = (low, high)
+    if ordered:
+        found[ordered[-1]] = (found[ordered[-1]][0], markers.NEVER)
+    return found
+
+
+def _filled(row: Sequence[str]) -> tuple[str, ...]:
+    """Return a row in which what is absent is as what stands before it, at the beginning as what follows."""
+    filled, last = [], next((each for each in row if each), "")
+    for each in row:
+        last = each or last
+        filled.append(last)
+    return tuple(filled)
+
+
+def _widened(
+    row: Sequence[str], pythons: Sequence[str], spans: Mapping[str, Sequence[Span]], version: str
+) -> Iterator[Span]:
+    """Yield the spans in which a row has a version; the first begins, and the last ends, with all Pythons."""
+    for at, each in enumerate(row):
+        if each == version:
+            known = spans.get(pythons[at], ())
+            low = known[0][0] if at and known else (0,)
+            if at + 1 < len(row) and spans.get(pythons[at + 1]):
+                high = spans[pythons[at + 1]][0][0]
+            else:
+                high = markers.NEVER
+            yield low, high

@@ -1,0 +1,130 @@
+"""Text of a lockfile in the format that it has: what the readers of this directory read."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile, LockfileFormat
+
+CREATOR = "vpython"
+
+
+def text_of(lockfile: Lockfile, kind: LockfileFormat) -> str:
+    """Return a lockfile as text; the same lockfile always makes the same text."""
+    if kind == "pylock":
+        return _pylock(lockfile)
+    return requirements(lockfile)
+
+
+def requirements(lockfile: Lockfile, *, hashes: bool = True, spec: str = "-r -") -> str:
+    """Return a requirements file: each version with its marker and the hashes of all of its files.
+
+    Behind each stands who asked for it; `spec` is what stands there for the spec itself.
+    """
+    lines = []
+    for each in lockfile.distributions:
+        lines.append(_requirement(each.name, each.version, each.url, each.marker))
+        for sha256 in sorted(each.hashes) if hashes else ():
+            lines[-1] += " \\"
+            lines.append(f"    --hash=sha256:{sha256}")
+        asked = sorted(name or spec for name in each.via)
+        if len(asked) == 1:
+            lines.append(f"    # via {asked[0]}")
+        elif asked:
+            lines += ["    # via", *(f"    #   {name}" for name in asked)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def constraints(lockfile: Lockfile) -> str:
+    """Return a constraints file: each version with its marker."""
+    return "".join(
+        f"{_requirement(each.name, each.version, each.url, each.marker)}\n" for each in lockfile.distributions
+    )
+
+
+def _requirement(name: str, version: str, url: str, marker: str) -> str:
+    head = f"{name} @ {url}" if url else f"{name}=={version}"
+    return f"{head} ; {marker}" if marker else head
+
+
+def _pylock(lockfile: Lockfile) -> str:
+    """Return PEP 751 text, in the order of keys that the specification has."""
+    from packaging.pylock import Pylock
+
+    own: dict[str, Any] = {"requirements": list(lockfile.requirements or ())}
+    if lockfile.declared_python is not None:
+        own = {"requires-python": lockfile.declared_python, **own}
+    tables = {
+        "lock-version": "1.0",
+        "environments": list(lockfile.environments),
+        "requires-python": lockfile.requires_python,
+        "created-by": CREATOR,
+        "packages": [_package(each) for each in lockfile.distributions],
+        "tool": {"vpython": own},
+    }
+    tables = {key: each for key, each in tables.items() if each or key == "packages"}
+    Pylock.from_dict(tables).validate()
+    return _toml(tables)
+
+
+def _package(distribution: LockedDistribution) -> dict[str, Any]:
+    package: dict[str, Any] = {"name": distribution.name, "version": distribution.version}
+    if distribution.marker:
+        package["marker"] = distribution.marker
+    if distribution.requires_python:
+        package["requires-python"] = distribution.requires_python
+    if distribution.url:
+        (file,) = distribution.files
+        return {**package, "archive": _file(file)}
+    if distribution.sdist is not None:
+        package["sdist"] = {"name": distribution.sdist.filename, **_file(distribution.sdist)}
+    if distribution.files:
+        package["wheels"] = [{"name": file.filename, **_file(file)} for file in distribution.files]
+    return package
+
+
+def _file(file: LockedFile) -> dict[str, Any]:
+    size = {"size": file.size} if file.size else {}
+    return {"url": file.url, **size, "hashes": {"sha256": file.sha256}}
+
+
+def _toml(tables: Mapping[str, Any]) -> str:
+    """Return TOML with a line for each file of a package, and for each text of a list."""
+    import tomlkit
+
+    def item(value: Any) -> Any:
+        if isinstance(value, list):
+            rows = tomlkit.array()
+            rows.extend(map(item, value))
+            return rows.multiline(bool(value))
+        if isinstance(value, dict):
+            row = tomlkit.inline_table()
+            row.update({key: item(each) for key, each in value.items()})
+            return row
+        return tomlkit.item(value)
+
+    document = tomlkit.document()
+    for key, each in tables.items():
+        if key == "packages":
+            document[key] = _tables(each, item)
+        elif key == "tool":
+            own = tomlkit.table()
+            own.update({name: item(text) for name, text in each["vpython"].items()})
+            document[key] = tomlkit.table(is_super_table=True).append("vpython", own)
+        else:
+            document[key] = item(each)
+    return tomlkit.dumps(document)
+
+
+def _tables(rows: Sequence[Mapping[str, Any]], item: Callable[[Any], Any]) -> Any:
+    import tomlkit
+
+    found = tomlkit.aot()
+    for row in rows:
+        table = tomlkit.table()
+        table.update({key: item(each) for key, each in row.items()})
+        found.append(table)
+    return found

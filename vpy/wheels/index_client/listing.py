@@ -1,0 +1,235 @@
+"""Projects as an index lists them whole: wheels for every target and sdists, as a lockfile names them."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from concurrent.futures import Future
+from urllib.parse import unquote, urlsplit
+
+from vpy.wheels.index_client import metadata, pages
+from vpy.wheels.index_client.errors import UncoveredError
+from vpy.wheels.index_client.pages import File, Names, Page, Release
+from vpy.wheels.index_client.resolution import Catalogue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from vpy.wheels.index_client.download import Wheels
+    from vpy.wheels.index_client.metadata import Metadata
+    from vpy.wheels.index_client.pages import Target
+    from vpy.wheels.index_client.web import Web
+
+    # A file, and the `requires-python` that the page has for it.
+    Listed = tuple[File, str | None]
+
+SDISTS = (".tar.gz", ".zip")
+
+
+class UnbuiltError(UncoveredError):
+    """METADATA is asked for that only a build of the sdist tells."""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(f"{file.filename} is not built")
+        self.file = file
+
+
+class UnfitError(UncoveredError):
+    """A version's METADATA is not for a Python that the page lets it be for."""
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(f"{name} {version} has another Requires-Python than the page")
+        self.version = (name, version)
+
+
+class Library:
+    """Files of projects by version, and their METADATA, each read once for all targets.
+
+    `direct` are the wheels that requirements name by URL, by project: nothing else of these counts. `built`
+    are paths of wheels that were made of sdists, by the sdist's file name. `forbids` says whether a project's
+    sdists are out of the question; `pinned` are versions that are asked for exactly.
+    """
+
+    def __init__(
+        self,
+        web: Web,
+        indexes: Sequence[str],
+        wheels: Wheels,
+        *,
+        direct: Mapping[str, File],
+        built: Mapping[str, str],
+        forbids: Callable[[str], bool],
+        pinned: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
+        self.web = web
+        self.indexes = indexes
+        self.wheels = wheels
+        self.unfit: set[tuple[str, str]] = set()
+        self._direct = direct
+        self._built = built
+        self._forbids = forbids
+        self._pinned = pinned
+        self._lock = threading.Lock()
+        self._listings: dict[str, Future[dict[Any, list[Listed]]]] = {}
+        self._by_url: dict[str, File] = {}
+        self.asked: dict[str, Future[Metadata | None]] = {}
+
+    def files(self, project: str) -> dict[Any, list[Listed]]:
+        """Return the files of a project by version, the newest first."""
+        with self._lock:
+            known = self._listings.get(project)
+            is_first = known is None
+            if known is None:
+                known = self._listings[project] = Future()
+        if is_first:
+            try:
+                known.set_result(self._read(project))
+            except BaseException as error:
+                known.set_exception(error)
+                raise
+        return known.result()
+
+    def _read(self, project: str) -> dict[Any, list[Listed]]:
+        names, found = Names(project), {}
+        rows = [(self._direct[project], None)] if project in self._direct else self._pages(project)
+        for file, requires in rows:
+            is_wheel = file.filename.endswith(".whl")
+            version = names.parse(file.filename)[0] if is_wheel else _sdist_version(file.filename, project)
+            if version is not None:
+                found.setdefault(version, []).append((file, requires))
+        for files in found.values():
+            files.sort(key=lambda row: row[0].filename)
+            representative = min((file for file, _ in files), key=_is_worse)
+            self._by_url.update({file.url: representative for file, _ in files})
+        return {version: found[version] for version in sorted(found, reverse=True)}
+
+    def _pages(self, project: str) -> Iterator[Listed]:
+        def from_answer(response: Any) -> list[Release]:
+            rows = pages.files_of(response, _is_distribution)
+            return [Release("", [[*file.row(), requires] for file, requires in rows])]
+
+        for url in pages.addresses(self.indexes, project):
+            for release in pages.releases_at(self.web, url, project, from_answer):
+                for *row, requires in release.rows:
+                    yield File(*row), requires
+
+    def page(self, project: str, target: Target, *, prefers_wheels: bool) -> Page:
+        """Return the releases for a target: wheels that fit, or sdists where a version has none.
+
+        With `prefers_wheels` the versions with a wheel stand before all others. An sdist that is older than
+        a version which is not for this Python does not count: it only fails to say the same of itself.
+        """
+        with_wheel, with_sdist, is_refused = [], [], False
+        for version, rows in self.files(project).items():
+            if (project, str(version)) in self.unfit:
+                is_refused = True
+                continue
+            fitting = [file for file, requires in rows if target.allows(requires)]
+            wheels = [file for file in fitting if target.wants(file.filename)]
+            if wheels:
+                with_wheel += pages.ordered(wheels, project, target)
+                continue
+            is_pinned = (project, str(version)) in self._pinned
+            sdists = [file for file in fitting if not file.filename.endswith(".whl")]
+            if sdists and (is_pinned or not is_refused) and not self._forbids(project):
+                release = Release(str(version), [file.row() for file in sdists[:1]])
+                (with_sdist if prefers_wheels else with_wheel).append(release)
+            is_refused = is_refused or (not fitting and not version.is_prerelease)
+        return Page((*with_wheel, *with_sdist))
+
+    def representative(self, file: File) -> File:
+        """Return the file whose METADATA stands for all of a version: a wheel, where there is one."""
+        return self._by_url.get(file.url, file)
+
+    def metadata(self, file: File) -> Metadata | None:
+        """Return METADATA that is here already: of a wheel that was built, or that lies on this machine."""
+        if file.filename in self._built:
+            return metadata.parse(metadata.bytes_of_wheel(self._built[file.filename]))
+        if file.url.startswith("file:"):
+            return metadata.parse(metadata.bytes_of_wheel(local_path(file.url)))
+        return None
+
+
+class TargetCatalogue(Catalogue):
+    """Catalogue of one target of several, which share a library."""
+
+    def __init__(self, library: Library, target: Target, *, prefers_wheels: bool) -> None:
+        super().__init__(library.web, library.indexes, target, library.wheels)
+        self._library = library
+        self._prefers_wheels = prefers_wheels
+        self._metadata = library.asked
+
+    def read_page(self, project: str) -> Page:
+        """Return the releases of a project for the target."""
+        return self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
+
+    def metadata(self, file: File) -> Metadata:
+        """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for the target."""
+        chosen = self._library.representative(file)
+        found = self._library.metadata(chosen)
+        if found is None and not chosen.filename.endswith(".whl"):
+            raise UnbuiltError(chosen)
+        found = found or super().metadata(chosen)
+        if not self.target.allows(found.requires_python):
+            raise UnfitError(*name_and_version(chosen.filename))
+        return found
+
+    def _ask_metadata(self, file: File) -> Future[Metadata | None]:
+        chosen = self._library.representative(file)
+        if chosen.filename.endswith(".whl") and not chosen.url.startswith("file:"):
+            return super()._ask_metadata(chosen)
+        none: Future[Metadata | None] = Future()
+        none.set_result(None)
+        return none
+
+
+def direct_file(name: str, url: str) -> File:
+    """Return the wheel that a direct reference names, with the hash in its fragment."""
+    plain, _, fragment = url.partition("#")
+    fields = dict(part.partition("=")[::2] for part in fragment.split("&"))
+    filename = unquote(urlsplit(plain).path.rpartition("/")[2])
+    if name_and_version(filename)[0] != name:
+        raise UncoveredError(f"{filename} is no wheel of {name}")
+    return File(filename, plain, fields.get("sha256", "").lower(), None, 0, False)
+
+
+def local_path(url: str) -> str:
+    """Return the path that a file URL names."""
+    return str(importlib.import_module("pip._internal.utils.urls").url_to_path(url.partition("#")[0]))
+
+
+def name_and_version(filename: str) -> tuple[str, str]:
+    """Return the normalized name and the version in a distribution's file name."""
+    utils = importlib.import_module("pip._vendor.packaging.utils")
+    parse = utils.parse_wheel_filename if filename.endswith(".whl") else utils.parse_sdist_filename
+    try:
+        name, version = parse(filename)[:2]
+    except ValueError as error:
+        raise UncoveredError(str(error)) from error
+    return str(name), str(version)
+
+
+def _is_distribution(filename: str) -> bool:
+    return filename.endswith((".whl", *SDISTS))
+
+
+def _is_worse(file: File) -> tuple[bool, bool, bool, int, str]:
+    """Return what orders the files of a version: the first has METADATA that is the easiest to come by."""
+    is_wheel = file.filename.endswith(".whl")
+    return (not is_wheel, file.metadata is None, file.yanked, file.size, file.filename)
+
+
+def _sdist_version(filename: str, project: str) -> Any:
+    """Return the version of a project's sdist, whose name may have a `-` (before PEP 625); None for others."""
+    utils = importlib.import_module("pip._vendor.packaging.utils")
+    version = importlib.import_module("pip._vendor.packaging.version").Version
+    stem = filename.removesuffix(".zip").removesuffix(".tar.gz")
+    for at in (index for index, letter in enumerate(stem) if letter == "-"):
+        if utils.canonicalize_name(stem[:at]) == project:
+            try:
+                return version(stem[at + 1 :])
+            except ValueError:
+                return None
+    return None

@@ -1,0 +1,242 @@
+"""Job of `pip_download` that resolves for several targets, for a lockfile: one answer for all of them.
+
+Each Python gets the newest versions that are for it; the platforms of one Python get the same ones, as far as
+they can. Targets are added where markers tell patch versions of a Python apart.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tempfile
+
+from vpy.wheels.index_client import download, errors, listing, metadata, pages
+from vpy.wheels.index_client.cache import Cache, without_user
+from vpy.wheels.index_client.candidates import Wanted
+from vpy.wheels.index_client.errors import UncoveredError
+from vpy.wheels.index_client.listing import Library, TargetCatalogue, UnbuiltError, UnfitError
+from vpy.wheels.index_client.pages import Target
+from vpy.wheels.index_client.resolution import Provider, resolve_extras
+from vpy.wheels.index_client.web import Web
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from vpy.wheels.index_client.errors import NoResolutionError
+    from vpy.wheels.index_client.pages import File
+
+    Explain = Callable[[NoResolutionError, Mapping[str, Any]], list[dict[str, Any]]]
+    # By project: its version, and the extras of it that are asked for.
+    Chosen = dict[str, tuple[Any, frozenset[str]]]
+
+_EVERY_FILE = "every file"
+_PATCH = re.compile(r"""python_full_version\s*([<>=!~]+)\s*["'](\d+)\.(\d+)\.(\d+)["']""")
+_MOST_SPLITS = 50
+
+
+def run(
+    session: Any, indexes: Sequence[str], find_links: Sequence[str], job: dict[str, Any], explain: Explain
+) -> dict[str, Any]:
+    """Return what a job's requirements come to on each target, and the distributions that this takes.
+
+    A target is {markers, chosen: {name: {version, extras}}} or {markers, errors}. A distribution is {name,
+    version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}.
+    Where METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
+    Raises UncoveredError, RefusedError where there is none.
+    """
+    web = Web(session, Cache(job.get("pages", ""), _EVERY_FILE, offline=bool(job.get("offline"))))
+    try:
+        with tempfile.TemporaryDirectory(prefix="index-client-") as scratch:
+            elsewhere = pages.found_elsewhere(find_links)
+            lock = Lock(job, web, indexes, download.Wheels(web, scratch), elsewhere, explain)
+            return lock.answer()
+    except errors.NetworkError:
+        web.stop_retrying()
+        raise
+    except UnbuiltError as error:
+        name, version = listing.name_and_version(error.file.filename)
+        row = {"name": name, "version": version, "filename": error.file.filename}
+        return {"unbuilt": {**row, "url": error.file.url, "sha256": error.file.sha256}}
+    finally:
+        web.close()
+
+
+class Lock:
+    """Resolution of one job for its targets."""
+
+    def __init__(
+        self,
+        job: Mapping[str, Any],
+        web: Web,
+        indexes: Sequence[str],
+        wheels: download.Wheels,
+        elsewhere: frozenset[str],
+        explain: Explain,
+    ) -> None:
+        parse = importlib.import_module("pip._vendor.packaging.requirements").Requirement
+        self._parse_version = importlib.import_module("pip._vendor.packaging.version").Version
+        self._job = job
+        self._wheels = wheels
+        self._elsewhere = elsewhere
+        self._explain = explain
+        self._requirements = [parse(row["text"]) for row in job["requirements"]]
+        forbidden = set(job.get("forbidden", ()))
+        self._direct = dict(self._direct_files())
+        self._library = Library(
+            web,
+            indexes,
+            wheels,
+            direct=self._direct,
+            built=job.get("built", {}),
+            forbids=lambda project: bool(forbidden & {"*", project}),
+            pinned=frozenset(self._pins()),
+        )
+
+    def _direct_files(self) -> Iterator[tuple[str, File]]:
+        """Yield the wheels that requirements name by URL."""
+        normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
+        known: dict[str, str] = {}
+        for requirement in self._requirements:
+            if requirement.url:
+                name = normalize(requirement.name)
+                if known.setdefault(name, requirement.url) != requirement.url:
+                    raise errors.RefusedError(
+                        {"kind": "other", "fact": f"`{name}` is asked for from two places", "url": ""}
+                    )
+                yield name, listing.direct_file(name, requirement.url)
+
+    def _pins(self) -> Iterator[tuple[str, str]]:
+        normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
+        for requirement in self._requirements:
+            for part in requirement.specifier:
+                if part.operator == "==" and "*" not in part.version:
+                    yield normalize(requirement.name), str(self._parse_version(part.version))
+
+    def answer(self) -> dict[str, Any]:
+        """Resolve for each target, and for those that patch versions make of it."""
+        rows: list[dict[str, Any]] = []
+        chosen: list[Chosen] = []
+        leaders: dict[str, Chosen] = {}
+        waiting = list(self._job["targets"])
+        seen: set[tuple[str, str, str]] = set()
+        while waiting:
+            target = waiting.pop(0)
+            markers = target["markers"]
+            seen.add(_key(markers))
+            try:
+                found = self._resolve(target, leaders.get(markers["python_version"], {}))
+            except errors.NoResolutionError as error:
+                rows.append({"markers": markers, "errors": self._explain(error, target)})
+                continue
+            leaders.setdefault(markers["python_version"], found)
+            chosen.append(found)
+            rows.append({"markers": markers, "chosen": {
+                name: {"version": str(version), "extras": sorted(extras)}
+                for name, (version, extras) in sorted(found.items())
+            }})  # fmt: skip
+            if len(seen) < _MOST_SPLITS + len(self._job["targets"]):
+                new = [each for each in self._splits(found) if _key(each["markers"]) not in seen]
+                seen.update(_key(each["markers"]) for each in new)
+                waiting += new
+        return {"targets": rows, "distributions": list(self._distributions(chosen))}
+
+    def _resolve(self, row: Mapping[str, Any], leader: Chosen) -> Chosen:
+        """Return what the requirements come to on a target, with the versions of `leader` where they fit."""
+        target = Target({"tags": row["tags"], "version": row["version"], "markers": row["markers"]})
+        wanted = [
+            Wanted(_without_url(requirement))
+            for requirement in self._requirements
+            if requirement.marker is None or requirement.marker.evaluate(target.markers)
+        ]
+        if there := sorted(self._elsewhere.intersection(each.name for each in wanted)):
+            raise errors.RefusedError(
+                {"kind": "other", "url": "",
+                 "fact": f"`{there[0]}` has files in a directory of find-links, which no lockfile names"}
+            )  # fmt: skip
+        preferred = {name: [version] for name, (version, _) in leader.items()}
+        for name, texts in row.get("preferred", {}).items():
+            preferred.setdefault(name, []).extend(map(self._parse_version, texts))
+        while True:
+            catalogue = TargetCatalogue(self._library, target, prefers_wheels=row["prefers_wheels"])
+            provider = Provider(catalogue, wanted, dependencies=True, preferred=preferred)
+            try:
+                candidates = resolve_extras(catalogue, wanted, provider)
+            except UnfitError as error:
+                self._library.unfit.add(error.version)
+                continue
+            found: Chosen = {}
+            for candidate in candidates:
+                _, extras = found.get(candidate.name, (None, frozenset()))
+                found[candidate.name] = (candidate.version, extras | candidate.extras)
+            return found
+
+    def _splits(self, chosen: Chosen) -> Iterator[dict[str, Any]]:
+        """Yield the targets that differ by the patch versions in markers of what is chosen."""
+        texts = [str(requirement.marker or "") for requirement in self._requirements]
+        for name, (version, _) in chosen.items():
+            texts += [text for text, _ in self._metadata(name, version).row()["dependencies"]]
+        specifiers = importlib.import_module("pip._vendor.packaging.specifiers").SpecifierSet
+        allowed = specifiers(self._job.get("requires_python", ""))
+        for minor, patch in sorted(_last_patches(texts)):
+            for target in self._job["targets"]:
+                full = f"{minor}.{patch}"
+                if target["markers"]["python_version"] == minor and allowed.contains(full):
+                    markers = {
+                        **target["markers"], "python_full_version": full, "implementation_version": full
+                    }  # fmt: skip
+                    yield {**target, "markers": markers, "version": [*target["version"][:2], patch]}
+
+    def _metadata(self, name: str, version: Any) -> metadata.Metadata:
+        """Return the METADATA of a version that was chosen on some target."""
+        every = Target({"tags": [], "version": [3], "markers": {}})
+        every.allows = lambda _: True  # type: ignore[method-assign]
+        file = self._library.files(name)[version][0][0]
+        return TargetCatalogue(self._library, every, prefers_wheels=True).metadata(file)
+
+    def _distributions(self, chosen: Iterable[Chosen]) -> Iterator[dict[str, Any]]:
+        """Yield each version that some target has, with all of its files."""
+        wanted = {(name, version) for each in chosen for name, (version, _) in each.items()}
+        files = {key: self._library.files(key[0])[key[1]] for key in wanted}
+        hashes = self._hashes([file for rows in files.values() for file, _ in rows if not file.sha256])
+        for name, version in sorted(wanted, key=lambda key: (key[0], key[1])):
+            known = self._metadata(name, version).row()
+            yield {
+                "name": name,
+                "version": str(version),
+                "url": self._direct[name].url if name in self._direct else "",
+                "requires_python": known["requires_python"] or "",
+                "dependencies": [text for text, _ in known["dependencies"]],
+                "extras": list(known["extras"]),
+                "files": [
+                    [file.filename, without_user(file.url), file.sha256 or hashes[file.url], file.size, file.yanked]
+                    for file, _ in files[name, version]
+                ],
+            }
+
+    def _hashes(self, unknown: Sequence[File]) -> dict[str, str]:
+        """Return the hex sha256 of files whose page has none, by URL: they are fetched for it."""
+        return {file.url: sha256 for file, sha256 in self._wheels.fetched(unknown)}
+
+
+def _key(markers: Mapping[str, str]) -> tuple[str, str, str]:
+    return markers["python_full_version"], markers["sys_platform"], markers["platform_machine"]
+
+
+def _without_url(requirement: Any) -> Any:
+    if requirement.url:
+        requirement = type(requirement)(str(requirement))
+        requirement.url = None
+    return requirement
+
+
+def _last_patches(texts: Iterable[str]) -> set[tuple[str, int]]:
+    """Return (minor version, patch) of the last releases of a Python that a marker tells from the next."""
+    found = set()
+    for text in texts:
+        for operator, major, minor, patch in _PATCH.findall(text):
+            first = int(patch) + (operator in ("<=", ">"))
+            ends = (first - 1, first) if operator in ("==", "!=", "~=", "===") else (first - 1,)
+            found.update((f"{major}.{minor}", end) for end in ends if end >= 0)
+    return found
