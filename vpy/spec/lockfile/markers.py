@@ -24,6 +24,8 @@ EVERY: tuple[Span, ...] = (((0,), NEVER),)
 # Terms after which a condition is not kept in this form.
 MOST_TERMS = 200
 _INVERSE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in"}
+# Systems that two variables name; the one that more markers use stands for both.
+_SYSTEMS = {"Windows": "win32", "Linux": "linux", "Darwin": "darwin"}
 _PYTHON = ("python_version", "python_full_version")
 
 
@@ -149,6 +151,8 @@ def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
         spans = _spans(op, right.value, is_minor=left.value == "python_version")
         if spans is not None:
             return between(spans)
+    if names[0] and left.value == "platform_system" and op in ("==", "!=") and right.value in _SYSTEMS:
+        return comparison("sys_platform", op, _SYSTEMS[right.value])
     if not names[0]:
         return comparison(f"'{left.value}'", op, right.value)
     return comparison(left.value, op, right.value)

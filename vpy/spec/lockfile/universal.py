@@ -174,7 +174,8 @@ class _Graph:
         }
         self._edges: dict[Node, list[tuple[Node, Condition, Key]]] = {}
         self._needed: dict[Node, Condition] = {}
-        self._via: dict[str, set[str]] = {}
+        self._asked: dict[str, dict[str, Condition]] = {}
+        self._pythons = markers.between(universe.pythons)
         self._is_too_long = False
         names = {each.name for each in distributions}
         try:
@@ -191,8 +192,15 @@ class _Graph:
         return self._needed.get((key[0], ""), NOWHERE).and_(self._where[key])
 
     def via(self, key: Key) -> set[str]:
-        """Return who asks for a distribution."""
-        return self._via.get(key[0], set())
+        """Return who asks for a version where it is needed."""
+        if self._is_too_long:
+            return set(self._asked.get(key[0], ()))
+        where = self._where[key].and_(self._pythons)
+        return {name for name, each in self._asked.get(key[0], {}).items() if each.and_(where).terms}
+
+    def _note(self, name: str, by: str, condition: Condition) -> None:
+        rows = self._asked.setdefault(name, {})
+        rows[by] = rows.get(by, NOWHERE).or_(condition)
 
     def _add_edges(self, distribution: ResolvedDistribution, names: set[str]) -> None:
         from packaging.requirements import Requirement
@@ -221,7 +229,7 @@ class _Graph:
             name = canonicalize_name(requirement.name)
             condition = markers.parse(str(requirement.marker or ""))
             if name in names:
-                self._via.setdefault(name, set()).add("")
+                self._note(name, "", condition)
                 waiting += [node for node in _nodes(name, requirement) if self._grow(node, condition)]
         while waiting:
             source = waiting.pop()
@@ -229,7 +237,7 @@ class _Graph:
                 on_way = self._needed[source].and_(condition)
                 if on_way.terms:
                     if node[0] != key[0]:
-                        self._via.setdefault(node[0], set()).add(key[0])
+                        self._note(node[0], key[0], on_way)
                     if self._grow(node, on_way):
                         waiting.append(node)
 

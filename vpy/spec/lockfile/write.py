@@ -19,10 +19,10 @@ def text_of(lockfile: Lockfile, kind: LockfileFormat) -> str:
     return requirements(lockfile)
 
 
-def requirements(lockfile: Lockfile, *, hashes: bool = True, spec: str = "-r -") -> str:
+def requirements(lockfile: Lockfile, *, hashes: bool = True) -> str:
     """Return a requirements file: each version with its marker and the hashes of all of its files.
 
-    Behind each stands who asked for it; `spec` is what stands there for the spec itself.
+    Behind each stands which distributions asked for it, as uv has it.
     """
     lines = []
     for each in lockfile.distributions:
@@ -30,7 +30,7 @@ def requirements(lockfile: Lockfile, *, hashes: bool = True, spec: str = "-r -")
         for sha256 in sorted(each.hashes) if hashes else ():
             lines[-1] += " \\"
             lines.append(f"    --hash=sha256:{sha256}")
-        asked = sorted(name or spec for name in each.via)
+        asked = sorted(filter(None, each.via))
         if len(asked) == 1:
             lines.append(f"    # via {asked[0]}")
         elif asked:

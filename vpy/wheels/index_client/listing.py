@@ -124,7 +124,6 @@ class Library:
         with_wheel, with_sdist, is_refused = [], [], False
         for version, rows in self.files(project).items():
             if (project, str(version)) in self.unfit:
-                is_refused = True
                 continue
             fitting = [file for file, requires in rows if target.allows(requires)]
             wheels = [file for file in fitting if target.wants(file.filename)]
@@ -136,7 +135,8 @@ class Library:
             if sdists and (is_pinned or not is_refused) and not self._forbids(project):
                 release = Release(str(version), [file.row() for file in sdists[:1]])
                 (with_sdist if prefers_wheels else with_wheel).append(release)
-            is_refused = is_refused or (not fitting and not version.is_prerelease)
+            if not fitting and not version.is_prerelease:
+                is_refused = is_refused or any(target.is_too_new_for(requires) for _, requires in rows)
         return Page((*with_wheel, *with_sdist))
 
     def representative(self, file: File) -> File:

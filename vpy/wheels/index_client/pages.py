@@ -82,6 +82,13 @@ class Target:
             self._allowed[requires_python] = found
         return self._allowed[requires_python]
 
+    def is_too_new_for(self, requires_python: str | None) -> bool:
+        """Return whether a `requires-python` refuses this Python, and not because it is too old."""
+        if self.allows(requires_python):
+            return False
+        parts = self._specifier_set(requires_python)
+        return all(part.contains(self.python) for part in parts if part.operator in (">", ">="))
+
     def wants(self, filename: str) -> bool:
         """Return whether a file may be a candidate: a wheel whose tags fit."""
         return filename.endswith(".whl") and self.best_rank(filename) is not None
