@@ -267,7 +267,17 @@ def _joined(terms: list[Term]) -> tuple[list[Term], bool]:
 
 def _covers(one: Term, two: Term) -> bool:
     """Return whether a term holds wherever another does."""
-    return one.comparisons <= two.comparisons and _intersection(one.pythons, two.pythons) == two.pythons
+    is_implied = all(_implies(two.comparisons, each) for each in one.comparisons)
+    return is_implied and _intersection(one.pythons, two.pythons) == two.pythons
+
+
+def _implies(comparisons: frozenset[Comparison], each: Comparison) -> bool:
+    """Return whether a comparison holds where these do."""
+    name, operator, text = each
+    return each in comparisons or (
+        operator == "!="
+        and any(row[:2] == (name, "==") and row[2] != text for row in comparisons)
+    )
 
 
 def _cut(terms: list[Term]) -> tuple[list[Term], bool]:

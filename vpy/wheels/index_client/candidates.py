@@ -167,7 +167,7 @@ def preferring(
     """Yield rows of `matching`, those of preferred versions first: final ones that are not yanked."""
     first = []
     for version in versions:
-        release = page.by_version.get(version)
+        release = page.by_text.get(str(version))
         if release is None or version.is_prerelease or release.files[0].yanked:
             continue
         if all(requirement.allows(version) for requirement in requirements):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.pages import Target
     from vpy.wheels.index_client.web import Web
 
-    # A file, and the `requires-python` that the page has for it.
-    Listed = tuple[File, str | None]
+    # A file, the `requires-python` that the page has for it, and its build number.
+    Listed = tuple[File, str | None, tuple[Any, ...]]
 
 SDISTS = (".tar.gz", ".zip")
 
@@ -95,17 +95,18 @@ class Library:
         names, found = Names(project), {}
         rows = [(self._direct[project], None)] if project in self._direct else self._pages(project)
         for file, requires in rows:
-            is_wheel = file.filename.endswith(".whl")
-            version = names.parse(file.filename)[0] if is_wheel else _sdist_version(file.filename, project)
+            version, build = names.parse(file.filename) if is_wheel(file) else (None, ())
+            if not is_wheel(file):
+                version = _sdist_version(file.filename, project)
             if version is not None:
-                found.setdefault(version, []).append((file, requires))
+                found.setdefault(version, []).append((file, requires, build))
         for files in found.values():
             files.sort(key=lambda row: row[0].filename)
-            representative = min((file for file, _ in files), key=_is_worse)
-            self._by_url.update({file.url: representative for file, _ in files})
+            representative = min((file for file, _, _ in files), key=_difficulty)
+            self._by_url.update({file.url: representative for file, _, _ in files})
         return {version: found[version] for version in sorted(found, reverse=True)}
 
-    def _pages(self, project: str) -> Iterator[Listed]:
+    def _pages(self, project: str) -> Iterator[tuple[File, str | None]]:
         def from_answer(response: Any) -> list[Release]:
             rows = pages.files_of(response, _is_distribution)
             return [Release("", [[*file.row(), requires] for file, requires in rows])]
@@ -125,19 +126,36 @@ class Library:
         for version, rows in self.files(project).items():
             if (project, str(version)) in self.unfit:
                 continue
-            fitting = [file for file, requires in rows if target.allows(requires)]
-            wheels = [file for file in fitting if target.wants(file.filename)]
-            if wheels:
-                with_wheel += pages.ordered(wheels, project, target)
-                continue
-            is_pinned = (project, str(version)) in self._pinned
-            sdists = [file for file in fitting if not file.filename.endswith(".whl")]
-            if sdists and (is_pinned or not is_refused) and not self._forbids(project):
-                release = Release(str(version), [file.row() for file in sdists[:1]])
-                (with_sdist if prefers_wheels else with_wheel).append(release)
-            if not fitting and not version.is_prerelease:
-                is_refused = is_refused or any(target.is_too_new_for(requires) for _, requires in rows)
+            file = self._best(rows, target, is_sdist=self._may_build(project, version, is_refused=is_refused))
+            if file is not None:
+                release = Release(str(version), [file.row()], version)
+                (with_wheel if is_wheel(file) or not prefers_wheels else with_sdist).append(release)
+            elif not is_refused and not version.is_prerelease:
+                is_refused = any(target.is_too_new_for(requires) for _, requires, _ in rows)
         return Page((*with_wheel, *with_sdist))
+
+    def has(self, project: str, version: Any, target: Target, *, as_wheel: bool) -> bool:
+        """Return whether a version has a wheel for a target, or also an sdist that may be built."""
+        rows = self.files(project).get(version, [])
+        is_sdist = not as_wheel and self._may_build(project, version, is_refused=False)
+        return self._best(rows, target, is_sdist=is_sdist) is not None
+
+    def _may_build(self, project: str, version: Any, *, is_refused: bool) -> bool:
+        is_pinned = (project, str(version)) in self._pinned
+        return (is_pinned or not is_refused) and not self._forbids(project)
+
+    @staticmethod
+    def _best(rows: Sequence[Listed], target: Target, *, is_sdist: bool) -> File | None:
+        """Return the file of a version that pip takes for a target: a wheel, else an sdist."""
+        fitting = [row for row in rows if target.allows(row[1])]
+        wheels = [row for row in fitting if target.wants(row[0].filename)]
+        if wheels:
+            return max(
+                wheels,
+                key=lambda row: (not row[0].yanked, -(target.best_rank(row[0].filename) or 0), row[2]),
+            )[0]
+        sdists = [file for file, _, _ in fitting if not is_wheel(file)]
+        return sdists[0] if sdists and is_sdist else None
 
     def representative(self, file: File) -> File:
         """Return the file whose METADATA stands for all of a version: a wheel, where there is one."""
@@ -169,7 +187,7 @@ class TargetCatalogue(Catalogue):
         """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for the target."""
         chosen = self._library.representative(file)
         found = self._library.metadata(chosen)
-        if found is None and not chosen.filename.endswith(".whl"):
+        if found is None and not is_wheel(chosen):
             raise UnbuiltError(chosen)
         found = found or super().metadata(chosen)
         if not self.target.allows(found.requires_python):
@@ -178,7 +196,7 @@ class TargetCatalogue(Catalogue):
 
     def _ask_metadata(self, file: File) -> Future[Metadata | None]:
         chosen = self._library.representative(file)
-        if chosen.filename.endswith(".whl") and not chosen.url.startswith("file:"):
+        if is_wheel(chosen) and not chosen.url.startswith("file:"):
             return super()._ask_metadata(chosen)
         none: Future[Metadata | None] = Future()
         none.set_result(None)
@@ -193,6 +211,11 @@ def direct_file(name: str, url: str) -> File:
     if name_and_version(filename)[0] != name:
         raise UncoveredError(f"{filename} is no wheel of {name}")
     return File(filename, plain, fields.get("sha256", "").lower(), None, 0, False)
+
+
+def is_wheel(file: File) -> bool:
+    """Return whether a file is a wheel, not an sdist."""
+    return file.filename.endswith(".whl")
 
 
 def local_path(url: str) -> str:
@@ -215,10 +238,9 @@ def _is_distribution(filename: str) -> bool:
     return filename.endswith((".whl", *SDISTS))
 
 
-def _is_worse(file: File) -> tuple[bool, bool, bool, int, str]:
+def _difficulty(file: File) -> tuple[bool, bool, bool, int, str]:
     """Return what orders the files of a version: the first has METADATA that is the easiest to come by."""
-    is_wheel = file.filename.endswith(".whl")
-    return (not is_wheel, file.metadata is None, file.yanked, file.size, file.filename)
+    return (not is_wheel(file), file.metadata is None, file.yanked, file.size, file.filename)
 
 
 def _sdist_version(filename: str, project: str) -> Any:

@@ -16,7 +16,7 @@ from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.listing import Library, TargetCatalogue, UnbuiltError, UnfitError
 from vpy.wheels.index_client.pages import Target
-from vpy.wheels.index_client.resolution import Provider, resolve_extras
+from vpy.wheels.index_client.resolution import Provider, applies, resolve_extras
 from vpy.wheels.index_client.web import Web
 
 TYPE_CHECKING = False
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _EVERY_FILE = "every file"
 _PATCH = re.compile(r"""python_full_version\s*([<>=!~]+)\s*["'](\d+)\.(\d+)\.(\d+)["']""")
+# What else a specifier of `requires-python` leaves out is a release that nobody should run.
+_LEAST = re.compile(r"(>=?)\s*(\d+)\.(\d+)\.(\d+)")
 _MOST_SPLITS = 50
 
 
@@ -84,6 +86,7 @@ class Lock:
         self._requirements = [parse(row["text"]) for row in job["requirements"]]
         forbidden = set(job.get("forbidden", ()))
         self._direct = dict(self._direct_files())
+        self._wanted: dict[int, Wanted] = {}
         self._library = Library(
             web,
             indexes,
@@ -130,7 +133,7 @@ class Lock:
             except errors.NoResolutionError as error:
                 rows.append({"markers": markers, "errors": self._explain(error, target)})
                 continue
-            leaders.setdefault(markers["python_version"], found)
+            leaders[markers["python_version"]] = {**found, **leaders.get(markers["python_version"], {})}
             chosen.append(found)
             rows.append({"markers": markers, "chosen": {
                 name: {"version": str(version), "extras": sorted(extras)}
@@ -155,6 +158,9 @@ class Lock:
                 {"kind": "other", "url": "",
                  "fact": f"`{there[0]}` has files in a directory of find-links, which no lockfile names"}
             )  # fmt: skip
+        followed = self._follow(wanted, leader, target, as_wheels=row["prefers_wheels"]) if leader else None
+        if followed is not None:
+            return followed
         preferred = {name: [version] for name, (version, _) in leader.items()}
         for name, texts in row.get("preferred", {}).items():
             preferred.setdefault(name, []).extend(map(self._parse_version, texts))
@@ -172,14 +178,51 @@ class Lock:
                 found[candidate.name] = (candidate.version, extras | candidate.extras)
             return found
 
+    def _follow(
+        self, wanted: Sequence[Wanted], leader: Chosen, target: Target, *, as_wheels: bool
+    ) -> Chosen | None:
+        """Return the versions of other targets, where they are an answer on this one too; else None."""
+        found: Chosen = {}
+        seen: set[tuple[str, frozenset[str]]] = set()
+        waiting = list(wanted)
+        while waiting:
+            requirement = waiting.pop()
+            name = requirement.name
+            version = leader.get(name, (None, None))[0]
+            if version is None or not requirement.allows(version):
+                return None
+            if name not in found and not self._library.has(name, version, target, as_wheel=as_wheels):
+                return None
+            found[name] = (version, found.get(name, (None, frozenset()))[1] | requirement.extras)
+            for extras in {frozenset(), requirement.extras}:
+                if (name, extras) not in seen:
+                    seen.add((name, extras))
+                    known = self._metadata(name, version)
+                    if not target.allows(known.requires_python):
+                        return None
+                    waiting += [
+                        self._wanted_once(each)
+                        for each in known.requirements(extras)
+                        if applies(each, extras, target.markers)
+                    ]
+        return found
+
+    def _wanted_once(self, requirement: Any) -> Wanted:
+        if id(requirement) not in self._wanted:
+            self._wanted[id(requirement)] = Wanted(requirement)
+        return self._wanted[id(requirement)]
+
     def _splits(self, chosen: Chosen) -> Iterator[dict[str, Any]]:
         """Yield the targets that differ by the patch versions in markers of what is chosen."""
         texts = [str(requirement.marker or "") for requirement in self._requirements]
+        least = []
         for name, (version, _) in chosen.items():
-            texts += [text for text, _ in self._metadata(name, version).row()["dependencies"]]
+            known = self._metadata(name, version)
+            least.append(known.requires_python or "")
+            texts += [text for text, _ in known.row()["dependencies"]]
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers").SpecifierSet
         allowed = specifiers(self._job.get("requires_python", ""))
-        for minor, patch in sorted(_last_patches(texts)):
+        for minor, patch in sorted({*_last_patches(_PATCH, texts), *_last_patches(_LEAST, least)}):
             for target in self._job["targets"]:
                 full = f"{minor}.{patch}"
                 if target["markers"]["python_version"] == minor and allowed.contains(full):
@@ -199,7 +242,7 @@ class Lock:
         """Yield each version that some target has, with all of its files."""
         wanted = {(name, version) for each in chosen for name, (version, _) in each.items()}
         files = {key: self._library.files(key[0])[key[1]] for key in wanted}
-        hashes = self._hashes([file for rows in files.values() for file, _ in rows if not file.sha256])
+        hashes = self._hashes([file for rows in files.values() for file, *_ in rows if not file.sha256])
         for name, version in sorted(wanted, key=lambda key: (key[0], key[1])):
             known = self._metadata(name, version).row()
             yield {
@@ -211,7 +254,7 @@ class Lock:
                 "extras": list(known["extras"]),
                 "files": [
                     [file.filename, without_user(file.url), file.sha256 or hashes[file.url], file.size, file.yanked]
-                    for file, _ in files[name, version]
+                    for file, *_ in files[name, version]
                 ],
             }
 
@@ -231,11 +274,11 @@ def _without_url(requirement: Any) -> Any:
     return requirement
 
 
-def _last_patches(texts: Iterable[str]) -> set[tuple[str, int]]:
-    """Return (minor version, patch) of the last releases of a Python that a marker tells from the next."""
+def _last_patches(pattern: re.Pattern[str], texts: Iterable[str]) -> set[tuple[str, int]]:
+    """Return (minor version, patch) of the last releases of a Python that a text tells from the next."""
     found = set()
     for text in texts:
-        for operator, major, minor, patch in _PATCH.findall(text):
+        for operator, major, minor, patch in pattern.findall(text):
             first = int(patch) + (operator in ("<=", ">"))
             ends = (first - 1, first) if operator in ("==", "!=", "~=", "===") else (first - 1,)
             found.update((f"{major}.{minor}", end) for end in ends if end >= 0)

@@ -123,10 +123,10 @@ class Release:
 
     __slots__ = ("_files", "_version", "rows", "text")
 
-    def __init__(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, text: str, rows: Sequence[Sequence[Any]], version: Any = None) -> None:
         self.text = text
         self.rows = rows
-        self._version: Any = None
+        self._version = version
         self._files: list[File] | None = None
 
     @property
@@ -149,6 +149,11 @@ class Page:
 
     def __init__(self, releases: Iterable[Release]) -> None:
         self.releases = tuple(releases)
+
+    @functools.cached_property
+    def by_text(self) -> dict[str, Release]:
+        """All releases by the normalized texts of their versions."""
+        return {release.text: release for release in self.releases}
 
     @functools.cached_property
     def by_version(self) -> dict[Any, Release]:

@@ -246,7 +246,7 @@ class Provider:
             raise UncoveredError("METADATA has another Requires-Python than the page")
         asked: list[Any] = [Same(candidate)] if candidate.extras else []
         for requirement in found.requirements(candidate.extras):
-            if self._applies(requirement, candidate.extras):
+            if applies(requirement, candidate.extras, self._catalogue.target.markers):
                 wanted = self._wanted_once(requirement)
                 self._catalogue.ask(wanted.name)
                 asked.append(wanted)
@@ -317,12 +317,13 @@ class Provider:
         """Return whether any candidate fits a requirement by itself."""
         return any(matching(self._catalogue.page(requirement.name), [requirement]))
 
-    def _applies(self, requirement: Any, extras: frozenset[str]) -> bool:
-        """Return whether a dependency counts; what counts without extras counts for the project itself."""
-        marker, markers = requirement.marker, self._catalogue.target.markers
-        if not extras:
-            return marker is None or bool(marker.evaluate(markers))
-        return marker is not None and any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
+
+def applies(requirement: Any, extras: frozenset[str], markers: Mapping[str, str]) -> bool:
+    """Return whether a dependency counts; what counts without extras counts for the project itself."""
+    marker = requirement.marker
+    if not extras:
+        return marker is None or bool(marker.evaluate(markers))
+    return marker is not None and any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
 
 
 def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: bool) -> list[Candidate]:
