@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.shown import printable
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bootstrap.request import Request
     from vpy.operations.context import Context
-    from vpy.operations.lock_files import Relocked
+    from vpy.operations.lock_files import Asked, Relocked
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
@@ -29,7 +29,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         is_check=arguments.check,
     )
     results = [
-        lock_files.lock(each, asked, context) for each in invocation.each(request, arguments, context.config)
+        lock(each, asked, context) for each in invocation.each(request, arguments, context.config)
     ]
     for result in results:
         for warning in result.warnings:
@@ -45,6 +45,19 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
             hint="`vpython-tool lock` brings it up to date",
         )
     return 0
+
+
+def lock(request: Request, asked: Asked, context: Context) -> Relocked:
+    """Make the lockfile of a request's spec."""
+    from vpy.operations import lock_files, plan, sources
+
+    discovery, spec = plan.read_spec(request, context)
+    if not spec.dependencies:
+        fact = "the spec has no `dependencies`" if discovery.source.path else "there is no spec here"
+        raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
+    found = plan.find_interpreter(request, context, spec, discovery.source)
+    packages = plan.source_of(spec, sources.requested(request, context, spec))
+    return lock_files.lock(discovery.source, spec, found.interpreter, packages, asked, context)
 
 
 def account(result: Relocked) -> dict[str, Any]:

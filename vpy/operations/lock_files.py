@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from vpy.errors import UserError
 from vpy.operations import relock
 from vpy.operations.relock import Keeping
@@ -13,8 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bootstrap.request import Request
-    from vpy.model import Interpreter, Spec, SpecSource
+    from vpy.model import Interpreter, Source, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
 
@@ -55,50 +52,33 @@ class Relocked:
     warnings: tuple[str, ...]
 
 
-def lock(request: Request, asked: Asked, context: Context) -> Relocked:
-    """Make the lockfile of a request's spec; write it where it is another than the one that is there."""
-    from vpy.operations import plan
-
-    discovery, spec = plan.read_spec(request, context)
-    if discovery.source.kind == "empty":
-        raise UserError("there is no spec here", hint="name a script or a spec: SCRIPT, vpython.toml")
-    found = plan.find_interpreter(request, context, spec, discovery.source)
-    return lock_spec(discovery.source, spec, found.interpreter, request, asked, context)
-
-
-def lock_spec(
+def lock(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    request: Request,
+    packages: Source,
     asked: Asked,
     context: Context,
 ) -> Relocked:
-    """Make the lockfile of a spec on the Python that it runs on here."""
-    from vpy.operations import plan, sources
+    """Make the lockfile of a spec, which runs on `interpreter` here; write it where it is another than before.
+
+    `packages` is where its packages come from.
+    """
     from vpy.spec import edit
     from vpy.spec.lockfile import write
 
     path, kind = relock.destination(source, asked.kind)
     before = _before(path, kind, is_kept=not asked.upgrade)
     names = frozenset(edit.project(name) for name in asked.upgrade_packages)
-    made = relock.lock(
-        spec,
-        path,
-        kind,
-        plan.source_of(spec, sources.requested(request, context, spec)),
-        interpreter,
-        context,
-        Keeping(None if asked.upgrade else before, names),
-    )
-    text = write.text_of(made.lockfile, kind)
-    is_changed = _text(path) != text
-    if is_changed and not asked.is_check:
+    keeping = Keeping(None if asked.upgrade else before, names)
+    made = relock.lock(spec, path, kind, packages, interpreter, context, keeping)
+    text, known = write.text_of(made.lockfile, kind), _text(path)
+    if known != text and not asked.is_check:
         edit.write(path, text)
     return Relocked(
         path=path,
-        is_new=not os.path.lexists(path) or (before is None and is_changed),
-        is_changed=is_changed,
+        is_new=known is None,
+        is_changed=known != text,
         count=len(made.lockfile.distributions),
         changes=tuple(_changes(before, made.lockfile)),
         warnings=made.warnings,

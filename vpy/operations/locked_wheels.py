@@ -31,7 +31,7 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
             )
             continue
         file = _best_file(distribution, interpreter)
-        if file is None and not distribution.hashes:
+        if file is None and not _hashes(distribution):
             mistakes.append(
                 f"no wheel of `{distribution.name}` {distribution.version} in it fits `{interpreter.tags[0]}`"
             )
@@ -44,6 +44,15 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
         where = printable(lockfile.path)
         raise UserError(f"{where}: {fact}" for fact in mistakes)
     return tuple(selected[name] for name in sorted(selected))
+
+
+def _hashes(distribution: LockedDistribution) -> tuple[str, ...]:
+    """Return the hashes of what may be asked for where no wheel that is named fits: of the sdist, or of all
+    files where a lockfile names none.
+    """
+    if distribution.sdist is not None:
+        return (distribution.sdist.sha256,)
+    return () if distribution.files else distribution.hashes
 
 
 def _best_file(distribution: LockedDistribution, interpreter: Interpreter) -> LockedFile | None:
@@ -64,7 +73,7 @@ def _locked(distribution: LockedDistribution, file: LockedFile | None, lockfile:
 
     if file is None:
         return Locked(
-            distribution.name, distribution.version, url=distribution.url, hashes=distribution.hashes
+            distribution.name, distribution.version, url=distribution.url, hashes=_hashes(distribution)
         )
     wheel = filename.parse(file.filename)
     version = distribution.version or wheel.version

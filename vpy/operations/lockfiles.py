@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpy.errors import UserError
+from vpy.errors import UserError, VpythonError
 from vpy.system.terminal import BOT_VARIABLES, is_bot
 
 TYPE_CHECKING = False
@@ -10,21 +10,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Observation, Spec, SpecSource
+    from vpy.model import Discovery, Interpreter, Observation, Source, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
-STALE_HINT = "lock again with the tool that wrote it; -vpython-frozen follows it as it is"
-MISSING_HINT = "`uv lock --script`, `uv pip compile --universal --generate-hashes` and `pip lock` write one"
+STALE_HINT = "`vpython-tool lock` brings it up to date; -vpython-frozen follows it as it is"
+MISSING_HINT = "`vpython-tool lock` writes it"
+
+# Changes that one line names.
+_SHOWN = 4
 
 
 def find(
-    discovery: Discovery, spec: Spec, interpreter: Interpreter, request: Request, context: Context
+    discovery: Discovery,
+    spec: Spec,
+    interpreter: Interpreter,
+    request: Request,
+    context: Context,
+    packages: Source | None = None,
 ) -> tuple[Lockfile | None, tuple[Observation, ...]]:
     """Return the lockfile beside a spec that is to be followed, and the observations of the search.
 
-    One that is stale is a UserError on a bot and under `-vpython-locked`, and a warning elsewhere;
-    `-vpython-frozen` follows it as it is.
+    One that is stale is a UserError on a bot and under `-vpython-locked`; elsewhere it is brought up to date
+    from `packages`, where they are given, or else a warning. `-vpython-frozen` follows it as it is.
     """
     from vpy.spec.lockfile import find as lockfile_search
 
@@ -54,8 +62,31 @@ def find(
         lines = [f"{printable(path)} is not current: {fact}" for fact in stale]
         raise UserError(lines, hint=STALE_HINT)
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-    context.terminal.warning(f"`{printable(path)}` is not current, so it is not followed: {stale[0]}{more}")
+    fact = f"`{printable(path)}` is not current ({stale[0]}{more})"
+    if packages is None:
+        context.terminal.warning(f"{fact}, so it is not followed")
+    elif _is_locked_again(fact, discovery.source, spec, interpreter, packages, context):
+        return find(discovery, spec, interpreter, request, context)
     return None, (*observations, *_bot_observations(context.environ))
+
+
+def _is_locked_again(
+    fact: str, source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Source, context: Context
+) -> bool:
+    """Bring a stale lockfile up to date, and say so; return whether that was possible."""
+    from vpy.operations import lock_files
+
+    try:
+        done = lock_files.lock(source, spec, interpreter, packages, lock_files.Asked(), context)
+    except VpythonError as error:
+        context.terminal.warning(f"{fact}, so it is not followed, and cannot be locked again: {error.lines[0]}")
+        return False
+    changes = [f"{each.name} {each.before or '-'} -> {each.after or '-'}" for each in done.changes]
+    listed = ", ".join([*changes[:_SHOWN], *([f"{len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])])
+    context.terminal.warning(f"{fact}: locked again{f': {listed}' if listed else ''}")
+    for warning in done.warnings:
+        context.terminal.warning(warning)
+    return True
 
 
 def _bot_observations(environ: Mapping[str, str]) -> Iterator[Observation]:

@@ -57,8 +57,13 @@ class Plan:
         return not self.packages and not self.spec.dependencies
 
 
-def make_plan(request: Request, context: Context, discovered: Discovered | None = None) -> Plan:
-    """Decide on the spec (`discovered`, where it was just found), the Python and the packages it names."""
+def make_plan(
+    request: Request, context: Context, discovered: Discovered | None = None, *, relocking: bool = False
+) -> Plan:
+    """Decide on the spec (`discovered`, where it was just found), the Python and the packages it names.
+
+    With `relocking` a stale lockfile is brought up to date.
+    """
     discovery, spec = read_spec(request, context, discovered)
     for warning in (*discovery.warnings, *spec.warnings):
         context.terminal.warning(warning)
@@ -66,29 +71,38 @@ def make_plan(request: Request, context: Context, discovered: Discovered | None 
     found = find_interpreter(request, context, spec, discovery.source)
     context.terminal.debug(f"python: `{found.interpreter.executable}` ({found.interpreter.version_text})")
 
-    return plan_for(discovery, spec, found, request, context)
+    return plan_for(discovery, spec, found, request, context, relocking=relocking)
 
 
 def plan_for(
-    discovery: Discovery, spec: Spec, found: FoundInterpreter, request: Request, context: Context
+    discovery: Discovery,
+    spec: Spec,
+    found: FoundInterpreter,
+    request: Request,
+    context: Context,
+    *,
+    relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
     from vpy.operations import additions, lockfiles, settings, sources
     from vpy.target import template
 
     target = template.target_for(found.interpreter)
-    lockfile, seen = lockfiles.find(discovery, spec, found.interpreter, request, context)
+    setting = settings.source(request, context, spec)
+    source = source_of(spec, sources.parse_setting(setting))
+    lockfile, seen = lockfiles.find(
+        discovery, spec, found.interpreter, request, context, source if relocking else None
+    )
     if lockfile is not None and additions.are_asked_for(request):
         spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
     packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
-    setting = settings.source(request, context, spec)
     return Plan(
         discovery=discovery,
         spec=spec,
         target=target,
         packages=packages,
         skipped=skipped,
-        source=source_of(spec, sources.parse_setting(setting)),
+        source=source,
         observations=(
             *discovery.observations,
             *variable_observations(context),

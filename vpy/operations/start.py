@@ -106,7 +106,7 @@ def _make(
     request: Request, discovered: Discovered | None, context: Context, earlier: list[object]
 ) -> Started | None:
     """Go through all stages once; return None where something has changed meanwhile."""
-    plan = plans.make_plan(request, context, discovered)
+    plan = plans.make_plan(request, context, discovered, relocking=True)
     environment, wheels = provide(plan, context)
     return _record(request, plan, wheels, environment, context, earlier)
 

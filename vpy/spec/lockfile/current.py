@@ -38,12 +38,14 @@ def differences(
     wanted = [Requirement(text) for text in dependencies]
     found: list[str] = []
     recorded = lockfile.requirements is not None
-    if recorded and SpecifierSet(requires_python) != SpecifierSet(lockfile.requires_python):
-        found.append(f"`requires-python` is `{requires_python}`, in it `{lockfile.requires_python}`")
+    known = lockfile.requires_python if lockfile.declared_python is None else lockfile.declared_python
+    # A spec that leaves it open was locked for the Pythons that the lockfile names.
+    if recorded and requires_python and SpecifierSet(requires_python) != SpecifierSet(known):
+        found.append(f"`requires-python` is `{requires_python}`, in it `{known}`")
     if lockfile.requirements is not None:
-        known, now = set(lockfile.requirements), {normalized(each) for each in wanted}
-        found += [f"`{each}` is not in it" for each in sorted(now - known)]
-        found += [f"`{each}` is only in it" for each in sorted(known - now)]
+        there, now = set(lockfile.requirements), {normalized(each) for each in wanted}
+        found += [f"`{each}` is not in it" for each in sorted(now - there)]
+        found += [f"`{each}` is only in it" for each in sorted(there - now)]
         return tuple(found)
 
     found += _unmet(lockfile, wanted, markers)

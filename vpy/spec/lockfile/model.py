@@ -31,10 +31,10 @@ class LockedFile:
 class LockedDistribution:
     """One distribution at one version.
 
-    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are what may
-    be installed, and `sdist` what a wheel may be built of; where a format has only hashes, `hashes` are the
-    sha256 of every allowed file, and `files` is empty. `url` is a direct reference, "" for an index. `line` is
-    its 1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
+    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are the wheels that
+    may be installed, and `sdist` is what one may be built of; a format that has only hashes has neither.
+    `hashes` are the sha256 of all of these files. `url` is a direct reference, "" for an index. `line` is its
+    1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
     """
 
     name: str

@@ -39,17 +39,22 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
         requires_python=str(lock.requires_python or ""),
         environments=tuple(map(str, lock.environments or ())),
         requirements=_requirements(tables),
+        declared_python=_own(tables, "requires-python", str),
     )
 
 
 def _requirements(tables: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return what the lockfile says it was made for, in `[tool.vpython]`; None where it does not say."""
+    """Return what the lockfile says it was made for; None where it does not say."""
+    found = _own(tables, "requirements", list)
+    return tuple(found) if found is not None and all(isinstance(each, str) for each in found) else None
+
+
+def _own(tables: dict[str, Any], key: str, kind: type) -> Any:
+    """Return a value of `[tool.vpython]`; None where there is none of this type."""
     tool = tables.get("tool", {})
     own = tool.get("vpython", {}) if isinstance(tool, dict) else {}
-    found = own.get("requirements") if isinstance(own, dict) else None
-    if isinstance(found, list) and all(isinstance(each, str) for each in found):
-        return tuple(found)
-    return None
+    found = own.get(key) if isinstance(own, dict) else None
+    return found if isinstance(found, kind) else None
 
 
 def _distribution(package: Package, where: str) -> LockedDistribution:
@@ -59,6 +64,10 @@ def _distribution(package: Package, where: str) -> LockedDistribution:
 
     files = [_file(wheel.filename, wheel.url, wheel.path, wheel.hashes, wheel.size, where)
              for wheel in package.wheels or ()]  # fmt: skip
+    sdist = package.sdist
+    source = None
+    if sdist is not None:
+        source = _file(sdist.filename, sdist.url, sdist.path, sdist.hashes, sdist.size, where)
     archive = package.archive
     url = ""
     if archive is not None:
@@ -70,7 +79,9 @@ def _distribution(package: Package, where: str) -> LockedDistribution:
         marker=str(package.marker or ""),
         requires_python=str(package.requires_python or ""),
         files=tuple(files),
+        hashes=tuple(sorted(file.sha256 for file in (*files, *([source] if source else [])))),
         url=url,
+        sdist=source,
     )
 
 
