@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bootstrap.request import Request
     from vpy.operations.context import Context
-    from vpy.operations.lock_files import Asked, Relocked
+    from vpy.operations.lock_files import Asked, Change, Relocked
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
@@ -67,7 +67,17 @@ def account(result: Relocked) -> dict[str, Any]:
         "new": result.is_new,
         "changed": result.is_changed,
         "distributions": result.count,
-        "changes": [{"name": each.name, "before": each.before, "after": each.after} for each in result.changes],
+        "changes": [
+            {
+                "name": each.name,
+                "before": each.before or None,
+                "after": each.after or None,
+                "scripts": list(each.scripts),
+                "pth": list(each.pth),
+                "native": each.native,
+            }
+            for each in result.changes
+        ],
         "warnings": list(result.warnings),
     }
 
@@ -79,6 +89,14 @@ def lines(result: Relocked) -> list[str]:
     count = f"{result.count} distribution{'' if result.count == 1 else 's'}"
     state = "new" if result.is_new else "changed" if result.is_changed else "unchanged"
     shown = [] if result.is_new else [
-        (f"{each.name}", each.before or "-", "->", each.after or "-") for each in result.changes
+        (each.name, each.before or "-", "->", each.after or "-", "; ".join(_news(each)))
+        for each in result.changes
     ]  # fmt: skip
     return [f"{printable(result.path)}: {count}, {state}", *(f"  {row}" for row in text_output.columns(shown))]
+
+
+def _news(change: Change) -> list[str]:
+    """Return what a change brings besides modules."""
+    found = [f"scripts: {', '.join(change.scripts)}"] if change.scripts else []
+    found += [f"runs at start-up: {', '.join(change.pth)}"] if change.pth else []
+    return [*found, "native code"] if change.native else found

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vpy.model import Interpreter, Source, Spec, SpecSource
     from vpy.operations.context import Context
+    from vpy.operations.relock import Locking
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
 
 
@@ -30,11 +31,18 @@ class Asked:
 
 @value
 class Change:
-    """Distribution whose versions differ; "" where it is not in a lockfile, versions joined by `, `."""
+    """Distribution whose versions differ; "" where it is not in a lockfile, versions joined by `, `.
+
+    `scripts` are programs that came with it, `pth` files that Python runs at its start, `native`: it has code
+    for a platform now, and had none.
+    """
 
     name: str
     before: str
     after: str
+    scripts: tuple[str, ...] = ()
+    pth: tuple[str, ...] = ()
+    native: bool = False
 
 
 @value
@@ -70,7 +78,7 @@ def lock(
     path, kind = relock.destination(source, asked.kind)
     before = _before(path, kind, is_kept=not asked.upgrade)
     names = frozenset(edit.project(name) for name in asked.upgrade_packages)
-    keeping = Keeping(None if asked.upgrade else before, names)
+    keeping = Keeping(before, names, is_upgrade=asked.upgrade)
     made = relock.lock(spec, path, kind, packages, interpreter, context, keeping)
     text, known = write.text_of(made.lockfile, kind), _text(path)
     if known != text and not asked.is_check:
@@ -80,7 +88,7 @@ def lock(
         is_new=known is None,
         is_changed=known != text,
         count=len(made.lockfile.distributions),
-        changes=tuple(_changes(before, made.lockfile)),
+        changes=tuple(_changes(before, made)),
         warnings=made.warnings,
     )
 
@@ -110,17 +118,35 @@ def _before(path: str, kind: LockfileFormat, *, is_kept: bool) -> Lockfile | Non
         return None
 
 
-def _changes(before: Lockfile | None, after: Lockfile) -> list[Change]:
-    old, new = _versions(before) if before else {}, _versions(after)
+def _changes(before: Lockfile | None, made: Locking) -> list[Change]:
+    old, new = relock.versions(before) if before else {}, relock.versions(made.lockfile)
     return [
-        Change(name, old.get(name, ""), new.get(name, ""))
+        Change(
+            name=name,
+            before=", ".join(old.get(name, ())),
+            after=", ".join(new.get(name, ())),
+            scripts=_came("scripts", name, old, new, made),
+            pth=_came("pth", name, old, new, made),
+            native=_is_native(made.lockfile, name) and not (before and _is_native(before, name)),
+        )
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
 
 
-def _versions(lockfile: Lockfile) -> Mapping[str, str]:
-    found: dict[str, list[str]] = {}
-    for each in lockfile.distributions:
-        found.setdefault(each.name, []).append(each.version or each.url)
-    return {name: ", ".join(versions) for name, versions in found.items()}
+def _came(
+    kind: str, name: str, old: Mapping[str, list[str]], new: Mapping[str, list[str]], made: Locking
+) -> tuple[str, ...]:
+    """Return what the new versions of a distribution bring, and none of the old ones did."""
+
+    def brought(versions: list[str]) -> set[str]:
+        rows = (made.contents.get(f"{name} {version}", {}) for version in versions)
+        return {each for row in rows for each in row.get(kind, ())}
+
+    return tuple(sorted(brought(new.get(name, [])) - brought(old.get(name, []))))
+
+
+def _is_native(lockfile: Lockfile, name: str) -> bool:
+    """Return whether a distribution has a wheel for one platform; a lockfile of hashes does not say."""
+    named = [file.filename for each in lockfile.distributions if each.name == name for file in each.files]
+    return any(not filename.endswith("-any.whl") for filename in named)

@@ -24,20 +24,25 @@ if TYPE_CHECKING:
 
 @value
 class Keeping:
-    """What of the lockfile of before stays: all versions that still fit, but those of the projects `not_of`,
-    or none.
+    """Lockfile of before: what is made is compared with it, and its versions stay where they fit, but those of
+    the projects `not_of`; none of them with `is_upgrade`.
     """
 
     lockfile: Lockfile | None = None
     not_of: frozenset[str] = frozenset()
+    is_upgrade: bool = False
 
 
 @value
 class Locking:
-    """Lockfile that was made, and lines for stderr: what it is not for."""
+    """Lockfile that was made, and lines for stderr: what it is not for.
+
+    `contents` are {scripts, pth} by `NAME VERSION`, of what differs from the lockfile of before.
+    """
 
     lockfile: Lockfile
     warnings: tuple[str, ...]
+    contents: Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @value
@@ -93,6 +98,7 @@ def lock(
             requires_python=requires_python,
             builder=wheel_build.builder(source, interpreter, spec, context),
             stage=context.layout.staging,
+            before=versions(keeping.lockfile) if keeping and keeping.lockfile else None,
         )
     left, warnings = _judge(cells, answer["targets"], index)
     limit = max(cell.python for cell in left)
@@ -109,7 +115,16 @@ def lock(
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
         warnings=tuple(warnings),
+        contents=answer["contents"],
     )
+
+
+def versions(lockfile: Lockfile) -> dict[str, list[str]]:
+    """Return the versions of each distribution, or the URL of one that has none."""
+    found: dict[str, list[str]] = {}
+    for each in lockfile.distributions:
+        found.setdefault(each.name, []).append(each.version or each.url)
+    return found
 
 
 def _pythons(spec: Spec, interpreter: Interpreter) -> list[Version]:
@@ -187,7 +202,7 @@ def _target(cell: _Cell, keeping: Keeping) -> UniversalTarget:
     from vpy.spec.lockfile import select as lockfile_select
 
     preferred: dict[str, list[str]] = {}
-    if keeping.lockfile is not None:
+    if keeping.lockfile is not None and not keeping.is_upgrade:
         try:
             for distribution in lockfile_select.applying(keeping.lockfile, cell.interpreter):
                 if distribution.version and distribution.name not in keeping.not_of:

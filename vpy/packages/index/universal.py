@@ -44,8 +44,10 @@ def resolve(
     requires_python: str,
     builder: Builder,
     stage: str,
+    before: Mapping[str, Sequence[str]] | None = None,
 ) -> Mapping[str, Any]:
-    """Return what requirements come to on each target: {targets, distributions} of `index_client.lock`.
+    """Return what requirements come to on each target: {targets, distributions, contents} of
+    `index_client.lock`; `before` are the versions by project that these are compared with.
 
     What has no static METADATA is built by this machine's Python, in a directory in `stage`. A target without
     an answer has its `errors`, for `failure`.
@@ -55,6 +57,7 @@ def resolve(
         **index.job([{"text": text, "hashes": []} for text in texts], "", dependencies=True),
         "targets": [_row(target) for target in targets],
         "requires_python": requires_python,
+        "before": {name: list(versions) for name, versions in (before or {}).items()},
         "forbidden": ["*"] if builder.build is None or builder.forbidden("") else [],
     }
     built: dict[str, str] = {}

@@ -10,7 +10,7 @@ import importlib
 import re
 import tempfile
 
-from vpy.wheels.index_client import download, errors, listing, metadata, pages
+from vpy.wheels.index_client import contents, download, errors, listing, metadata, pages
 from vpy.wheels.index_client.cache import Cache, without_user
 from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
@@ -44,7 +44,8 @@ def run(
     """Return what a job's requirements come to on each target, and the distributions that this takes.
 
     A target is {markers, chosen: {name: {version, extras}}} or {markers, errors}. A distribution is {name,
-    version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}.
+    version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}. Of what
+    differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME VERSION`.
     Where METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
@@ -143,7 +144,33 @@ class Lock:
                 new = [each for each in self._splits(found) if _key(each["markers"]) not in seen]
                 seen.update(_key(each["markers"]) for each in new)
                 waiting += new
-        return {"targets": rows, "distributions": list(self._distributions(chosen))}
+        distributions = list(self._distributions(chosen))
+        return {"targets": rows, "distributions": distributions, "contents": self._contents(distributions)}
+
+    def _contents(self, distributions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what the wheels of both sides of a change bring besides modules, where that can be read."""
+        before = self._job.get("before") or {}
+        after: dict[str, list[str]] = {}
+        for row in distributions:
+            after.setdefault(row["name"], []).append(row["version"])
+        keys = [
+            (name, text)
+            for name, texts in after.items()
+            if before and set(texts) - set(before.get(name, ()))
+            for text in {*texts, *before.get(name, ())}
+        ]
+        found = self._library.web.workers.map(lambda key: self._contents_of(*key), keys)
+        return {f"{name} {text}": each for (name, text), each in zip(keys, found, strict=True) if each}
+
+    def _contents_of(self, name: str, text: str) -> dict[str, list[str]] | None:
+        rows = self._library.files(name).get(self._parse_version(text))
+        file = self._library.representative(rows[0][0]) if rows else None
+        if file is None or not listing.is_wheel(file) or file.url.startswith("file:"):
+            return None
+        try:
+            return contents.of_wheel(metadata.Tail(self._library.web, file.url))
+        except (metadata.NoRangesError, UncoveredError, errors.RefusedError):
+            return None
 
     def _resolve(self, row: Mapping[str, Any], leader: Chosen) -> Chosen:
         """Return what the requirements come to on a target, with the versions of `leader` where they fit."""
