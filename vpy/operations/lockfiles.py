@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
-STALE_HINT = "`vpython-tool lock` brings it up to date; -vpython-frozen follows it as it is"
-MISSING_HINT = "`vpython-tool lock` writes it"
+STALE_HINT = "`vpython-tool lock {}` brings it up to date; -vpython-frozen follows it as it is"
+MISSING_HINT = "`vpython-tool lock {}` writes it"
 
 # Changes that one line names.
 _SHOWN = 4
@@ -60,7 +60,7 @@ def find(
         return lockfile, observations
     if is_locked or is_bot(context.environ):
         lines = [f"{printable(path)} is not current: {fact}" for fact in stale]
-        raise UserError(lines, hint=STALE_HINT)
+        raise UserError(lines, hint=STALE_HINT.format(_shown(discovery.source)))
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     fact = f"`{printable(path)}` is not current ({stale[0]}{more})"
     if packages is None:
@@ -99,9 +99,18 @@ def _bot_observations(environ: Mapping[str, str]) -> Iterator[Observation]:
 
 
 def _missing(source: SpecSource) -> UserError:
-    from bootstrap.shown import printable
     from vpy.spec.lockfile import find as lockfile_search
 
-    paths = [path for path, _ in lockfile_search.candidates(source)]
-    where = f": `{printable(paths[0])}`" if paths else ""
-    return UserError(f"there is no lockfile{where}", hint=MISSING_HINT if paths else None)
+    if not lockfile_search.candidates(source):
+        return UserError("there is no lockfile")
+    where = _shown(source)
+    return UserError(f"there is no lockfile of `{where}`", hint=MISSING_HINT.format(where))
+
+
+def _shown(source: SpecSource) -> str:
+    """Return the spec's path as a command line has it."""
+    import shlex
+
+    from bootstrap.shown import printable
+
+    return shlex.quote(printable(source.path))

@@ -114,9 +114,25 @@ def lock(
             environments=_environments(cells, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
-        warnings=tuple(warnings),
+        warnings=(*_went_bad(keeping.lockfile if keeping else None, answer["listed"]), *warnings),
         contents=answer["contents"],
     )
+
+
+def _went_bad(before: Lockfile | None, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each version of a lockfile that the index has withdrawn, removed or replaced since."""
+    for each in before.distributions if before else ():
+        row = listed.get(f"{each.name} {each.version}")
+        if row is None:
+            continue
+        instead = f"; {row['newest']} is there" if row["newest"] not in ("", each.version) else ""
+        if row["yanked"]:
+            yield f"`{each.name}` {each.version} was withdrawn (yanked){instead}"
+        elif not row["sha256"]:
+            yield f"`{each.name}` {each.version} is not on the index any more{instead}"
+        elif all(row["sha256"]) and (strange := set(each.hashes) - set(row["sha256"])):
+            count = f"{len(strange)} of its {len(each.hashes)} files"
+            yield f"`{each.name}` {each.version} has other files on the index than before: {count} are gone{instead}"
 
 
 def versions(lockfile: Lockfile) -> dict[str, list[str]]:

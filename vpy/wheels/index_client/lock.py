@@ -45,7 +45,9 @@ def run(
 
     A target is {markers, chosen: {name: {version, extras}}} or {markers, errors}. A distribution is {name,
     version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}. Of what
-    differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME VERSION`.
+    differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME VERSION`; of what
+    is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the index has for it, ()
+    where it has no such version, and the newest version that is not withdrawn.
     Where METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
@@ -145,7 +147,28 @@ class Lock:
                 seen.update(_key(each["markers"]) for each in new)
                 waiting += new
         distributions = list(self._distributions(chosen))
-        return {"targets": rows, "distributions": distributions, "contents": self._contents(distributions)}
+        return {
+            "targets": rows,
+            "distributions": distributions,
+            "contents": self._contents(distributions),
+            "listed": dict(self._listed({name for each in chosen for name in each})),
+        }
+
+    def _listed(self, needed: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what the index has for the versions of before."""
+        for name, texts in (self._job.get("before") or {}).items():
+            if name not in needed or name in self._direct:
+                continue
+            every = self._library.files(name)
+            whole = [version for version, rows in every.items() if not all(row[0].yanked for row in rows)]
+            newest = next((version for version in whole if not version.is_prerelease), None)
+            for text in texts:
+                rows = every.get(self._parse_version(text), [])
+                yield f"{name} {text}", {
+                    "sha256": [file.sha256 for file, *_ in rows],
+                    "yanked": bool(rows) and all(file.yanked for file, *_ in rows),
+                    "newest": str(newest or ""),
+                }
 
     def _contents(self, distributions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what the wheels of both sides of a change bring besides modules, where that can be read."""
