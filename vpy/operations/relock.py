@@ -339,3 +339,16 @@ def _files(rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
 
     for filename, url, sha256, size, _ in rows:
         yield LockedFile(filename, url, sha256, size)
+
+
+def with_hashes(distribution: LockedDistribution, hashes: Sequence[str]) -> LockedDistribution:
+    """Return a distribution with those of its files that have one of the hashes; () for any."""
+    if not hashes:
+        return distribution
+    sdist = distribution.sdist
+    return replace(
+        distribution,
+        files=tuple(file for file in distribution.files if file.sha256 in hashes),
+        sdist=sdist if sdist and sdist.sha256 in hashes else None,
+        hashes=tuple(each for each in distribution.hashes if each in hashes),
+    )
