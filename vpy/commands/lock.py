@@ -28,9 +28,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         kind="uv-requirements" if arguments.format == "uv" else "pylock",
         is_check=arguments.check,
     )
-    results = [
-        lock(each, asked, context) for each in invocation.each(request, arguments, context.config)
-    ]
+    results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
     for result in results:
         for warning in result.warnings:
             context.terminal.warning(f"{printable(result.path)}: {warning}")
@@ -88,7 +86,10 @@ def lines(result: Relocked) -> list[str]:
         (each.name, each.before or "-", "->", each.after or "-", "; ".join(_news(each)))
         for each in result.changes
     ]  # fmt: skip
-    return [f"{printable(result.path)}: {count}, {state}", *(f"  {row}" for row in text_output.columns(shown))]
+    return [
+        f"{printable(result.path)}: {count}, {state}",
+        *(f"  {row}" for row in text_output.columns(shown)),
+    ]
 
 
 def _news(change: Change) -> list[str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Form = Literal["pylock", "requirements", "constraints"]
 
+# What another format needs no more for than what a requirements file has.
+_ENOUGH = {("uv-requirements", "requirements"), ("uv-requirements", "constraints")}
+
 
 def text_of(
     source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Source, form: Form, context: Context
@@ -26,7 +29,9 @@ def text_of(
 
     found, _ = find.find(source)
     if found is None:
-        raise UserError(f"there is no lockfile of `{printable(source.path)}`", hint="`vpython-tool lock` writes it")
+        raise UserError(
+            f"there is no lockfile of `{printable(source.path)}`", hint="`vpython-tool lock` writes it"
+        )
     path, kind, data = found
     lockfile = read.read(data, path, kind)
     markers = dict(interpreter.markers)
@@ -35,15 +40,14 @@ def text_of(
             [f"{printable(path)} is not current: {fact}" for fact in stale],
             hint="`vpython-tool lock` brings it up to date",
         )
-    is_whole = kind == "pylock" or (kind == "uv-requirements" and form != "pylock")
-    if not is_whole:
-        lockfile = _with_files(lockfile, spec, packages, interpreter, context)
+    if kind != "pylock" and (kind, form) not in _ENOUGH:
+        lockfile = with_files(lockfile, spec, packages, interpreter, context)
     if form == "pylock":
         return write.text_of(lockfile, "pylock")
     return write.requirements(lockfile) if form == "requirements" else write.constraints(lockfile)
 
 
-def _with_files(
+def with_files(
     lockfile: Lockfile, spec: Spec, packages: Source, interpreter: Interpreter, context: Context
 ) -> Lockfile:
     """Return a lockfile of the same versions with their files and markers, as the index has them.

@@ -79,10 +79,14 @@ def _is_locked_again(
     try:
         done = lock_files.lock(source, spec, interpreter, packages, lock_files.Asked(), context)
     except VpythonError as error:
-        context.terminal.warning(f"{fact}, so it is not followed, and cannot be locked again: {error.lines[0]}")
+        context.terminal.warning(
+            f"{fact}, so it is not followed, and cannot be locked again: {error.lines[0]}"
+        )
         return False
     changes = [f"{each.name} {each.before or '-'} -> {each.after or '-'}" for each in done.changes]
-    listed = ", ".join([*changes[:_SHOWN], *([f"{len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])])
+    listed = ", ".join(
+        [*changes[:_SHOWN], *([f"{len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])]
+    )
     context.terminal.warning(f"{fact}: locked again{f': {listed}' if listed else ''}")
     for warning in done.warnings:
         context.terminal.warning(warning)

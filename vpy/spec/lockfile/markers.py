@@ -23,7 +23,16 @@ NEVER: Version = (10**6,)
 EVERY: tuple[Span, ...] = (((0,), NEVER),)
 # Terms after which a condition is not kept in this form.
 MOST_TERMS = 200
-_INVERSE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in"}
+_INVERSE = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
+    "in": "not in",
+    "not in": "in",
+}
 # Systems that two variables name; the one that more markers use stands for both.
 _SYSTEMS = {"Windows": "win32", "Linux": "linux", "Darwin": "darwin"}
 _PYTHON = ("python_version", "python_full_version")
@@ -35,8 +44,9 @@ class TooManyTermsError(Exception):
 
 @value
 class Term:
-    """Spans of Python versions, sorted and apart, and comparisons; it holds where one of the spans and all
-    of the comparisons do.
+    """Spans of Python versions, sorted and apart, and comparisons.
+
+    It holds where one of the spans and all of the comparisons do.
     """
 
     pythons: tuple[Span, ...] = EVERY
@@ -59,8 +69,9 @@ class Condition:
         return _simplified(term for term in products if term is not None)
 
     def within(self, pythons: Sequence[Span]) -> Condition:
-        """Return the condition as it is to be read where only these Pythons count: a bound that says what
-        they say anyway goes.
+        """Return the condition as it is to be read where only these Pythons count.
+
+        A bound that says what they say anyway goes.
         """
         if not pythons:
             return self
@@ -75,9 +86,7 @@ class Condition:
                 if widened[-1][1] == last:
                     widened[-1][1] = NEVER
                 is_whole = spans == tuple(pythons)
-                terms.append(
-                    Term(EVERY if is_whole else tuple((a, b) for a, b in widened), term.comparisons)
-                )
+                terms.append(Term(EVERY if is_whole else tuple((a, b) for a, b in widened), term.comparisons))
         return _simplified(terms)
 
     def __str__(self) -> str:
@@ -129,7 +138,8 @@ def between(spans: Iterable[Span]) -> Condition:
 def _parsed(parts: Any, extra: str) -> Condition:
     """Return the condition of packaging's nested lists of comparisons, "and" and "or"."""
     if isinstance(parts, tuple):
-        return _atom(*parts, extra)
+        left, operator, right = parts
+        return _atom(left, operator, right, extra)
     found, product = NOWHERE, ALWAYS
     for part in parts:
         if part == "or":
@@ -275,8 +285,7 @@ def _implies(comparisons: frozenset[Comparison], each: Comparison) -> bool:
     """Return whether a comparison holds where these do."""
     name, operator, text = each
     return each in comparisons or (
-        operator == "!="
-        and any(row[:2] == (name, "==") and row[2] != text for row in comparisons)
+        operator == "!=" and any(row[:2] == (name, "==") and row[2] != text for row in comparisons)
     )
 
 

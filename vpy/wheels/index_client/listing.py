@@ -92,7 +92,8 @@ class Library:
         return known.result()
 
     def _read(self, project: str) -> dict[Any, list[Listed]]:
-        names, found = Names(project), {}
+        names = Names(project)
+        found: dict[Any, list[Listed]] = {}
         rows = [(self._direct[project], None)] if project in self._direct else self._pages(project)
         for file, requires in rows:
             version, build = names.parse(file.filename) if is_wheel(file) else (None, ())
@@ -122,7 +123,9 @@ class Library:
         With `prefers_wheels` the versions with a wheel stand before all others. An sdist that is older than
         a version which is not for this Python does not count: it only fails to say the same of itself.
         """
-        with_wheel, with_sdist, is_refused = [], [], False
+        with_wheel: list[Release] = []
+        with_sdist: list[Release] = []
+        is_refused = False
         for version, rows in self.files(project).items():
             if (project, str(version)) in self.unfit:
                 continue
@@ -184,7 +187,7 @@ class TargetCatalogue(Catalogue):
         return self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
 
     def metadata(self, file: File) -> Metadata:
-        """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for the target."""
+        """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for this."""
         chosen = self._library.representative(file)
         found = self._library.metadata(chosen)
         if found is None and not is_wheel(chosen):
@@ -244,7 +247,7 @@ def _difficulty(file: File) -> tuple[bool, bool, bool, int, str]:
 
 
 def _sdist_version(filename: str, project: str) -> Any:
-    """Return the version of a project's sdist, whose name may have a `-` (before PEP 625); None for others."""
+    """Return the version of a project's sdist; None for others. Before PEP 625 its name may have a `-`."""
     utils = importlib.import_module("pip._vendor.packaging.utils")
     version = importlib.import_module("pip._vendor.packaging.version").Version
     stem = filename.removesuffix(".zip").removesuffix(".tar.gz")

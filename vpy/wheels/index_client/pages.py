@@ -87,7 +87,7 @@ class Target:
         if self.allows(requires_python):
             return False
         parts = self._specifier_set(requires_python)
-        return all(part.contains(self.python) for part in parts if part.operator in (">", ">="))
+        return all([part.contains(self.python) for part in parts if part.operator in (">", ">=")])
 
     def wants(self, filename: str) -> bool:
         """Return whether a file may be a candidate: a wheel whose tags fit."""
@@ -230,6 +230,7 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
 
 def read(web: Web, indexes: Sequence[str], project: str, target: Target) -> Page:
     """Fetch a project's page from each index and merge them; an index without the project adds nothing."""
+
     def from_answer(response: Any) -> list[Release]:
         files = (file for file, requires in files_of(response, target.wants) if target.allows(requires))
         return ordered(files, project, target)
