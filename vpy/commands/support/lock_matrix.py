@@ -126,10 +126,12 @@ def account(matrix: LockMatrix) -> dict[str, Any]:
 def table(matrix: LockMatrix, shorten: Any) -> str:
     """Return the matrix as text: a column for each platform, in it what holds for all of its Pythons."""
     from vpy.commands.support import text_output
+    from vpy.target.tags import cipd_platform
 
     platforms = list(dict.fromkeys(target.tag.platform for target in matrix.targets))
+    names = {target.tag.platform: cipd_platform(target.tag) for target in matrix.targets}
     pythons = list(dict.fromkeys(f"{target.python[0]}.{target.python[1]}" for target in matrix.targets))
-    rows: list[Sequence[str]] = [("", "", *platforms)]
+    rows: list[Sequence[str]] = [("", "", *(names.get(platform) or platform for platform in platforms))]
     for each, row in zip(matrix.distributions, matrix.rows, strict=True):
         by_platform: dict[str, dict[str, list[str]]] = {}
         for target, (state, _) in zip(matrix.targets, row, strict=True):

@@ -87,7 +87,7 @@ class Target:
         if self.allows(requires_python):
             return False
         parts = self._specifier_set(requires_python)
-        return all([part.contains(self.python) for part in parts if part.operator in (">", ">=")])
+        return all(part.contains(self.python) for part in parts if part.operator in (">", ">="))
 
     def wants(self, filename: str) -> bool:
         """Return whether a file may be a candidate: a wheel whose tags fit."""
@@ -286,7 +286,7 @@ def _is_missing(response: Any, project: str) -> bool:
     """Return whether the index has no such page; raise UncoveredError for any other failure."""
     if response.status_code not in (200, *_MISSING):
         raise UncoveredError(f"status {response.status_code} at {project}")
-    return response.status_code != 200
+    return bool(response.status_code != 200)
 
 
 def files_of(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[File, str | None]]:
