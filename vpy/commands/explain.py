@@ -65,7 +65,7 @@ def account(request: Request, context: Context) -> dict[str, Any]:
     """
     discovery, spec = plan.read_spec(request, context)
     facts: dict[str, Any] = {"spec": _spec_account(discovery, spec), "searched": list(discovery.searched)}
-    facts["sources"] = [explain_packages.source(spec, request, context)]
+    facts["sources"] = explain_packages.named_sources(spec, request, context)
     try:
         found = plan.find_interpreter(request, context, spec, discovery.source)
     except VpythonError as error:

@@ -246,7 +246,7 @@ def why_json(plan: Plan, wheels: WheelSet, ingredients: Mapping[str, object]) ->
     source = plan.discovery.source
     return {
         "ingredients": ingredients,
-        "source": str(plan.source),
+        "source": str(plan.sources),
         "spec": {
             "kind": source.kind,
             "format": source.format,

@@ -40,7 +40,7 @@ def set_options(options: Any, job: dict[str, Any]) -> None:
     if job["index"]:
         options.index_url, options.no_index = job["index"], False
         options.extra_index_urls, options.find_links = [], []
-    options.find_links = [*options.find_links, *job.get("built", ())]
+    options.find_links = [*options.find_links, *job.get("find_links", ()), *job.get("built", ())]
 
 
 class _NoPrograms:
