@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -245,3 +246,68 @@ def test_a_relative_directory_of_several(explainer: Explainer, packed: tuple[Pat
     done = explainer.run(explainer.place / "s.py", cwd=explainer.place / "home")
     assert done.returncode == 2
     assert "home/packages` is not there" in done.stderr
+
+
+def test_the_original_s_variable_names_the_index(explainer: Explainer, index: SimpleIndex) -> None:
+    """It makes the index the source where none is named, and is the address of one without."""
+    explainer.write("s.py", "import three; print(three.VERSION)")
+    explainer.write(".vpython3", spec("three-py3"))
+    environ = explainer.harness.environ
+    environ["VPYTHON_AR_URL"] = index.url.replace("//", "//name:pa55phrase@")
+    del environ["VPYTHON_PACKAGE_SOURCE"]
+    explainer.write("home/.config/vpython/config.toml", 'source = "cipd:http://127.0.0.1:9"\n')
+    prints(explainer, "index 1.0\n")
+    told = explainer.json("s.py")
+    assert told["sources"] == [
+        {"source": f"index:{index.url}", "named_by": "VPYTHON_AR_URL", "offline": False}
+    ]
+    assert "pa55phrase" not in str(told)
+    assert not [
+        path
+        for path in explainer.harness.root.rglob("*")
+        if path.is_file() and b"pa55phrase" in path.read_bytes()
+    ]
+    use(explainer, explainer.source, "index")
+    assert explainer.json("s.py")["sources"][1]["source"] == f"index:{index.url}"
+    prints(explainer, "index 1.0\n")
+    # For dependencies, too, whatever the source of packages is.
+    use(explainer, explainer.source)
+    explainer.write("s.py", BLOCK.format("'one'") + "import one; print(one.VERSION)")
+    prints(explainer, "index 3.0\n")
+    environ["VPYTHON_AR_URL"] = "pigeon"
+    done = explainer.run("s.py")
+    assert done.returncode == 2
+    assert "`VPYTHON_AR_URL`: not the address of an index: `pigeon`" in done.stderr
+
+
+def test_another_address_in_the_variable_is_another_start(explainer: Explainer, index: SimpleIndex) -> None:
+    explainer.write("s.py", "import three; print(three.VERSION)")
+    explainer.write(".vpython3", spec("three-py3"))
+    del explainer.harness.environ["VPYTHON_PACKAGE_SOURCE"]
+    explainer.harness.environ["VPYTHON_AR_URL"] = index.url
+    prints(explainer, "index 1.0\n")
+    done = explainer.run("s.py", env={"VPYTHON_AR_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"})
+    assert done.returncode == 1
+    assert "cannot ask the index" in done.stderr
+
+
+@pytest.mark.parametrize(("seconds", "most"), [("0", 1), ("2", 20)])
+def test_the_time_of_retries(explainer: Explainer, index: SimpleIndex, seconds: str, most: int) -> None:
+    use(explainer, f"index:{index.url}")
+    explainer.write("s.py", BLOCK.format("'one'"))
+    index.status = 503
+    began = time.monotonic()
+    done = explainer.run("s.py", env={"VPYTHON_NETWORK_RETRY_TIMEOUT": seconds})
+    assert (done.returncode, time.monotonic() - began < 20) == (1, True)
+    assert "cannot ask the index" in done.stderr
+    pages = [path for path in index.asked if path == "/simple/one/"]
+    assert int(seconds) < len(pages) <= most + 1
+
+
+def test_a_directory_behind_a_web_server_beside_the_index(explainer: Explainer, index: SimpleIndex) -> None:
+    use(explainer, "directory:http://127.0.0.1:9/packages", f"index:{index.url}")
+    explainer.write("s.py", BLOCK.format("'one'"))
+    done = explainer.run("s.py", env={"VPYTHON_NETWORK_RETRY_TIMEOUT": "0"})
+    assert done.returncode == 1
+    assert "cannot ask the index" in done.stderr
+    assert "http://127.0.0.1:9/packages" in done.stderr

@@ -269,10 +269,11 @@ def http_client(context: Context) -> Client:
     import time
 
     from vpy.system.network import http
-    from vpy.system.network.retry import Clock
+    from vpy.system.network.retry import Clock, retry_seconds
 
     clock = Clock(now=time.monotonic, sleep=time.sleep, random=random.random)
-    return http.Client(context.environ, user_agent(context), clock)
+    policy = replace(http.POLICY, retry_seconds=retry_seconds(context.environ))
+    return http.Client(context.environ, user_agent(context), clock, policy)
 
 
 def user_agent(context: Context) -> str:

@@ -18,6 +18,8 @@ the wheels are those that a download would bring. Without `dependencies` they ar
 `row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
 project that are not yanked. An error has its `row` then.
 
+A request is retried for `retry_seconds` after its first failure; None leaves that to pip's settings.
+
 `pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
 are: no network is used, and what is missing is an error of the kind `network`.
 
@@ -117,7 +119,9 @@ def resolve(
     if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = settings.make_session(command, options, offline=bool(job.get("offline")))
+    session = settings.make_session(
+        command, options, offline=bool(job.get("offline")), retry_seconds=job.get("retry_seconds")
+    )
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)

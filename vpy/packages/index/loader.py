@@ -20,6 +20,7 @@ from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
 from vpy.packages.index.pip_config import files_beside, index_identity
 from vpy.system import files
+from vpy.system.network.retry import retry_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -438,6 +439,7 @@ class IndexLoader:
             "find_links": list(self._find_links),
             "partial": os.path.join(self._layout.staging, "wheel-") if directory else "",
             "pages": self._layout.pages,
+            "retry_seconds": retry_seconds(self._environ),
             "offline": self.offline,
         }
 
