@@ -99,7 +99,7 @@ def account(matrix: Matrix) -> dict[str, Any]:
     """Return the matrix as JSON has it."""
     return {
         "path": matrix.path,
-        "source": str(matrix.source),
+        "source": str(matrix.sources),
         "whole": matrix.is_whole,
         "platforms": [
             {"tag": str(target.tag), "platform": dict(target.template).get("platform")}
@@ -138,7 +138,7 @@ def table(matrix: Matrix, path: str) -> str:
     cells = [SHOWN[cell.state] for row in matrix.cells for cell in row]
     failed = [f"{cells.count(shown)} {meaning}" for shown, meaning in FAILED.items() if shown in cells]
     result = ", ".join(failed) or ("ok" if matrix.is_whole else "not whole")
-    head = text_output.render([("spec", [path]), ("source", [str(matrix.source)])])
+    head = text_output.render([("spec", [path]), ("source", [str(matrix.sources)])])
     return f"{head}\n\n{body}\n\n{text_output.render([('result', [result])])}"
 
 

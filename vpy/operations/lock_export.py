@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
@@ -22,7 +22,7 @@ _ENOUGH = {("uv-requirements", "requirements"), ("uv-requirements", "constraints
 
 
 def text_of(
-    source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Source, form: Form, context: Context
+    source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Sources, form: Form, context: Context
 ) -> str:
     """Return the lockfile of a spec in a format; raise UserError where there is none, or a stale one."""
     from vpy.spec.lockfile import current, find, read, write
@@ -48,7 +48,7 @@ def text_of(
 
 
 def with_files(
-    lockfile: Lockfile, spec: Spec, packages: Source, interpreter: Interpreter, context: Context
+    lockfile: Lockfile, spec: Spec, packages: Sources, interpreter: Interpreter, context: Context
 ) -> Lockfile:
     """Return a lockfile of the same versions with their files and markers, as the index has them.
 

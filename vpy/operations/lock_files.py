@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.operations.relock import Locking
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
@@ -66,7 +66,7 @@ def lock(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    packages: Source,
+    packages: Sources,
     asked: Asked,
     context: Context,
 ) -> Relocked:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource, Tag
+    from vpy.model import Interpreter, Sources, Spec, SpecSource, Tag
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.index.universal import UniversalTarget
@@ -78,9 +78,14 @@ def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple
 
 
 def lock(
-    spec: Spec, path: str, kind: LockfileFormat, source: Source, interpreter: Interpreter, context: Context,
+    spec: Spec,
+    path: str,
+    kind: LockfileFormat,
+    packages: Sources,
+    interpreter: Interpreter,
+    context: Context,
     keeping: Keeping | None = None,
-) -> Locking:  # fmt: skip
+) -> Locking:
     """Resolve a spec's requirements for all of its platforms and Pythons.
 
     `interpreter` is the Python that the spec runs on here. Raises the error of a target that the spec asks
@@ -92,7 +97,7 @@ def lock(
 
     pythons = pythons_of(spec, interpreter)
     targets = targets_of(spec, interpreter, context)
-    index = sources.index_loader(source, interpreter, context)
+    index = sources.index_loader(packages, interpreter, context)
     requires_python = spec.requires_python or f">={pythons[0][0]}.{pythons[0][1]}"
     with context.terminal.status.stage("locking"):
         answer = universal.resolve(
@@ -100,7 +105,7 @@ def lock(
             spec.dependencies,
             [_target(target, keeping or Keeping()) for target in targets],
             requires_python=requires_python,
-            builder=wheel_build.builder(source, interpreter, spec, context),
+            builder=wheel_build.builder(packages, interpreter, spec, context),
             stage=context.layout.staging,
             before=versions(keeping.lockfile) if keeping and keeping.lockfile else None,
         )

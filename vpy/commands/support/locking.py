@@ -8,7 +8,7 @@ from vpy.system.lean.dataclasses import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Source, Spec, SpecSource
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
 
 
@@ -19,12 +19,12 @@ class Lockable:
     source: SpecSource
     spec: Spec
     interpreter: Interpreter
-    packages: Source
+    packages: Sources
 
 
 def read(request: Request, context: Context) -> Lockable:
     """Read the spec of a request; raise UserError where it has no requirements."""
-    from vpy.operations import plan, sources
+    from vpy.operations import plan, source_setting
 
     discovery, spec = plan.read_spec(request, context)
     if not spec.dependencies:
@@ -32,5 +32,6 @@ def read(request: Request, context: Context) -> Lockable:
         fact = f"`{discovery.source.path}` has no `dependencies`" if is_there else "there is no spec here"
         raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
     found = plan.find_interpreter(request, context, spec, discovery.source)
-    packages = plan.source_of(spec, sources.requested(request, context, spec))
+    asked = source_setting.requested(request, context, spec)
+    packages = source_setting.of_spec(spec, asked, context.environ)
     return Lockable(discovery.source, spec, found.interpreter, packages)
