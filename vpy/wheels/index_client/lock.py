@@ -235,6 +235,10 @@ class Lock:
             except UnfitError as error:
                 self._library.unfit.add(error.version)
                 continue
+            except errors.NoResolutionError as error:
+                if self._library.build_more({each.name for each, _ in error.lacking}):
+                    continue
+                raise
             found: Chosen = {}
             for candidate in candidates:
                 _, extras = found.get(candidate.name, (None, frozenset()))
