@@ -119,9 +119,7 @@ def resolve(
     if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = settings.make_session(
-        command, options, offline=bool(job.get("offline")), retry_seconds=job.get("retry_seconds")
-    )
+    session = settings.make_session(command, options, job)
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)

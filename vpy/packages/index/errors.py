@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from vpy.model import Wanted
 
 _LISTED = 12
-_HINTS = 3
 _NEAREST = 6
 _PYTHONS = 3
 _USER_ERRORS = frozenset(("project", "version", "wheel", "yanked", "conflict", "rounds", "other"))
@@ -47,7 +46,7 @@ def failure(
     for row in errors if packages else ():
         if package := (packages or {}).get(_project(row)):
             own = [each for each in errors if _project(each) == _project(row)]
-            error.failed[package] = _failure(own, tag, contact)
+            error.failed[package] = _failure(own, tag, contact, alone=False)
     return error
 
 
@@ -57,14 +56,21 @@ def _project(row: Mapping[str, Any]) -> str:
     return canonicalize_name(row.get("project", ""))
 
 
-def _failure(errors: Sequence[Mapping[str, Any]], tag: str, contact: str | None) -> VpythonError:
-    lines = dict.fromkeys(line for row in errors for line in _lines(row, tag))
+def _failure(
+    errors: Sequence[Mapping[str, Any]], tag: str, contact: str | None, *, alone: bool = True
+) -> VpythonError:
+    """Return the error of rows; beside others the way out of each is in its line, not in the hint."""
+    ways = [hints.way_on(row, tag) for row in errors]
+    facts = [_lines(row, tag) for row in errors]
+    if not alone or len({first for first, *_ in facts}) > 1:
+        facts = [[f"{first}; {way}" if way else first, *rest] for (first, *rest), way in zip(facts, ways)]
+        ways = []
+    lines = dict.fromkeys(line for each in facts for line in each)
     rows = [*errors, *(each for row in errors for each in row.get("lacking", ()))]
     kinds = {row["kind"] for row in rows}
     family: type[VpythonError] = UserError if kinds <= _USER_ERRORS else ToolError
     family = MissingError if kinds <= _ABSENT else family
-    found = dict.fromkeys(filter(None, (hints.way_on(row, tag) for row in errors)))
-    hint = "; ".join([*found][:_HINTS]) or (contact if kinds & _MISSING else None)
+    hint = "; ".join([*dict.fromkeys(filter(None, ways))]) or (contact if kinds & _MISSING else None)
     if "ignored" in kinds:
         hint = _IGNORED_HINT
     if "denied" in kinds:

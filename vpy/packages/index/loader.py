@@ -162,9 +162,14 @@ class IndexLoader:
         if self.offline or not requirements:
             return []
         answer = self.look(requirements, dependencies=False)
-        if not answer["errors"]:
-            return []
-        return self._failure(answer["errors"]).lines
+        rows = [row for row in answer["errors"] if not self._is_built(row)]
+        return self._failure(rows).lines if rows else []
+
+    def _is_built(self, row: Mapping[str, Any]) -> bool:
+        """Return whether an error is about a wheel that a start builds."""
+        if self._builder is None or not builds.is_buildable(row):
+            return False
+        return not self._builder().forbidden(row["project"])
 
     def _resolve(
         self,

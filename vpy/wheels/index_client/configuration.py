@@ -51,17 +51,17 @@ class _NoPrograms:
         """Return None."""
 
 
-def make_session(command: Any, options: Any, *, offline: bool, retry_seconds: float | None = None) -> Any:
+def make_session(command: Any, options: Any, job: dict[str, Any]) -> Any:
     """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once.
 
-    Where there are `retry_seconds`, they count instead of pip's `retries`.
+    Where the job has `retry_seconds`, they count instead of pip's `retries`.
     """
     _pip("_internal.network.session").shutil = _NoPrograms  # its user agent runs `rustc` off PATH
     _pip("_internal.cli.index_command")._create_truststore_ssl_context = tls.without_certificates
     session = command.get_default_session(options)
-    if retry_seconds is not None:
-        web.retry_for(session, retry_seconds)
-    if offline:
+    if job.get("retry_seconds") is not None:
+        web.retry_for(session, job["retry_seconds"])
+    if job.get("offline"):
         web.disconnect(session)
     else:
         tls.share(session, [url for url in (options.index_url, *options.extra_index_urls) if url])
