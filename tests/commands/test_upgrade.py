@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.operations.test_legacy_specs import BLOCK, GUARDED, SHEBANG, SPEC, TABLES, contents, fill
+from tests.packages.conftest import SimpleIndex
+from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
-    import subprocess
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.harness import Harness
@@ -308,3 +318,66 @@ def test_a_repository_that_git_does_not_trust_is_an_error(checkout: Checkout) ->
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("vpython: git failed: fatal: bad config line 1 in file ")
     assert checkout.files() == {"s.py": GUARDED}
+
+
+def test_a_kill_leaves_whole_files(checkout: Checkout) -> None:
+    """At any point each script and spec is as before or as after, and the next run ends the work."""
+    before = {f"{number}/{path}": text for number in range(30) for path, text in LEGACY.items()}
+    after = {f"{number}/{path}": text for number in range(30) for path, text in CONVERTED.items()}
+    fill(checkout.place, before)
+    began = time.monotonic()
+    checkout.says("-legacy", "--dry-run", ".")
+    seconds = time.monotonic() - began
+    command = [str(checkout.harness.file), "-vpython-tool", "upgrade", "-legacy", "."]
+    chance = random.Random(5)
+    for _ in range(5):
+        shutil.rmtree(checkout.place / "0")
+        fill(checkout.place, before)
+        for path in checkout.place.rglob("vpython.toml"):
+            path.unlink()
+        child = subprocess.Popen(
+            command, cwd=checkout.place, env=checkout.harness.surroundings(), start_new_session=True
+        )
+        time.sleep(seconds * chance.uniform(0.3, 1.0))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        there = {path: text for path, text in checkout.files().items() if not path.endswith(".new")}
+        assert all(text in (before.get(path), after.get(path)) for path, text in there.items())
+        for path in set(before) - set(there):  # what has gone is in its other file
+            other = path.replace(".vpython3", "vpython.toml" if path.endswith("/.vpython3") else "")
+            assert there[other] == after[other]
+        checkout.says("-legacy", ".")
+        assert {path: text for path, text in checkout.files().items() if not path.endswith(".new")} == after
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SimpleIndex]:
+    for name in ("six", "other"):
+        make_wheel(tmp_path / "wheels", name, "1.16.0")
+    served = SimpleIndex(str(tmp_path / "wheels"))
+    threading.Thread(target=served.server.serve_forever, daemon=True).start()
+    yield served
+    served.server.shutdown()
+    served.server.server_close()
+
+
+def test_a_script_runs_as_before(folder: Checkout, index: SimpleIndex) -> None:
+    folder.harness.use_loopback()
+    folder.harness.environ["PIP_INDEX_URL"] = index.url
+    spec = SPEC.replace('python_version: "3.11"\n', "")
+    elsewhere = spec.replace("six", "other").replace(">", 'match_tag: <platform: "win32">\n>')
+    program = "import importlib.util as u, six\nprint(six.VERSION, u.find_spec('other'))\n"
+    fill(
+        folder.place,
+        {"a/s.py": program, "a/.vpython3": spec + elsewhere, "t.py": program, "t.py.vpython3": spec},
+    )
+    scripts = [folder.place / "a" / "s.py", folder.place / "t.py"]
+    for script in scripts:
+        done = folder.harness.run("-vpython-source", "index", script)
+        assert (done.returncode, done.stdout) == (0, "1.16.0 None\n"), done.stderr
+    folder.says("-legacy", ".")
+    assert sorted(folder.files()) == ["a/s.py", "a/vpython.toml", "t.py"]
+    for script in scripts:
+        done = folder.harness.run(script)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1.16.0 None\n", "")
