@@ -333,8 +333,8 @@ def test_a_kill_leaves_whole_files(checkout: Checkout) -> None:
     for _ in range(5):
         shutil.rmtree(checkout.place / "0")
         fill(checkout.place, before)
-        for path in checkout.place.rglob("vpython.toml"):
-            path.unlink()
+        for left in checkout.place.rglob("vpython.toml"):
+            left.unlink()
         child = subprocess.Popen(
             command, cwd=checkout.place, env=checkout.harness.surroundings(), start_new_session=True
         )
@@ -377,6 +377,12 @@ def test_a_script_runs_as_before(folder: Checkout, index: SimpleIndex) -> None:
         done = folder.harness.run("-vpython-source", "index", script)
         assert (done.returncode, done.stdout) == (0, "1.16.0 None\n"), done.stderr
     folder.says("-legacy", ".")
+    spec_option = ("-vpython-spec", "a/.vpython3")
+    for _ in range(2):
+        done = folder.harness.run(*spec_option, "-c", "import six; print(six.VERSION)", cwd=folder.place)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1.16.0\n", "")
+    (record,) = [path for path in folder.harness.records() if "spec=" in path.name]
+    assert f"{folder.place}/a/.vpython3" in record.read_text()
     assert sorted(folder.files()) == ["a/s.py", "a/vpython.toml", "t.py"]
     for script in scripts:
         done = folder.harness.run(script)
