@@ -228,6 +228,8 @@ MODERN = {
     "deep/s.py": BLOCK,
     "deep/tool": f"{SHEBANG}{BLOCK}",
     "deep/plain.py": "pass\n",
+    "deep/guarded.py": GUARDED,
+    "deep/nothing.py": "# /// script\n# dependencies = []\n# ///\n",
     "deep/.vpython3": SPEC,
     "deep/notes.txt": BLOCK,
     ".hidden/s.py": BLOCK,
@@ -296,10 +298,6 @@ def test_outside_a_repository(folder: Checkout) -> None:
 @pytest.mark.parametrize(
     ("words", "fact"),
     [
-        (
-            ("--dry-run", "deep/plain.py"),
-            "`{0}/deep/plain.py` is no `vpython.toml`, and has no PEP 723 block",
-        ),
         (("--dry-run", "gone"), "there is no `gone`"),
         (("-legacy",), "`upgrade` needs PATH"),
         (("-lagacy", "."), "unknown option `-lagacy` of `upgrade`: did you mean `--legacy`?"),

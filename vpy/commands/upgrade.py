@@ -11,7 +11,7 @@ from vpy.operations.legacy_tables import OldPythonError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from bootstrap.request import Request
@@ -34,7 +34,9 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         return 0
     if not arguments.dry_run:
         raise UserError("`upgrade` needs `--legacy`, or `--dry-run`")
-    _list(_specs(paths, context, takes_all=arguments.all), arguments)
+    specs, left = _specs(paths, context, takes_all=arguments.all)
+    _list(specs, arguments)
+    _tell(([], left), context)
     return 0
 
 
@@ -58,22 +60,39 @@ def _legacy_files(paths: Sequence[str], context: Context) -> list[str]:
     return sorted(found, key=lambda path: (path.endswith(context.config.legacy_suffix), path))
 
 
-def _specs(paths: Sequence[str], context: Context, *, takes_all: bool) -> list[str]:
+def _specs(paths: Sequence[str], context: Context, *, takes_all: bool) -> tuple[list[str], list[Left]]:
     """Return the files with requirements: those named, and of directories what has changed, or all."""
     from vpy.operations import spec_files
 
+    below = spec_files.all_below if takes_all else spec_files.changed_below
+    found: list[str] = []
+    left: list[Left] = []
+    for path in _each(paths, lambda path: below(path, context.environ)):
+        try:
+            if spec_files.has_requirements(path, context.config):
+                found.append(path)
+            elif path in paths:
+                raise UserError("it declares no requirements")
+        except (VpythonError, OSError) as error:
+            left.append((path, _as_ours(error)))
+    return found, left
+
+
+def _each(paths: Sequence[str], below: Callable[[str], list[str]]) -> list[str]:
+    """Return the files that are named, and those below the directories, each once; raise for a link."""
     found: set[str] = set()
     for path in paths:
-        if not os.path.isdir(path):
-            if os.path.islink(path) or not spec_files.has_tables(path, context.config):
-                name = context.config.toml_name
-                raise UserError(f"`{printable(path)}` is no `{name}`, and has no PEP 723 block")
+        if os.path.isdir(path):
+            found.update(below(path))
+        elif os.path.islink(path):
+            raise UserError(f"`{printable(path)}` is a link")
+        else:
             found.add(path)
-            continue
-        below = spec_files.all_below if takes_all else spec_files.changed_below
-        files = below(path, context.environ)
-        found.update(each for each in files if spec_files.has_tables(each, context.config))
     return sorted(found)
+
+
+def _as_ours(error: VpythonError | OSError) -> VpythonError:
+    return error if isinstance(error, VpythonError) else ToolError(f"cannot read it: {error.strerror}")
 
 
 def _list(specs: Sequence[str], arguments: Namespace) -> None:
@@ -99,10 +118,8 @@ def _convert(paths: Iterable[str], context: Context, arguments: Namespace, *, ke
             if conversion is not None:
                 take(conversion)
                 done.append(conversion)
-        except VpythonError as error:
-            left.append((path, error))
-        except OSError as error:
-            left.append((path, ToolError(f"cannot read it: {error.strerror}")))
+        except (VpythonError, OSError) as error:
+            left.append((path, _as_ours(error)))
     return done, left
 
 

@@ -6,8 +6,10 @@ import os
 
 from bootstrap.shown import printable
 from vpy.errors import ToolError, UserError
-from vpy.spec import inline
+from vpy.model import SpecSource
+from vpy.spec import inline, read
 from vpy.spec.look import MAX_SEARCHED
+from vpy.spec.text import MAX_SIZE, decode
 from vpy.system import files, process
 
 TYPE_CHECKING = False
@@ -54,15 +56,19 @@ def is_script(path: str) -> bool:
     return is_python and b"\0" not in start
 
 
-def has_tables(path: str, config: Config) -> bool:
-    """Return whether a file is a `vpython.toml`, or a script with a PEP 723 block."""
+def has_requirements(path: str, config: Config) -> bool:
+    """Return whether a file is a `vpython.toml` or a script that declares requirements.
+
+    Raises UserError for one that cannot be read.
+    """
     name = os.path.basename(path)
+    source: SpecSource | None = None
     if name == config.toml_name or name.endswith(f".{config.toml_name}"):
-        return True
-    if not is_script(path):
-        return False
-    source = inline.find(files.read_bytes(path, MAX_SEARCHED), path)
-    return source is not None and source.kind == "script"
+        text = decode(files.read_bytes(path, MAX_SIZE + 1), path)
+        source = SpecSource("common", "toml", path, text)
+    elif is_script(path):
+        source = inline.find(files.read_bytes(path, MAX_SEARCHED), path)
+    return source is not None and source.format != "text" and bool(read.read(source).dependencies)
 
 
 def _chosen(path: str, found: Iterable[str]) -> list[str]:
