@@ -15,13 +15,14 @@ NO_END = "\\ No newline at end of file"
 def unified(path: str, before: str | None, after: str | None, directory: str) -> str:
     """Return the difference of two texts of a file, None where it is not there; "" where there is none.
 
-    The path is shown from `directory`. How lines end makes no difference.
+    The path is shown from `directory`, or from `/` where it is not below. How lines end makes no difference.
     """
     import difflib
 
     if before == after:
         return ""
-    shown = os.path.relpath(path, directory).replace(os.sep, "/")
+    below = os.path.relpath(path, directory)
+    shown = (path if below.startswith("..") else below).replace(os.sep, "/").lstrip("/")
     return "\n".join(
         line
         for each in difflib.unified_diff(
