@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from vpy.commands.arguments import Command, Example, Option, Positional
 
+# In front of `-vpython-tool` too, where the original takes it.
+KEEP_LEGACY = Option(
+    "--keep-legacy",
+    "keep the text specs that `--legacy` converts",
+    aliases=("-keep-legacy", "-vpython-keep-legacy", "--vpython-keep-legacy"),
+)
 SPEC_FILE = "script or spec, where the first word is one; else the vpython.toml from here up"
 SCRIPT_COMMANDS = (
     Command(
@@ -178,6 +184,30 @@ SCRIPT_COMMANDS = (
         positionals=(Positional("name", "NAME|SCRIPT", "name of the command, or the script it starts"),),
         options=(Option("--directory", "directory of the launcher", metavar="DIR", default="~/.local/bin"),),
         examples=(Example("unlink report", "the command goes, its script stays"),),
+        shares_store=False,
+    ),
+    Command(
+        name="upgrade",
+        summary="turn text specs into PEP 723 or vpython.toml",
+        description=(
+            "Turns a `.vpython3` into a `vpython.toml`, and the text spec of one script, in it or beside "
+            "it, into a PEP 723 block in the script. A package becomes the requirement that it means at an "
+            "index, a match rule a marker; comments stay with what they are about. What cannot be said so "
+            "stays as it is, comes as one error at the end, and the exit code is 1. Directories are "
+            "searched for what git does not ignore; links and hidden directories are passed over. Without "
+            "`--legacy`, `--dry-run` lists the scripts and specs with requirements that git finds changed."
+        ),
+        positionals=(Positional("paths", "PATH", "script, spec or directory to search", count="+"),),
+        options=(
+            Option("--legacy", "convert text specs", aliases=("-legacy",)),
+            Option("--all", "take every spec below PATH, not only what git finds changed", aliases=("-all",)),
+            KEEP_LEGACY,
+            Option("--dry-run", "show what would change as a diff, and write nothing"),
+        ),
+        examples=(
+            Example("upgrade --legacy --dry-run .", "see what would become of the text specs of a checkout"),
+            Example("upgrade --legacy tools/run.py", "one script, with the spec in it or beside it"),
+        ),
         shares_store=False,
     ),
     Command(

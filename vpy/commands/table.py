@@ -100,6 +100,7 @@ GLOBAL_OPTIONS = (
     ),
     Option("-vpython-locked", "end where the lockfile is missing or stale"),
     Option("-vpython-frozen", "follow the lockfile as it is, stale or not"),
+    Option("-vpython-keep-legacy", "keep the text specs that `upgrade --legacy` converts"),
     Option("-vpython-local-venv", "link `.venv` beside the spec to the environment"),
     Option(
         "-vpython-log-level",

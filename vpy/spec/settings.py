@@ -22,6 +22,11 @@ def source_of_text(text: str) -> str:
     return found[1] if found else ""
 
 
+def without_source(text: str) -> str:
+    """Return a text spec without the comment that names its source."""
+    return _SOURCE_COMMENT.sub("", text, count=1)
+
+
 def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str, str]:
     """Parse the user's configuration file: strings by `keys`; raise UserError for anything else.
 
