@@ -34,7 +34,8 @@ class Plan:
     `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
     not for this target). PEP 508 dependencies are in `spec`. `source` is where the packages come
     from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
-    one: then nothing is resolved.
+    one: then nothing is resolved. `refresh_after` is the age in seconds at which an index is asked again, 0
+    for none.
     """
 
     discovery: Discovery
@@ -45,6 +46,7 @@ class Plan:
     source: Source
     observations: tuple[Observation, ...]
     lockfile: Lockfile | None = None
+    refresh_after: int = 0
 
     @property
     def interpreter(self) -> Interpreter:
@@ -73,15 +75,18 @@ def plan_for(
     discovery: Discovery, spec: Spec, found: FoundInterpreter, request: Request, context: Context
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import additions, lockfiles, settings, sources
+    from vpy.operations import additions, lockfiles, settings, sources, spec_settings
     from vpy.target import template
 
+    spec_settings.check_version(spec, context)
     target = template.target_for(found.interpreter)
     lockfile, seen = lockfiles.find(discovery, spec, found.interpreter, request, context)
     if lockfile is not None and additions.are_asked_for(request):
         spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
     packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
     setting = settings.source(request, context, spec)
+    spec = spec_settings.for_target(spec, found.interpreter, setting)
+    refresh_after = settings.refresh_after(context, spec)
     return Plan(
         discovery=discovery,
         spec=spec,
@@ -95,8 +100,11 @@ def plan_for(
             *found.observations,
             *seen,
             *(setting.observations if packages or spec.dependencies else ()),
+            *(refresh_after.observations if spec.dependencies else ()),
+            *spec_settings.observations(spec),
         ),
         lockfile=lockfile,
+        refresh_after=refresh_after.seconds,
     )
 
 
@@ -143,6 +151,8 @@ def read_spec(
         from vpy.spec import read
 
         spec = read.read(discovery.source, default)
+        for notice in spec.notices:
+            context.terminal.warning(notice)
         cache.put(context.layout.resolution(cache.digest_of(question)), cache.dump_spec(spec))
     return discovery, additions.lay_over(spec, request)
 

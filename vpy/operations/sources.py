@@ -8,6 +8,7 @@ import sys
 from vpy.errors import ToolError, UserError
 from vpy.model import Address, Source
 from vpy.operations import cache, settings
+from vpy.packages.freshness import Freshness
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
 
@@ -187,7 +188,7 @@ def cipd_loader(
         cache=RootCache(context.layout),
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
-        now=context.now,
+        freshness=Freshness(context.now, context.fresh_since),
         origin=str(source),
         contact=context.config.contact,
         hint=hint,
@@ -201,12 +202,13 @@ def index_loader(
     context: Context,
     *,
     needs_files: bool = False,
+    refresh_after: int = 0,
     **options: Any,
 ) -> IndexLoader:
     """Return the loader of a package index for one target; `options` are those of `IndexLoader`.
 
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`.
+    `needs_files`. An answer that is `refresh_after` seconds old is asked for again, 0 for never.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
@@ -227,6 +229,8 @@ def index_loader(
         home=home(context),
         offline=context.offline,
         ask=ask,
+        freshness=Freshness(context.now, context.fresh_since, refresh_after),
+        warn=context.terminal.warning,
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),

@@ -210,7 +210,7 @@ def _recorded_by_another(request: Request, context: Context) -> Started | None:
     """Return the start that another process has just recorded, where its record holds here too."""
     from vpy.environment import record
 
-    if request.options.get("local-venv"):
+    if request.options.get("local-venv") or request.options.get("refresh"):
         return None
     recorded = record.read(request.record) if request.record else None
     if recorded is None:

@@ -17,6 +17,9 @@ the wheels are those that a download would bring. Without `dependencies` they ar
 `row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
 project that are not yanked. An error has its `row` then.
 
+`indexes`, `pinned`, `constraints`, `overrides` and `exclude_newer` are those of `index_client.rules`. The
+`undated` of an answer are projects of which files were passed over: nobody says when they were uploaded.
+
 `pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
 are: no network is used, and what is missing is an error of the kind `network`.
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.finder_log import FinderLog
+    from vpy.wheels.index_client.rules import Rules
 
 # pip's exceptions for a failed network; another attempt may succeed.
 TRANSIENT = (
@@ -109,22 +113,39 @@ def resolve(
     command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any], conversation: Conversation
 ) -> int:
     """Do what `pip download` does, for the job's target and with wheels alone; return the exit code."""
-    log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog()
+    rules: Rules = importlib.import_module("vpy.wheels.index_client.rules").Rules(job)
+    try:
+        return resolve_by(rules, command, options, job, answer, conversation)
+    finally:
+        answer["undated"] = sorted(rules.undated)
+
+
+def resolve_by(
+    rules: Rules,
+    command: Any,
+    options: Any,
+    job: dict[str, Any],
+    answer: dict[str, Any],
+    conversation: Conversation,
+) -> int:
+    """Resolve by rules, which note what they leave out."""
+    log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog(rules)
     log.attach()
     settings = configuration()
-    settings.set_options(options, job)
-    if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
+    settings.set_options(options, job, rules)
+    if fact := settings.odd_address([*rules.own_indexes, options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = settings.make_session(command, options, offline=bool(job.get("offline")))
-    finder = settings.make_finder(command, options, session, job, log)
+    session = settings.make_session(command, options, rules, offline=bool(job.get("offline")))
+    finder = settings.make_finder(command, options, session, job, rules, log)
     if job.get("sdists"):
-        return fetch_sdists(session, finder, job, answer)
+        return fetch_sdists(session, finder, job, rules, answer)
     if job.get("look") and not job["dependencies"]:
         look(job["requirements"], finder, log, answer)
         return 0
 
-    if answered_by_client(session, finder, log, job, answer, conversation):
+    job["requirements"] = rules.rows(job["requirements"])
+    if answered_by_client(session, finder, log, job, rules, answer, conversation):
         return 0 if not answer["errors"] else 1
     preparer = make_preparer(command, options, session, finder, job["directory"])
     parts = {"preparer": preparer, "finder": finder, "options": options}
@@ -132,7 +153,10 @@ def resolve(
     wanted: list[Any] = []
     try:
         wanted += [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
-        found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
+        constraints = rules.constraint_requirements(
+            lambda text: read_requirement({"text": text, "hashes": []}, finder, [])
+        )
+        found = resolver.resolve(wanted + constraints, check_supported_wheels=False).requirements.values()
         if is_fetching(job):
             preparer.prepare_linked_requirements_more(found)
     except Exception as error:
@@ -152,13 +176,13 @@ def is_fetching(job: dict[str, Any]) -> bool:
     return bool(job.get("fetching", not job.get("look")))
 
 
-def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], rules: Rules, answer: dict[str, Any]) -> int:
     """Fetch an sdist for each of the job's requirements that has one."""
     sdists = importlib.import_module("vpy.wheels.index_client.sdists")
     errors = importlib.import_module("vpy.wheels.index_client.errors")
     items = [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
     try:
-        answer["sdists"] = sdists.fetch(session, finder, items, job["directory"])
+        answer["sdists"] = sdists.fetch(session, finder, items, rules, job["directory"])
     except errors.RefusedError as error:
         answer["errors"] = [error.row]
     except errors.UncoveredError as error:
@@ -171,6 +195,7 @@ def answered_by_client(
     finder: Any,
     log: FinderLog,
     job: dict[str, Any],
+    rules: Rules,
     answer: dict[str, Any],
     conversation: Conversation,
 ) -> bool:
@@ -179,13 +204,14 @@ def answered_by_client(
     What the client does not cover is left to pip's resolver. Where the requirements cannot be met, the client
     says why, and pip's finder what there is instead.
     """
-    usable = not log.ignored and all(url.startswith(("http://", "https://")) for url in finder.index_urls)
-    if not finder.index_urls or not usable or finder.uploaded_prior_to is not None:
+    urls = [*rules.own_indexes, *finder.index_urls]
+    usable = not log.ignored and all(url.startswith(("http://", "https://")) for url in urls)
+    if not finder.index_urls or not usable or finder.uploaded_prior_to != rules.cutoff:
         return False
     client = importlib.import_module("vpy.wheels.index_client.job")
     errors = importlib.import_module("vpy.wheels.index_client.errors")
     try:
-        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job, conversation)
+        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job, rules, conversation)
     except errors.UncoveredError as error:
         print(f"left to pip's resolver: {one_line(error)}", file=sys.stderr)
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpy.errors import ToolError, UserError, VpythonError
+from vpy.errors import ToolError, UnreachableError, UserError, VpythonError
 from vpy.packages.index import conflicts, hints
 
 TYPE_CHECKING = False
@@ -24,27 +24,31 @@ _IGNORED_HINT = "give it an address with https, or name its host in pip's `trust
 _REASONS = {
     "requires_python_mismatch": " (for another Python)",
     "yanked": " (withdrawn)",
-    "upload_too_late": " (too new for the pip configuration)",
+    "upload_too_late": " (uploaded after the cutoff)",
 }
 
 
-def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | None = None) -> VpythonError:
+def failure(
+    errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | None = None, reason: str = ""
+) -> VpythonError:
     """Return one error for all rows: a UserError where each can be mended in the spec, else a ToolError.
 
-    `tag` is the target's best tag; `contact` is the hint where something is missing.
+    `tag` is the target's best tag; `contact` is the hint where something is missing, `reason` a further one.
     """
     lines = dict.fromkeys(line for row in errors for line in _lines(row, tag))
     rows = [*errors, *(each for row in errors for each in row.get("lacking", ()))]
     kinds = {row["kind"] for row in rows}
-    family = UserError if kinds <= _USER_ERRORS else ToolError
+    family: type[VpythonError] = UserError if kinds <= _USER_ERRORS else ToolError
     found = dict.fromkeys(filter(None, (hints.way_on(row, tag) for row in errors)))
-    hint = "; ".join([*found][:_HINTS]) or (contact if kinds & _MISSING else None)
+    hint = "; ".join([*([reason] if reason else []), *found][:_HINTS]) or (
+        contact if kinds & _MISSING else None
+    )
     if "ignored" in kinds:
         hint = _IGNORED_HINT
     if "denied" in kinds:
         hint = _DENIED_HINT
     if "network" in kinds:
-        hint = "with -vpython-offline only what was resolved before is used"
+        family, hint = UnreachableError, "with -vpython-offline only what was resolved before is used"
     return family(lines, hint=hint or None)
 
 

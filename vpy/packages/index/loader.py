@@ -2,8 +2,8 @@
 
 A text spec's packages mean projects at exact versions, without their dependencies; PEP 723 and
 `vpython.toml` requirements are resolved with them. The pins, with the sha256 of every wheel, are
-cached in the root by requirements, target and index; from then on a wheel is only fetched again
-where its file is missing, and must have the same bytes.
+cached in the root by requirements, target and index; while they are fresh a wheel is only fetched
+again where its file is missing, and must have the same bytes.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 
-from vpy.errors import ToolError, UserError, VpythonError
-from vpy.model import Pin, Resolution
+from vpy.errors import ToolError, UnreachableError, UserError, VpythonError
+from vpy.model import Pin, Resolution, ResolutionSettings
+from vpy.packages.freshness import Freshness
 from vpy.packages.index import builds, errors
 from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
 from vpy.packages.index.pip_config import index_identity
+from vpy.packages.index.rules import Rules
 from vpy.system import files
+from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     Heard = Callable[[Event], Mapping[str, Any] | None]
     Ask = Callable[[Mapping[str, Any], Heard | None], dict[str, Any]]
 
+REFRESH_HINT = "the index had it when it was asked: -vpython-refresh asks again what the requirements come to"
 BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
 
 
@@ -49,7 +54,8 @@ class IndexLoader:
     `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
     a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
     what goes on, that of a decision with how many wheels are `missing` in the store. Without `fetching`
-    nothing is downloaded.
+    nothing is downloaded. `settings` are those of the spec, `freshness` says which cached answers count;
+    `warn` shows a line.
     """
 
     def __init__(
@@ -69,6 +75,9 @@ class IndexLoader:
         stage: str = "",
         watch: Callable[[Event], None] = lambda _: None,
         fetching: bool = True,
+        settings: ResolutionSettings | None = None,
+        freshness: Freshness | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.config = config
         self.interpreter = interpreter
@@ -88,7 +97,11 @@ class IndexLoader:
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
-        self._answers = Answers(layout)
+        freshness = freshness or Freshness(time.time)
+        self._rules = Rules(settings or ResolutionSettings(), freshness.now)
+        self._is_narrowed = False
+        self._warn = warn
+        self._answers = Answers(layout, freshness)
 
     def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
         """Pin the wheels of packages, or those that PEP 508 requirements and their dependencies come to.
@@ -173,16 +186,19 @@ class IndexLoader:
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self._layout.resolution(self._digest(question, packages is None, identity))
         self._packages = packages or {}
-        known = self._answers.get(path)
-        if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
-            known = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
+        self._is_narrowed = packages is None
+        known = self._answers.get(path, however_old=self.offline)
+        if known is None or not all(self._is_here(wheel) for wheel in known.wheels if wheel.is_built):
+            found = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
             keep = self._answers.keep if self._fetching else self._answers.decide
-            keep(path, *known)
+            known = keep(path, *found)
+        elif self._answers.is_old(path):
+            self._warn("using the last answer of the index: network access is disabled by `-vpython-offline`")
 
-        wheels, index_notes = known
-        self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
-        pins = tuple(map(self._pin, wheels))
-        return Resolution(pins, (*notes, *index_notes), observations)
+        self._wheels.update({wheel.instance_id: wheel for wheel in known.wheels})
+        until = self._answers.until(path)
+        pins = tuple(replace(self._pin(wheel), until=until) for wheel in known.wheels)
+        return Resolution(pins, (*notes, *known.notes), observations)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return the wheel files of pins that this loader resolved, fetched where they are missing.
@@ -203,7 +219,12 @@ class IndexLoader:
         missing = [wheel for wheel in wheels if not self._is_ready(wheel)]
         if missing:
             rows = [{"text": wheel.requirement, "hashes": [wheel.sha256]} for wheel in missing]
-            self._download(rows, dependencies=False)
+            try:
+                self._download(rows, dependencies=False)
+            except (UserError, ToolError) as error:
+                if not isinstance(error, UnreachableError):
+                    error.hint = REFRESH_HINT
+                raise
             for wheel in missing:
                 self._check_size(wheel)
 
@@ -228,7 +249,8 @@ class IndexLoader:
     def _digest(self, requirements: Sequence[object], dependencies: bool, identity: str) -> str:
         target = self.interpreter
         question = [
-            requirements, dependencies, identity, target.version, target.markers, *target.tags.texts()
+            requirements, dependencies, identity, target.version, target.markers, *target.tags.texts(),
+            *self._rules.identity(dependencies=dependencies),
         ]  # fmt: skip
         return hashlib.sha256(b"index-1\n" + json.dumps(question).encode()).hexdigest()
 
@@ -283,7 +305,7 @@ class IndexLoader:
     def _download(
         self,
         rows: Sequence[Mapping[str, Any]],
-        decided: Callable[[Sequence[LockedWheel]], None] = lambda _: None,
+        decided: Callable[[Sequence[LockedWheel]], object] = lambda _: None,
         *,
         dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
@@ -300,7 +322,7 @@ class IndexLoader:
                 job["fetching"] = False
             fetched: dict[str, LockedWheel] = {}
             heard = self._listener(directory, fetched, decided)
-            while (answer := self.ask(job, heard))["errors"]:
+            while (answer := self._asked(job, heard))["errors"]:
                 if self.offline and all(row["kind"] == "network" for row in answer["errors"]):
                     raise _offline(rows)
                 more = self._build(answer["errors"], directory)
@@ -318,11 +340,19 @@ class IndexLoader:
             ]
             return wheels, answer
 
+    def _asked(self, job: Mapping[str, Any], heard: Heard) -> dict[str, Any]:
+        """Return the answer to a job; warn of files that were passed over since their age is unknown."""
+        answer = self.ask(job, heard)
+        if undated := answer.get("undated"):
+            listed = ", ".join(f"`{name}`" for name in undated)
+            self._warn(f"`exclude-newer`: files without an upload time are passed over: those of {listed}")
+        return answer
+
     def _listener(
         self,
         directory: str,
         fetched: dict[str, LockedWheel],
-        decided: Callable[[Sequence[LockedWheel]], None],
+        decided: Callable[[Sequence[LockedWheel]], object],
     ) -> Heard:
         """Return what hears the events of a job that downloads into `directory`; it fills `fetched`."""
 
@@ -384,7 +414,9 @@ class IndexLoader:
         texts = dict.fromkeys(str(row["requirement"]) for row in lacking)
         sources = os.path.join(directory, "sdists")
         os.makedirs(sources, exist_ok=True)
-        job = self.job([{"text": text, "hashes": []} for text in texts], sources, dependencies=False)
+        job = self.job(
+            [{"text": text, "hashes": []} for text in texts], sources, dependencies=False, is_building=True
+        )
         answer = self.ask({**job, "sdists": True}, None)
         if answer["errors"]:
             raise self._failure(answer["errors"])
@@ -400,14 +432,23 @@ class IndexLoader:
 
     def _failure(self, rows: Sequence[Mapping[str, Any]], *, hint: str = "") -> VpythonError:
         tag = str(self.interpreter.tags[0])
-        return errors.failure(rows, tag, contact=hint or self.config.contact)
+        hint = hint or (self._rules.hint(rows) if self._is_narrowed else "")
+        return errors.failure(rows, tag, contact=self.config.contact, reason=hint)
 
     def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
         """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
+        self._is_narrowed = dependencies
         rows = [{"text": text, "hashes": []} for text in requirements]
         return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True}, None)
 
-    def job(self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool) -> dict[str, Any]:
+    def job(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        directory: str,
+        *,
+        dependencies: bool,
+        is_building: bool = False,
+    ) -> dict[str, Any]:
         """Return the job that makes pip download requirements for the target (`vpy.wheels.pip_download`)."""
         target = self.interpreter
         return {
@@ -421,6 +462,7 @@ class IndexLoader:
             "partial": os.path.join(self._layout.staging, "wheel-") if directory else "",
             "pages": self._layout.pages,
             "offline": self.offline,
+            **self._rules.job(dependencies=self._is_narrowed and (dependencies or is_building)),
         }
 
     def _locked(self, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
@@ -451,6 +493,8 @@ class IndexLoader:
         return wheel
 
 
-def _offline(rows: Sequence[Mapping[str, Any]]) -> ToolError:
+def _offline(rows: Sequence[Mapping[str, Any]]) -> UnreachableError:
     listed = ", ".join(f"`{row['text']}`" for row in rows)
-    return ToolError(f"offline, and not in the root: {listed}", hint="run once without -vpython-offline")
+    return UnreachableError(
+        f"offline, and not in the root: {listed}", hint="run once without -vpython-offline"
+    )

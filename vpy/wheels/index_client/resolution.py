@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.download import Wheels
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File, Page, Target
+    from vpy.wheels.index_client.rules import Rules
     from vpy.wheels.index_client.web import Web
 
     # A project's normalized name, and the extras that are asked for.
@@ -45,9 +46,11 @@ class Catalogue:
         indexes: Sequence[str],
         target: Target,
         wheels: Wheels,
-        elsewhere: frozenset[str] = frozenset(),
+        elsewhere: frozenset[str],
+        rules: Rules,
     ) -> None:
         self.wheels = wheels
+        self.rules = rules
         self._elsewhere = elsewhere
         self.target = target
         self._web = web
@@ -64,12 +67,16 @@ class Catalogue:
             known = self._pages.get(project)
             if known is not None:
                 return known
-            known = self._web.workers.submit(pages.read, self._web, self._indexes, project, self.target)
+            known = self._web.workers.submit(self._read, project)
             self._pages[project] = known
         # A page that is here already is looked at now, and that takes the lock.
         if ahead:
             known.add_done_callback(self._look_ahead)
         return known
+
+    def _read(self, project: str) -> Page:
+        groups = self.rules.groups(self._indexes, project)
+        return pages.read(self._web, groups, project, self.target).narrowed(self.rules, project)
 
     def page(self, project: str) -> Page:
         """Return a project's page."""
@@ -124,6 +131,8 @@ class Provider:
         for number, each in enumerate(wanted):
             self._order.setdefault(self.identify(each), number)
         self._wanted = wanted
+        constraints = catalogue.rules.constraints.items()
+        self._constraints = {name: frozenset(map(Wanted, rows)) for name, rows in constraints}
         self._has_hashes = any(each.hashes for each in wanted)
         self._dependencies = dependencies
         self._conflicts: Counter[Identifier] = Counter()
@@ -211,7 +220,8 @@ class Provider:
     def _rows(self, name: str, asked: frozenset[Any]) -> Repeatable:
         """Return what `matching` yields, which is asked for again after each conflict."""
         if (name, asked) not in self._matching:
-            self._matching[name, asked] = Repeatable(matching(self._catalogue.page(name), asked))
+            every = asked | self._constraints.get(name, frozenset())
+            self._matching[name, asked] = Repeatable(matching(self._catalogue.page(name), every))
         return self._matching[name, asked]
 
     def is_satisfied_by(self, requirement: Any, candidate: Candidate) -> bool:
@@ -227,7 +237,7 @@ class Provider:
         if not self._catalogue.target.allows(found.requires_python):
             raise UncoveredError("METADATA has another Requires-Python than the page")
         asked: list[Any] = [Same(candidate)] if candidate.extras else []
-        for requirement in found.requirements(candidate.extras):
+        for requirement in self._catalogue.rules.overridden(found.requirements(candidate.extras)):
             if self._applies(requirement, candidate.extras):
                 wanted = self._wanted_once(requirement)
                 self._catalogue.ask(wanted.name)
