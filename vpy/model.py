@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
     SourceKind = Literal["cipd", "directory", "index"]
     SpecFormat = Literal["text", "toml", "script", "empty"]
-    Forbidden = Literal["startup-pth", "native-code"]
+    Forbidden = Literal["startup-code", "native-code"]
     ObservationKind = Literal[
         "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
         "listing", "signature", "until",

@@ -45,7 +45,8 @@ def find(
     lockfile = read.read(data, path, kind)
     context.terminal.debug(f"lockfile: `{printable(path)}`")
     markers = dict(interpreter.markers)
-    stale = current.differences(lockfile, spec.dependencies, spec.requires_python, markers)
+    wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
+    stale = current.differences(lockfile, wanted, spec.requires_python, markers)
     if additions.are_asked_for(request):
         stale = ()  # it locks the spec, to which the command line adds
     if is_frozen or not stale:
@@ -56,6 +57,13 @@ def find(
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     context.terminal.warning(f"`{printable(path)}` is not current, so it is not followed: {stale[0]}{more}")
     return None, (*observations, *_bot_observations(context.environ))
+
+
+def _wanted(spec: Spec, interpreter: Interpreter) -> tuple[str, ...]:
+    """Return what a lockfile that does not repeat the requirements must hold: with its overrides."""
+    from vpy.operations import spec_settings
+
+    return spec_settings.overridden(spec_settings.for_target(spec, interpreter, with_hashes=False))
 
 
 def _bot_observations(environ: Mapping[str, str]) -> Iterator[Observation]:

@@ -85,7 +85,7 @@ def plan_for(
         spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
     packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
     setting = settings.source(request, context, spec)
-    spec = spec_settings.for_target(spec, found.interpreter, setting)
+    spec = spec_settings.for_target(spec_settings.without_replaced(spec, setting), found.interpreter)
     refresh_after = settings.refresh_after(context, spec)
     return Plan(
         discovery=discovery,

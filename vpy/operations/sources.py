@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Observation, Spec
+    from vpy.model import Interpreter, Observation, ResolutionSettings, Spec
     from vpy.operations.context import Context
     from vpy.operations.settings import Setting
     from vpy.packages.catalogue import Catalogue
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
     from vpy.packages.index.loader import Heard, IndexLoader
+    from vpy.packages.index.rules import Rules
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
@@ -119,10 +120,10 @@ def identity(source: Source, context: Context) -> tuple[list[str], tuple[Observa
     return [str(source), service_url(source, context)], ()
 
 
-def loader(source: Source, interpreter: Interpreter, context: Context) -> PackageLoader:
+def loader(source: Source, interpreter: Interpreter, context: Context, spec: Spec) -> PackageLoader:
     """Return the loader of a source; an index is asked for the wheels that fit `interpreter`."""
     if source.kind == "index":
-        return index_loader(source, interpreter, context)
+        return index_loader(source, interpreter, context, resolution=spec.resolution)
     return package_loader(source, context)
 
 
@@ -202,13 +203,15 @@ def index_loader(
     context: Context,
     *,
     needs_files: bool = False,
+    resolution: ResolutionSettings | None = None,
     refresh_after: int = 0,
     **options: Any,
 ) -> IndexLoader:
     """Return the loader of a package index for one target; `options` are those of `IndexLoader`.
 
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`. An answer that is `refresh_after` seconds old is asked for again, 0 for never.
+    `needs_files`. `resolution` is that of a spec for the target. An answer that is `refresh_after` seconds
+    old is asked for again, 0 for never.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
@@ -229,13 +232,21 @@ def index_loader(
         home=home(context),
         offline=context.offline,
         ask=ask,
-        freshness=Freshness(context.now, context.fresh_since, refresh_after),
-        warn=context.terminal.warning,
+        rules=_rules(resolution, refresh_after, context),
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),
         **options,
     )
+
+
+def _rules(resolution: ResolutionSettings | None, refresh_after: int, context: Context) -> Rules:
+    """Return how an index is asked: by a spec's settings, where it has any."""
+    from vpy.model import ResolutionSettings
+    from vpy.packages.index.rules import Rules
+
+    freshness = Freshness(context.now, context.fresh_since, refresh_after)
+    return Rules(resolution or ResolutionSettings(), freshness, context.terminal.warning)
 
 
 def catalogue(source: Source, context: Context) -> Catalogue:

@@ -6,6 +6,7 @@ import os
 
 from vpy.errors import UserError
 from vpy.model import Observation
+from vpy.spec.requirements import project_of
 from vpy.system import files
 from vpy.system.lean.dataclasses import replace
 
@@ -31,28 +32,32 @@ def check_version(spec: Spec, context: Context) -> None:
         )
 
 
-def for_target(spec: Spec, interpreter: Interpreter, setting: Setting | None = None) -> Spec:
-    """Return a spec whose requirements are what they mean on a target.
+def without_replaced(spec: Spec, setting: Setting) -> Spec:
+    """Return a spec without its indexes where the command line or a variable names the one to ask."""
+    if not (spec.resolution.indexes and setting.text.startswith("index:") and setting.is_asked_for):
+        return spec
+    return replace(spec, resolution=replace(spec.resolution, indexes=()))
+
+
+def for_target(spec: Spec, interpreter: Interpreter, *, with_hashes: bool = True) -> Spec:
+    """Return a spec whose requirements, in their order, are what they mean on a target.
 
     A project with a `url` in `sources` becomes a direct reference; of the sources are left those that name an
-    index. An index that the command line or a variable names (`setting`) takes the place of the spec's.
+    index. Wheels of this machine get their hash, unless it is left out.
     """
     resolution = spec.resolution
-    if not resolution.rows():
-        return replace(spec, dependencies=tuple(map(_with_hash, spec.dependencies)))
     sources = _holding(resolution.sources, {**dict(interpreter.markers), "extra": ""})
     urls = {name: source.url for name, source in sources.items() if source.url}
 
     def meant(texts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_with_hash(_direct(text, urls)) for text in texts)
+        direct = (_direct(text, urls) for text in texts)
+        return tuple(map(_with_hash, direct) if with_hashes else direct)
 
-    is_replaced = setting is not None and setting.text.startswith("index:") and setting.is_asked_for
     return replace(
         spec,
         dependencies=meant(spec.dependencies),
         resolution=replace(
             resolution,
-            indexes=() if is_replaced else resolution.indexes,
             sources=tuple(replace(each, marker="") for each in sources.values() if each.index),
             constraints=meant(resolution.constraints),
             overrides=meant(resolution.overrides),
@@ -76,6 +81,8 @@ def _direct(text: str, urls: Mapping[str, str]) -> str:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
+    if not urls:
+        return text
     requirement = Requirement(text)
     url = urls.get(canonicalize_name(requirement.name))
     if url is None or requirement.url:
@@ -83,6 +90,15 @@ def _direct(text: str, urls: Mapping[str, str]) -> str:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return f"{requirement.name}{extras} @ {url}{marker}"
+
+
+def overridden(spec: Spec) -> tuple[str, ...]:
+    """Return the requirements of a spec with those in their places that override them, each once."""
+    overrides: dict[str, list[str]] = {}
+    for text in spec.resolution.overrides:
+        overrides.setdefault(project_of(text), []).append(text)
+    found = (each for text in spec.dependencies for each in overrides.get(project_of(text), [text]))
+    return tuple(dict.fromkeys(found))
 
 
 def _with_hash(text: str) -> str:

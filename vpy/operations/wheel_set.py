@@ -220,7 +220,7 @@ def _loader(
         arrived=arrived,
         stage=stage,
         watch=watch,
-        settings=plan.spec.resolution,
+        resolution=plan.spec.resolution,
         refresh_after=plan.refresh_after,
     )
 

@@ -30,3 +30,12 @@ class Freshness:
     def until(self, asked: float) -> int:
         """Return the time from which an answer no longer counts, 0 for never."""
         return int(asked) + self.max_age if self.max_age else 0
+
+
+def cutoff_at(exclude_newer: str, now: float) -> str:
+    """Return the time (RFC 3339) that an age in seconds means at `now`; any other text as it is."""
+    if not exclude_newer.isdecimal():
+        return exclude_newer
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(max(now - int(exclude_newer), 0), UTC).isoformat()

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 KEYS = (
     "source", "index", "exclude-newer", "refresh-after", "dev-dependencies", "verify-platforms",
-    "allow-startup-pth", "allow-native-code", "required-version",
+    "allow-startup-code", "allow-native-code", "required-version",
 )  # fmt: skip
 _ALLOWED: tuple[tuple[str, Forbidden], ...] = (
-    ("allow-startup-pth", "startup-pth"),
+    ("allow-startup-code", "startup-code"),
     ("allow-native-code", "native-code"),
 )
 LEAST_AGE = 60  # seconds

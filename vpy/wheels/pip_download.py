@@ -147,6 +147,20 @@ def resolve_by(
     job["requirements"] = rules.rows(job["requirements"])
     if answered_by_client(session, finder, log, job, rules, answer, conversation):
         return 0 if not answer["errors"] else 1
+    return resolve_by_pip(rules, command, options, session, finder, job, log, answer)
+
+
+def resolve_by_pip(
+    rules: Rules,
+    command: Any,
+    options: Any,
+    session: Any,
+    finder: Any,
+    job: dict[str, Any],
+    log: FinderLog,
+    answer: dict[str, Any],
+) -> int:
+    """Resolve by pip's own resolver; return the exit code."""
     preparer = make_preparer(command, options, session, finder, job["directory"])
     parts = {"preparer": preparer, "finder": finder, "options": options}
     resolver = command.make_resolver(**parts, py_version_info=tuple(job["version"]))

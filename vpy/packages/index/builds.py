@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vpy.system.layout import Layout
 
 SUFFIXES = (".tar.gz", ".zip")
-_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late")
+_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late", "upload_time_missing")
 
 
 @value

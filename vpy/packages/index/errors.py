@@ -25,6 +25,7 @@ _REASONS = {
     "requires_python_mismatch": " (for another Python)",
     "yanked": " (withdrawn)",
     "upload_too_late": " (uploaded after the cutoff)",
+    "upload_time_missing": " (without an upload time)",
 }
 
 

@@ -12,11 +12,9 @@ import contextlib
 import hashlib
 import json
 import os
-import time
 
 from vpy.errors import ToolError, UnreachableError, UserError, VpythonError
-from vpy.model import Pin, Resolution, ResolutionSettings
-from vpy.packages.freshness import Freshness
+from vpy.model import Pin, Resolution
 from vpy.packages.index import builds, errors
 from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
@@ -54,8 +52,7 @@ class IndexLoader:
     `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
     a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
     what goes on, that of a decision with how many wheels are `missing` in the store. Without `fetching`
-    nothing is downloaded. `settings` are those of the spec, `freshness` says which cached answers count;
-    `warn` shows a line.
+    nothing is downloaded. `rules` say how requirements are resolved.
     """
 
     def __init__(
@@ -75,9 +72,7 @@ class IndexLoader:
         stage: str = "",
         watch: Callable[[Event], None] = lambda _: None,
         fetching: bool = True,
-        settings: ResolutionSettings | None = None,
-        freshness: Freshness | None = None,
-        warn: Callable[[str], None] = lambda _: None,
+        rules: Rules | None = None,
     ) -> None:
         self.config = config
         self.interpreter = interpreter
@@ -97,11 +92,9 @@ class IndexLoader:
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
-        freshness = freshness or Freshness(time.time)
-        self._rules = Rules(settings or ResolutionSettings(), freshness.now)
+        self._rules = rules or Rules()
         self._is_narrowed = False
-        self._warn = warn
-        self._answers = Answers(layout, freshness)
+        self._answers = Answers(layout, self._rules.freshness)
 
     def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
         """Pin the wheels of packages, or those that PEP 508 requirements and their dependencies come to.
@@ -193,7 +186,9 @@ class IndexLoader:
             keep = self._answers.keep if self._fetching else self._answers.decide
             known = keep(path, *found)
         elif self._answers.is_old(path):
-            self._warn("using the last answer of the index: network access is disabled by `-vpython-offline`")
+            self._rules.warn(
+                "using the last answer of the index: network access is disabled by `-vpython-offline`"
+            )
 
         self._wheels.update({wheel.instance_id: wheel for wheel in known.wheels})
         until = self._answers.until(path)
@@ -345,7 +340,9 @@ class IndexLoader:
         answer = self.ask(job, heard)
         if undated := answer.get("undated"):
             listed = ", ".join(f"`{name}`" for name in undated)
-            self._warn(f"`exclude-newer`: files without an upload time are passed over: those of {listed}")
+            self._rules.warn(
+                f"`exclude-newer`: files without an upload time are passed over: those of {listed}"
+            )
         return answer
 
     def _listener(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 
+from vpy.model import ResolutionSettings
+from vpy.packages.freshness import Freshness, cutoff_at
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -11,21 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from vpy.model import ResolutionSettings
-
-_NAMED = {
-    "constraints": "constraint-dependencies",
-    "overrides": "override-dependencies",
-    "exclude_newer": "exclude-newer",
-}
-
 
 @value
 class Rules:
-    """Settings of a spec for one target; `now` returns seconds since the epoch."""
+    """Settings of a spec for one target, and which cached answers count; `warn` shows a line."""
 
-    settings: ResolutionSettings
-    now: Callable[[], float]
+    settings: ResolutionSettings = ResolutionSettings()
+    freshness: Freshness = Freshness(time.time)
+    warn: Callable[[str], None] = lambda _: None
 
     def identity(self, *, dependencies: bool) -> list[object]:
         """Return what of the rules decides an answer: where no dependencies count, the indexes alone."""
@@ -46,30 +42,29 @@ class Rules:
         if dependencies:
             fields["constraints"] = list(settings.constraints)
             fields["overrides"] = list(settings.overrides)
-            fields["exclude_newer"] = self._cutoff()
+            fields["exclude_newer"] = cutoff_at(settings.exclude_newer, self.freshness.now())
         return {name: field for name, field in fields.items() if field}
-
-    def _cutoff(self) -> str:
-        cutoff = self.settings.exclude_newer
-        if not cutoff.isdecimal():
-            return cutoff
-        from datetime import UTC, datetime
-
-        return datetime.fromtimestamp(max(self.now() - int(cutoff), 0), UTC).isoformat()
 
     def hint(self, rows: Sequence[Mapping[str, Any]]) -> str:
         """Return what of the spec narrows the projects that errors are about; "" for nothing."""
         from packaging.requirements import Requirement
 
         about = {word for row in rows for word in _words(row)}
-        found = []
-        for name, title in _NAMED.items():
-            texts = [str(entry) for entry in self.settings.rows().get(name, ())]
-            if name != "exclude_newer":
-                texts = [text for text in texts if _normalized(Requirement(text).name) in about]
-            if texts:
-                found.append(f"`{title}` {', '.join(f'`{text}`' for text in texts)}")
-        return f"the spec also says {' and '.join(found)}" if found else ""
+        is_unknown = any(row["kind"] == "other" for row in rows)
+
+        def is_about(text: str) -> bool:
+            return is_unknown or _normalized(Requirement(text).name) in about
+
+        cutoff = self.settings.exclude_newer
+        narrowing = {
+            "constraint-dependencies": list(filter(is_about, self.settings.constraints)),
+            "override-dependencies": list(filter(is_about, self.settings.overrides)),
+            "exclude-newer": [f"{cutoff} seconds" if cutoff.isdecimal() else cutoff] if cutoff else [],
+        }
+        found = [
+            f"`{key}` {', '.join(f'`{text}`' for text in texts)}" for key, texts in narrowing.items() if texts
+        ]
+        return f"{' and '.join(found)} of the spec may stand in the way" if found else ""
 
 
 def _words(row: object) -> Iterator[str]:

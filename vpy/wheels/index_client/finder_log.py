@@ -40,15 +40,16 @@ class FinderLog:
 
         def evaluate_link(evaluator: Any, link: Any) -> Any:
             result, detail = evaluate(evaluator, link)
+            reason = result.name
             if result is package_finder.LinkType.upload_time_missing and self._rules.cutoff is not None:
                 self._rules.undated.add(evaluator._canonical_name)
-                result = package_finder.LinkType.upload_too_late  # pip would give up here
+                result = package_finder.LinkType.upload_too_late  # at the other one pip gives up
             if link.is_yanked:
                 self.yanked.add(link.filename)
             if result is package_finder.LinkType.requires_python_mismatch:
                 self.pythons[link.filename] = link.requires_python
             if result is not package_finder.LinkType.candidate:
-                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, result.name] = None
+                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, reason] = None
             return result, detail
 
         def handle_fail(link: Any, reason: Any, meth: Callable[..., None] | None = None) -> None:
