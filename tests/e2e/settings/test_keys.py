@@ -49,20 +49,14 @@ def test_exclude_newer(scripts: Scripts) -> None:
 
 def test_without_upload_times_nothing_is_left(scripts: Scripts) -> None:
     scripts.write(["b"], "[tool.uv]", 'exclude-newer = "2024-01-01"')
-    assert scripts.refusal() == [
-        "vpython: `exclude-newer`: files without an upload time are passed over: those of `b`",
-        "vpython: no wheel of `b` fits `cp311-cp311-linux_x86_64`: there is `b-1.0-py3-none-any.whl` "
-        "(without an upload time), `b-2.0-py3-none-any.whl` (without an upload time)".replace(
-            "cp311-cp311-linux_x86_64", _tag(scripts)
-        ),
-        "",
-        "hint: `exclude-newer` `2024-01-02T00:00:00Z` of the spec may stand in the way",
-    ]
-
-
-def _tag(scripts: Scripts) -> str:
-    done = scripts.run("-vpython-tool", "tags", source=False)
-    return next(word for word in done.stdout.split() if word.startswith("cp") and word.count("-") == 2)
+    warning, error, _, hint = scripts.refusal()
+    assert warning == ("vpython: `exclude-newer`: files without an upload time are passed over: those of `b`")
+    assert error.startswith("vpython: no wheel of `b` fits ")
+    assert error.endswith(
+        ": there is `b-1.0-py3-none-any.whl` (without an upload time), "
+        "`b-2.0-py3-none-any.whl` (without an upload time)"
+    )
+    assert hint == "hint: `exclude-newer` `2024-01-02T00:00:00Z` of the spec may stand in the way"
 
 
 def test_the_index_of_the_spec(scripts: Scripts) -> None:
@@ -183,7 +177,8 @@ def test_a_platform_that_is_unknown(scripts: Scripts) -> None:
 def test_verify_asks_by_the_same_rules(scripts: Scripts) -> None:
     scripts.write(["a", "b"], "[tool.uv]", 'constraint-dependencies = ["b<1"]')
     done = scripts.run("-vpython-tool", "verify", "s.py")
-    assert done.returncode == 2
+    assert done.returncode == 1
+    assert "`b`, on every platform: `b` cannot be met" in done.stderr
     scripts.write(["a", "b"], f'[[tool.uv.index]]\nname = "o"\nurl = "{scripts.other.url}"\nexplicit = true',
                   '[tool.uv.sources]\nb = { index = "o" }')  # fmt: skip
     done = scripts.run("-vpython-tool", "verify", "s.py")
