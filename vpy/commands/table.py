@@ -94,6 +94,9 @@ GLOBAL_OPTIONS = (
     ),
     Option("-vpython-offline", "use no network", variable="VPYTHON_OFFLINE"),
     Option(
+        "-vpython-refresh", "ask again what requirements, tags and refs come to, however new the answers are"
+    ),
+    Option(
         "-vpython-no-build",
         "build no wheel from its source: what has no wheel is an error",
         variable="VPYTHON_NO_BUILD",

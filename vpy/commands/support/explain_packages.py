@@ -46,7 +46,8 @@ def account(plan: Plan, context: Context) -> dict[str, Any]:
     except (VpythonError, OSError) as error:
         reason = error.message if isinstance(error, VpythonError) else str(error)
         packages = _packages(plan, _pins_left(plan, error, context), reason)
-        return {"packages": packages, "wheels": [], "environment": unresolved(reason), "notes": []}
+        unknown = unresolved(reason)
+        return {"packages": packages, "wheels": [], "environment": unknown, "notes": [], "resolved": None}
     ingredients = environment.ingredients_of(plan, resolution)
     key = build.key_of(ingredients)
     return {
@@ -60,7 +61,21 @@ def account(plan: Plan, context: Context) -> dict[str, Any]:
             "reason": "",
         },
         "notes": list(resolution.notes),
+        "resolved": _resolved(resolution) if resolution.pins else None,
     }
+
+
+def _resolved(resolution: WheelSet) -> dict[str, str | None]:
+    """Return when the source was asked, and until when that holds, None for as long as nobody asks again."""
+    times = [int(row.fields[0]) for row in resolution.observations if row.kind == "until"]
+    return {"asked": _utc(resolution.asked), "until": _utc(min(times)) if times else None}
+
+
+def _utc(seconds: float) -> str:
+    """Return a time as RFC 3339 has it."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def unresolved(reason: str) -> dict[str, Any]:
@@ -286,7 +301,8 @@ def without_python(spec: Spec, tag: Tag | None, values: dict[str, str]) -> dict[
     """Return the packages and the environment of a spec whose Python was not found."""
     packages = [_named_package(wheel, tag, values) for wheel in dict.fromkeys(spec.wheels)]
     packages += [_package(text, None, "", {"reason": NO_PYTHON}) for text in spec.dependencies]
-    return {"packages": packages, "wheels": [], "environment": unresolved(NO_PYTHON), "notes": []}
+    unknown = unresolved(NO_PYTHON)
+    return {"packages": packages, "wheels": [], "environment": unknown, "notes": [], "resolved": None}
 
 
 def _named_package(wheel: Wheel, tag: Tag | None, values: dict[str, str]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from vpy.wheels.index_client.rules import Rules
+
 
 class FinderLog:
     """Log of pip's finder: files that it passed over, by project, and pages that could not be read.
@@ -21,7 +23,8 @@ class FinderLog:
     the project is no failure.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self.yanked: set[str] = set()
         # `requires-python` of the files that are for another Python.
         self.pythons: dict[str, str] = {}
@@ -37,12 +40,16 @@ class FinderLog:
 
         def evaluate_link(evaluator: Any, link: Any) -> Any:
             result, detail = evaluate(evaluator, link)
+            reason = result.name
+            if result is package_finder.LinkType.upload_time_missing and self._rules.cutoff is not None:
+                self._rules.undated.add(evaluator._canonical_name)
+                result = package_finder.LinkType.upload_too_late  # at the other one pip gives up
             if link.is_yanked:
                 self.yanked.add(link.filename)
             if result is package_finder.LinkType.requires_python_mismatch:
                 self.pythons[link.filename] = link.requires_python
             if result is not package_finder.LinkType.candidate:
-                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, result.name] = None
+                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, reason] = None
             return result, detail
 
         def handle_fail(link: Any, reason: Any, meth: Callable[..., None] | None = None) -> None:
