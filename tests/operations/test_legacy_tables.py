@@ -143,12 +143,14 @@ wheel <name: "{PREFIX}e/${{vpython_platform}}" version: "version:2">
 
 def test_what_the_tables_say_no_more_is_noted() -> None:
     text = f"""# vpython-source: cipd
+virtualenv <name: "x" version: "y">
 verify_pep425_tag: <python: "cp311" abi: "cp311" platform: "win32">
 wheel <name: "{PREFIX}psutil-py3" version: "version:5.8.0.chromium.3">
 wheel <name: "{PREFIX}old-py2" version: "version:1" match_tag: <python: "cp27">>
 """
     assert write(text).notes == (
         "`verify_pep425_tag` is left out: `vpython.toml` has no key for it",
+        "`virtualenv` is left out, which is ignored in any spec",
         "its source `cipd` no longer counts: requirements come from an index",
         "`psutil` 5.8.0.chromium.3 is taken as 5.8.0: an index has only that",
         f"`{PREFIX}old-py2` is left out: it is for none of its Pythons",

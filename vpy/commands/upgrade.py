@@ -35,6 +35,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if not arguments.dry_run:
         raise UserError("`upgrade` needs `--legacy`, or `--dry-run`")
     specs, left = _specs(paths, context, takes_all=arguments.all)
+    if not (specs or left or arguments.all):
+        context.terminal.warning("git finds no script or spec changed: `-all` takes every one")
     _list(specs, arguments)
     _tell(([], left), context)
     return 0

@@ -71,6 +71,8 @@ class Writer:
         """Yield what the tables say otherwise, or no more."""
         if spec.verify_tags:
             yield f"`verify_pep425_tag` is left out: `{self._config.toml_name}` has no key for it"
+        if spec.warnings:
+            yield "`virtualenv` is left out, which is ignored in any spec"
         if spec.source and spec.source.partition(":")[0] != "index":
             yield f"its source `{spec.source}` no longer counts: requirements come from an index"
         for wheel, each in zip(spec.wheels, mapped):
