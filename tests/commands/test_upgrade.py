@@ -362,6 +362,28 @@ def index(tmp_path: Path) -> Iterator[SimpleIndex]:
     served.server.server_close()
 
 
+def test_what_has_changed_is_locked_again(checkout: Checkout, index: SimpleIndex) -> None:
+    checkout.harness.use_loopback()
+    checkout.harness.environ["PIP_INDEX_URL"] = index.url
+    block = '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["%s"]\n# ///\n'
+    fill(checkout.place, {"s.py": block % "six", "t.py": block % "gone", "old.py": block % "other"})
+    checkout.git("add", "old.py")
+    checkout.git("commit", "--quiet", "--message", "x")
+    done = checkout.run(".")
+    assert (done.returncode, done.stdout) == (1, f"{checkout.place}/pylock.s.toml: 1 distribution, new\n")
+    assert f"{checkout.place}/t.py: " in done.stderr
+    assert "`gone`" in done.stderr
+    assert sorted(checkout.files()) == ["old.py", "pylock.s.toml", "s.py", "t.py"]
+    (checkout.place / "t.py").unlink()
+    done = checkout.run("-all", "--json", ".")
+    assert done.returncode == 0, done.stderr
+    locked = json.loads(done.stdout)["locked"]
+    assert [(row["path"], row["new"]) for row in locked] == [
+        (f"{checkout.place}/pylock.old.toml", True),
+        (f"{checkout.place}/pylock.s.toml", False),
+    ]
+
+
 def test_a_script_runs_as_before(folder: Checkout, index: SimpleIndex) -> None:
     folder.harness.use_loopback()
     folder.harness.environ["PIP_INDEX_URL"] = index.url

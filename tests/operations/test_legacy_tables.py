@@ -75,6 +75,7 @@ def test_real_specs_declare_the_same_everywhere(path: Path) -> None:
     tables = read(SpecSource("common", "toml", "/s/vpython.toml", Writer(CONFIG).write(spec, source).text))
     targets = markers.targets(spec.python_version, (), SYSTEMS)
     assert len(targets) >= len(markers.PLATFORMS)
+    assert tables.verify_platforms == tuple(dict.fromkeys(tag.platform for tag in spec.verify_tags))
     for target in targets:
         assert on(tables, target) == at_index(spec, target)
     assert sum(len(on(tables, target)) for target in targets)
@@ -149,7 +150,6 @@ wheel <name: "{PREFIX}psutil-py3" version: "version:5.8.0.chromium.3">
 wheel <name: "{PREFIX}old-py2" version: "version:1" match_tag: <python: "cp27">>
 """
     assert write(text).notes == (
-        "`verify_pep425_tag` is left out: `vpython.toml` has no key for it",
         "`virtualenv` is left out, which is ignored in any spec",
         "its source `cipd` no longer counts: requirements come from an index",
         "`psutil` 5.8.0.chromium.3 is taken as 5.8.0: an index has only that",

@@ -17,7 +17,7 @@ SPEC = """\
 # of the version
 python_version: "3.11"  # behind it
 
-# of what goes
+# of the platforms
 verify_pep425_tag: [
   # inside it
   {python: "cp311", abi: "cp311", platform: "win32"}
@@ -51,6 +51,7 @@ def test_each_belongs_somewhere() -> None:
             Entry(),
         ),
         tail=(("# at the end",),),
+        verify=("# of the platforms", "# inside it"),
     )
 
 
@@ -75,7 +76,8 @@ def test_a_list_of_entries() -> None:
 
 
 def test_the_tables_have_each_where_it_stood() -> None:
-    tables = toml_text.Tables(">=3.11,<3.12", ("one==1; sys_platform == 'win32'", "two==2"))
+    requirements = ("one==1; sys_platform == 'win32'", "two==2")
+    tables = toml_text.Tables(">=3.11,<3.12", requirements, "index", ("win32",))
     assert toml_text.write(tables, text_comments.read(SPEC)) == (
         """\
 # of the file
@@ -96,6 +98,14 @@ dependencies = [
   "two==2",
 
   # at the end
+]
+
+[tool.vpython]
+source = "index"
+# of the platforms
+# inside it
+verify-platforms = [
+  "win32",
 ]
 """
     )
@@ -149,7 +159,11 @@ def test_every_entry_and_every_comment_is_found(pieces: list[str]) -> None:
         reject()
     comments = text_comments.read(text)
     assert len(comments.entries) == len(spec.wheels)
-    found = [line for block in (*comments.head, *comments.tail, comments.version) for line in block]
+    found = [
+        line
+        for block in (*comments.head, *comments.tail, comments.version, comments.verify)
+        for line in block
+    ]
     for entry in comments.entries:
         found += [*entry.own, *(line for block in entry.blocks for line in block)]
     assert found == ["# c"] * text.count("# c")

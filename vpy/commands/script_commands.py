@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpy.commands.arguments import Command, Example, Option, Positional
+from vpy.commands.arguments import Command, Example, Option, Positional, cutoff
 
 # In front of `-vpython-tool` too, where the original takes it.
 KEEP_LEGACY = Option(
@@ -128,6 +128,12 @@ SCRIPT_COMMANDS = (
                 is_repeated=True,
             ),
             Option(
+                "--exclude-newer",
+                "take no file that was uploaded after this: a date, a time, an age such as 7d",
+                metavar="DATE",
+                parse=cutoff,
+            ),
+            Option(
                 "--format",
                 "format of a new lockfile",
                 metavar="FORMAT",
@@ -188,27 +194,28 @@ SCRIPT_COMMANDS = (
     ),
     Command(
         name="upgrade",
-        summary="turn text specs into PEP 723 or vpython.toml",
+        summary="lock again what changed, or convert text specs",
         description=(
-            "Turns a `.vpython3` into a `vpython.toml`, and the text spec of one script, in it or beside "
-            "it, into a PEP 723 block in the script. A package becomes the requirement that it means at an "
-            "index, a match rule a marker; comments stay with what they are about. What cannot be said so "
-            "stays as it is, comes as one error at the end, and the exit code is 1. Directories are "
-            "searched for what git does not ignore; links and hidden directories are passed over. Without "
-            "`--legacy`, `--dry-run` lists the scripts and specs with requirements that git finds changed."
+            "Locks each script and vpython.toml below PATH again that git finds modified or untracked, with "
+            "the newest versions that it allows. With `--legacy` turns a `.vpython3` into a `vpython.toml` "
+            "instead, and the text spec of one script, in it or beside it, into a PEP 723 block in the "
+            "script: a package becomes the requirement that it means at an index, a match rule a marker; "
+            "comments stay with what they are about. What cannot be said so stays as it is. All that fails "
+            "comes as one error at the end, and the exit code is 1. Directories are searched for what git "
+            "does not ignore; links and hidden directories are passed over."
         ),
         positionals=(Positional("paths", "PATH", "script, spec or directory to search", count="+"),),
         options=(
-            Option("--legacy", "convert text specs", aliases=("-legacy",)),
+            Option("--legacy", "convert text specs to PEP 723 and vpython.toml", aliases=("-legacy",)),
             Option("--all", "take every spec below PATH, not only what git finds changed", aliases=("-all",)),
             KEEP_LEGACY,
             Option("--dry-run", "show what would change as a diff, and write nothing"),
         ),
         examples=(
+            Example("upgrade .", "lock again what was changed in a checkout"),
             Example("upgrade --legacy --dry-run .", "see what would become of the text specs of a checkout"),
             Example("upgrade --legacy tools/run.py", "one script, with the spec in it or beside it"),
         ),
-        shares_store=False,
     ),
     Command(
         name="which",

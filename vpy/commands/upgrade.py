@@ -1,4 +1,4 @@
-"""`upgrade`: text specs become PEP 723 blocks and `vpython.toml`."""
+"""`upgrade`: what has changed is locked again; text specs become PEP 723 blocks and `vpython.toml`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bootstrap.request import Request
     from vpy.operations.context import Context
     from vpy.operations.legacy_specs import Conversion
+    from vpy.operations.lock_files import Relocked
 
     # A file that stays as it is, and why.
     Left = tuple[str, VpythonError]
@@ -32,12 +33,13 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         _report(outcome, request.cwd or "/", arguments)
         _tell(outcome, context)
         return 0
-    if not arguments.dry_run:
-        raise UserError("`upgrade` needs `--legacy`, or `--dry-run`")
     specs, left = _specs(paths, context, takes_all=arguments.all)
     if not (specs or left or arguments.all):
         context.terminal.warning("git finds no script or spec changed: `-all` takes every one")
-    _list(specs, arguments)
+    if arguments.dry_run:
+        _list(specs, arguments)
+    else:
+        left += _relock(specs, request, context, arguments)
     _tell(([], left), context)
     return 0
 
@@ -104,6 +106,40 @@ def _list(specs: Sequence[str], arguments: Namespace) -> None:
         text_output.show_json({"dry_run": True, "specs": specs})
     elif specs:
         text_output.show("\n".join(map(printable, specs)))
+
+
+def _relock(specs: Sequence[str], request: Request, context: Context, arguments: Namespace) -> list[Left]:
+    """Lock each spec again and print what changed; return those that cannot be locked."""
+    from vpy.commands import lock
+    from vpy.commands.support import text_output
+    from vpy.operations.root import open_root
+
+    open_root(context)
+    done: list[Relocked] = []
+    left: list[Left] = []
+    for path in specs:
+        try:
+            done.append(_lock(path, request, context))
+        except VpythonError as error:
+            left.append((path, error))
+    for each in done:
+        for warning in each.warnings:
+            context.terminal.warning(f"{printable(each.path)}: {warning}")
+    if arguments.json:
+        text_output.show_json({"dry_run": False, "locked": [lock.account(each) for each in done]})
+    elif done:
+        text_output.show("\n".join(line for each in done for line in lock.lines(each)))
+    return left
+
+
+def _lock(path: str, request: Request, context: Context) -> Relocked:
+    """Lock a script or spec with the newest versions that it allows; a new lockfile is as the original's."""
+    from vpy.commands import lock
+    from vpy.commands.support import invocation
+    from vpy.operations.lock_files import Asked
+
+    (asked,) = invocation.for_files(request, [path], context.config)
+    return lock.lock(asked, Asked(upgrade=True, kind="uv-requirements"), context)
 
 
 def _convert(paths: Iterable[str], context: Context, arguments: Namespace, *, keeps: bool) -> Outcome:

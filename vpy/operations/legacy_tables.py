@@ -62,6 +62,7 @@ class Writer:
             requires_python(spec.python_version),
             tuple(_line(each) for each in mapped),
             spec.source if at_index else "",
+            tuple(dict.fromkeys(tag.platform for tag in spec.verify_tags)),
         )
         text = settings.without_source(source.text) if at_index else source.text
         notes = dict.fromkeys(self._notes(spec, mapped))
@@ -69,8 +70,6 @@ class Writer:
 
     def _notes(self, spec: Spec, mapped: Sequence[Mapped]) -> Iterator[str]:
         """Yield what the tables say otherwise, or no more."""
-        if spec.verify_tags:
-            yield f"`verify_pep425_tag` is left out: `{self._config.toml_name}` has no key for it"
         if spec.warnings:
             yield "`virtualenv` is left out, which is ignored in any spec"
         if spec.source and spec.source.partition(":")[0] != "index":

@@ -85,11 +85,14 @@ def lock(
     interpreter: Interpreter,
     context: Context,
     keeping: Keeping | None = None,
+    *,
+    exclude_newer: str = "",
 ) -> Locking:
     """Resolve a spec's requirements for all of its platforms and Pythons.
 
-    `interpreter` is the Python that the spec runs on here. Raises the error of a target that the spec asks
-    for; a default platform that cannot be had, and the newest Pythons, are left out with a warning.
+    `interpreter` is the Python that the spec runs on here; `exclude_newer` takes the place of the spec's.
+    Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
+    Pythons, are left out with a warning.
     """
     from vpy.operations import sources, spec_settings, wheel_build
     from vpy.packages.index import universal
@@ -103,7 +106,10 @@ def lock(
             f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
             hint="leave out the `marker` in its `sources`",
         )
-    index = sources.index_loader(packages, interpreter, context, resolution=meant.resolution)
+    resolution = meant.resolution
+    if exclude_newer:
+        resolution = replace(resolution, exclude_newer=exclude_newer)
+    index = sources.index_loader(packages, interpreter, context, resolution=resolution)
     requires_python = spec.requires_python or f">={pythons[0][0]}.{pythons[0][1]}"
     with context.terminal.status.stage("locking"):
         answer = universal.resolve(
@@ -189,7 +195,7 @@ def targets_of(spec: Spec, interpreter: Interpreter, context: Context) -> list[L
             tag = _tag(python, name)
             found = _at_patch(platforms.interpreter_for(tag, systems), spec.requires_python)
             is_own = _place(found) == own
-            is_required = is_own or bool(spec.verify_tags)
+            is_required = is_own or bool(spec.verify_platforms)
             row.append(LockTarget(python, tag, found, is_own, is_required))
         if not any(target.is_own for target in row) and python == interpreter.version[:2]:
             row.append(LockTarget(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))

@@ -29,14 +29,15 @@ class Entry:
 class Comments:
     """Comments of a text spec.
 
-    `head` are those of the file and `version` those of `python_version`; `tail` are those behind the
-    last entry. Those of a field that is neither belong to it, and are left out.
+    `head` are those of the file, `version` those of `python_version` and `verify` those of
+    `verify_pep425_tag`; `tail` are those behind the last entry.
     """
 
     head: tuple[Block, ...]
     version: Block
     entries: tuple[Entry, ...]
     tail: tuple[Block, ...]
+    verify: Block = ()
 
 
 def read(text: str) -> Comments:
@@ -112,12 +113,15 @@ class _Reader:
         head: list[Block] = []
         entries: list[Entry] = []
         version: list[str] = []
+        verify: list[str] = []
         waiting: list[Block] = []
         for number, field in enumerate(self._fields):
             waiting += field.blocks
             if field.name == "python_version":
                 head, waiting = [*head, *waiting], []
                 version += field.own
+            elif field.name == "verify_pep425_tag":
+                verify += field.own
             elif field.name == "wheel" and number == 0:
                 head, waiting = waiting, []
                 entries.append(Entry((), tuple(field.own)))
@@ -127,4 +131,4 @@ class _Reader:
         waiting += [tuple(block) for block in self._blocks]
         if not entries:
             head, waiting = [*head, *waiting], []
-        return Comments(tuple(head), tuple(version), tuple(entries), tuple(waiting))
+        return Comments(tuple(head), tuple(version), tuple(entries), tuple(waiting), tuple(verify))

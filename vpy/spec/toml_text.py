@@ -23,12 +23,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 class Tables:
     """Spec to write: its `requires-python`, "" for none, its requirements, its source, "" for none.
 
-    `requirements` are those of the text spec's entries, None for one that is left out.
+    `requirements` are those of the text spec's entries, None for one that is left out; `platforms` are
+    those to verify.
     """
 
     requires_python: str
     requirements: tuple[str | None, ...]
     source: str = ""
+    platforms: tuple[str, ...] = ()
 
 
 def write(tables: Tables, comments: Comments) -> str:
@@ -40,9 +42,17 @@ def write(tables: Tables, comments: Comments) -> str:
     elif comments.version:
         lines.append("")
     lines += _dependencies(tables, comments)
-    if tables.source:
-        lines += ["", "[tool.vpython]", f"source = {_string(tables.source)}"]
+    lines += _tool(tables, comments)
     return "".join(f"{_CONTROL.sub(' ', line)}\n" for line in lines)
+
+
+def _tool(tables: Tables, comments: Comments) -> list[str]:
+    """Return the table `[tool.vpython]`, where there is something in it."""
+    lines = [f"source = {_string(tables.source)}"] if tables.source else []
+    if tables.platforms:
+        listed = (f"{INDENT}{_string(platform)}," for platform in tables.platforms)
+        lines += [*comments.verify, "verify-platforms = [", *listed, "]"]
+    return ["", "[tool.vpython]", *lines] if lines else []
 
 
 def as_block(text: str) -> str:
