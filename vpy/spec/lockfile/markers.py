@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NEVER: Version = (10**6,)
 EVERY: tuple[Span, ...] = (((0,), NEVER),)
 # Terms after which a condition is not kept in this form.
-MOST_TERMS = 200
+MOST_TERMS = 100
 _INVERSE = {
     "==": "!=",
     "!=": "==",
