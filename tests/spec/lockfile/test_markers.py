@@ -90,8 +90,8 @@ def test_one_comparison(text: str, normal: str) -> None:
             "os_name == 'nt' or python_full_version >= '3.9'",
         ),
         (
-            "(os_name == 'a' or os_name == 'b') and python_version < '3'",
-            "(python_full_version < '3' and os_name == 'a') or (python_full_version < '3' and os_name == 'b')",
+            "(os_name == 'a' or os_name == 'b') and platform_version > '1'",
+            "(os_name == 'a' and platform_version > '1') or (os_name == 'b' and platform_version > '1')",
         ),
         ("os_name == 'nt' and (os_name == 'nt' or sys_platform == 'cli')", "os_name == 'nt'"),
         # One literal that two variables are compared with.
