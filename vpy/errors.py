@@ -49,6 +49,10 @@ class UserError(VpythonError):
     exit_code = 2
 
 
+class MissingError(UserError):
+    """Package or version that a source does not have; another source may."""
+
+
 class ToolError(VpythonError):
     """Failure of a child process, the network or the disk: no environment could be made."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -247,6 +249,44 @@ class Source:
 
 
 @value
+class Sources:
+    """Package sources in the order in which they are asked: a package comes from the first that has it."""
+
+    members: tuple[Source, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.members))
+
+    @property
+    def index(self) -> Source | None:
+        """The first index among them; None where there is none."""
+        return next((source for source in self.members if source.kind == "index"), None)
+
+    @property
+    def is_index(self) -> bool:
+        """Whether an index is the only one."""
+        return len(self.members) == 1 and self.index is not None
+
+    @property
+    def directories(self) -> tuple[Source, ...]:
+        """The directories among them."""
+        return tuple(source for source in self.members if source.kind == "directory")
+
+    def beside(self, index: Source) -> Sources:
+        """Return an index with the directories among these."""
+        return Sources((*self.directories, index))
+
+    @property
+    def find_links(self) -> tuple[str, ...]:
+        """Absolute paths and URLs of the directories, whose wheels count beside an index."""
+        return tuple(
+            os.path.abspath(source.folder) if source.folder else source.address.asked
+            for source in self.directories
+            if source.address is not None
+        )
+
+
+@value
 class Target:
     """Python that will run, the tag chosen from its tags, and the template values."""
 
@@ -269,7 +309,7 @@ class Pin:
     """One resolved package.
 
     `instance_id` is CIPD's id of the file's bytes (of the wheel file for the index source);
-    `origin` says which source answered (as `-vpython-source` spells it); `note` is a line for
+    `origin` says which source answered (as `-vpython-source` spells it, one of several); `note` is a line for
     stderr, or ""; `until` is when a ref must be asked again (seconds since the epoch; 0: never);
     `filename` is the wheel's file name where the package file is a wheel itself, else None.
     """

@@ -65,7 +65,7 @@ def account(request: Request, context: Context) -> dict[str, Any]:
     """
     discovery, spec = plan.read_spec(request, context)
     facts: dict[str, Any] = {"spec": _spec_account(discovery, spec), "searched": list(discovery.searched)}
-    facts["sources"] = [explain_packages.source(spec, request, context)]
+    facts["sources"] = explain_packages.named_sources(spec, request, context)
     try:
         found = plan.find_interpreter(request, context, spec, discovery.source)
     except VpythonError as error:
@@ -149,7 +149,7 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
         ("python", _python(facts["python"], short)),
         *text_output.target_sections(facts),
         ("source", [_source(source) for source in facts["sources"]]),
-        ("packages", _packages(facts["packages"])),
+        ("packages", _packages(facts["packages"], several=len(facts["sources"]) > 1)),
         ("notes", facts["notes"]),
         ("wheels", _wheels(facts["wheels"])),
         ("environment", _environment(facts, short)),
@@ -203,8 +203,11 @@ def _source(source: Mapping[str, Any]) -> str:
     return f"{source['source']}  ({source['named_by']}{', offline' if source['offline'] else ''})"
 
 
-def _packages(packages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the name as written, the version, the instance; below it the name expanded, and reasons."""
+def _packages(packages: Sequence[Mapping[str, Any]], *, several: bool) -> list[str]:
+    """Return the name as written, the version, the instance; below it the name expanded, and reasons.
+
+    Where there are `several` sources, the one that a package comes from is said below it, too.
+    """
     lines = []
     common = common_reason(packages)
     named = text_output.columns([(row["name"], row["version"], _outcome(row)) for row in packages])
@@ -212,6 +215,7 @@ def _packages(packages: Sequence[Mapping[str, Any]]) -> list[str]:
         more = [f"= {row['expanded']}"] if row["expanded"] and "${" in row["name"] else []
         if row["state"] != "resolved" and row["reason"] not in (common, explain_packages.OTHERS):
             more += row["reason"].split("\n")
+        more += [f"from {row['source']}"] if several and row["source"] else []
         more += [row["note"]] if row["note"] else []
         lines.append("\n  ".join([line, *more]))
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.shown import printable
-from vpy.errors import ToolError, UserError
+from vpy.errors import ToolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         kind="uv-requirements" if arguments.format == "uv" else "pylock",
         is_check=arguments.check,
     )
-    results = [
-        lock(each, asked, context) for each in invocation.each(request, arguments, context.config)
-    ]
+    results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
     for result in results:
         for warning in result.warnings:
             context.terminal.warning(f"{printable(result.path)}: {warning}")
@@ -49,15 +47,11 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 
 def lock(request: Request, asked: Asked, context: Context) -> Relocked:
     """Make the lockfile of a request's spec."""
-    from vpy.operations import lock_files, plan, sources
+    from vpy.commands.support import locking
+    from vpy.operations import lock_files
 
-    discovery, spec = plan.read_spec(request, context)
-    if not spec.dependencies:
-        fact = "the spec has no `dependencies`" if discovery.source.path else "there is no spec here"
-        raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
-    found = plan.find_interpreter(request, context, spec, discovery.source)
-    packages = plan.source_of(spec, sources.requested(request, context, spec))
-    return lock_files.lock(discovery.source, spec, found.interpreter, packages, asked, context)
+    spec = locking.read(request, context)
+    return lock_files.lock(spec.source, spec.spec, spec.interpreter, spec.packages, asked, context)
 
 
 def account(result: Relocked) -> dict[str, Any]:
@@ -92,7 +86,10 @@ def lines(result: Relocked) -> list[str]:
         (each.name, each.before or "-", "->", each.after or "-", "; ".join(_news(each)))
         for each in result.changes
     ]  # fmt: skip
-    return [f"{printable(result.path)}: {count}, {state}", *(f"  {row}" for row in text_output.columns(shown))]
+    return [
+        f"{printable(result.path)}: {count}, {state}",
+        *(f"  {row}" for row in text_output.columns(shown)),
+    ]
 
 
 def _news(change: Change) -> list[str]:

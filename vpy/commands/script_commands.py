@@ -39,6 +39,32 @@ SCRIPT_COMMANDS = (
         takes_python=True,
     ),
     Command(
+        name="export",
+        summary="print a lockfile in another format",
+        description=(
+            "Prints the lockfile of a spec as PEP 751 has it (`pylock`), as a requirements file with hashes "
+            "(`requirements`), or as constraints without any (`constraints`). The versions are those of the "
+            "lockfile; where it does not name its files or markers, as uv's own and requirements files do "
+            "not, the index is asked for them. It must be current."
+        ),
+        positionals=(Positional("specs", "SCRIPT|SPEC", "script that has a spec, or a spec", count="?"),),
+        options=(
+            Option(
+                "--format",
+                "what to print",
+                metavar="FORMAT",
+                choices=("pylock", "requirements", "constraints"),
+                default="requirements",
+            ),
+            Option("--output", "write to this file", metavar="FILE", short="-o"),
+        ),
+        examples=(
+            Example("export s.py > requirements.txt", "for `pip install --require-hashes -r`"),
+            Example("export --format pylock -o pylock.toml", "for the vpython.toml here"),
+        ),
+        reports=False,
+    ),
+    Command(
         name="init",
         summary="begin a script or a vpython.toml",
         description=(

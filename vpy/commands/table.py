@@ -65,7 +65,8 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-source",
-        "get packages from here: cipd[:URL], directory:PATH or URL, index[:URL]",
+        "get packages from here: cipd[:URL], directory:PATH or URL, index[:URL]; "
+        "of several with commas, from the first that has a package",
         metavar="SOURCE",
         variable="VPYTHON_PACKAGE_SOURCE",
         default="{config.default_source}",
@@ -124,6 +125,15 @@ VARIABLES = (
     Variable("CIPD_CACHE_DIR", "cache of the CIPD client, read before anything is downloaded"),
     Variable("CIPD_READ_ONLY_CACHE_DIR", "further cache of the CIPD client, only read"),
     Variable("CIPD_HTTP_USER_AGENT_PREFIX", "text in front of vpython's own user agent"),
+    Variable(
+        "VPYTHON_AR_URL",
+        "address of the package index, and makes it the source where nothing in front of the user's "
+        "configuration file names another",
+    ),
+    Variable(
+        "VPYTHON_NETWORK_RETRY_TIMEOUT",
+        "seconds for which a request that fails is tried again; by default a few times",
+    ),
     Variable("PIP_INDEX_URL", "address of the package index; pip's other settings and files count too"),
     Variable("HTTPS_PROXY", "address of the proxy, as for other programs; also `HTTP_PROXY` and `NO_PROXY`"),
     Variable("SSL_CERT_FILE", "certificates to trust; also `SSL_CERT_DIR`"),

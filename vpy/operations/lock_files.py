@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.operations.relock import Locking
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 @value
 class Asked:
-    """What a lockfile is made for: `upgrade` keeps none of its versions, `upgrade_packages` not those of these
-    projects; `kind` is the format of a new one. Under `is_check` nothing is written.
+    """What is asked of a lockfile.
+
+    `upgrade` keeps none of its versions, `upgrade_packages` not those of these projects; `kind` is the format
+    of a new one. Under `is_check` nothing is written.
     """
 
     upgrade: bool = False
@@ -64,13 +66,13 @@ def lock(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    packages: Source,
+    packages: Sources,
     asked: Asked,
     context: Context,
 ) -> Relocked:
-    """Make the lockfile of a spec, which runs on `interpreter` here; write it where it is another than before.
+    """Make the lockfile of a spec; write it where it is another than before.
 
-    `packages` is where its packages come from.
+    `interpreter` is what the spec runs on here, `packages` where its packages come from.
     """
     from vpy.spec import edit
     from vpy.spec.lockfile import write

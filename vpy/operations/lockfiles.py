@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Observation, Source, Spec, SpecSource
+    from vpy.model import Discovery, Interpreter, Observation, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
@@ -27,7 +27,7 @@ def find(
     interpreter: Interpreter,
     request: Request,
     context: Context,
-    packages: Source | None = None,
+    packages: Sources | None = None,
 ) -> tuple[Lockfile | None, tuple[Observation, ...]]:
     """Return the lockfile beside a spec that is to be followed, and the observations of the search.
 
@@ -71,7 +71,7 @@ def find(
 
 
 def _is_locked_again(
-    fact: str, source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Source, context: Context
+    fact: str, source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Sources, context: Context
 ) -> bool:
     """Bring a stale lockfile up to date, and say so; return whether that was possible."""
     from vpy.operations import lock_files
@@ -79,10 +79,14 @@ def _is_locked_again(
     try:
         done = lock_files.lock(source, spec, interpreter, packages, lock_files.Asked(), context)
     except VpythonError as error:
-        context.terminal.warning(f"{fact}, so it is not followed, and cannot be locked again: {error.lines[0]}")
+        context.terminal.warning(
+            f"{fact}, so it is not followed, and cannot be locked again: {error.lines[0]}"
+        )
         return False
     changes = [f"{each.name} {each.before or '-'} -> {each.after or '-'}" for each in done.changes]
-    listed = ", ".join([*changes[:_SHOWN], *([f"{len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])])
+    listed = ", ".join(
+        [*changes[:_SHOWN], *([f"{len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])]
+    )
     context.terminal.warning(f"{fact}: locked again{f': {listed}' if listed else ''}")
     for warning in done.warnings:
         context.terminal.warning(warning)

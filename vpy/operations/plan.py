@@ -11,7 +11,7 @@ from vpy.system.lean.dataclasses import replace, value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Source, Spec, SpecSource, Target, Wheel
+    from vpy.model import Discovery, Interpreter, Sources, Spec, SpecSource, Target, Wheel
     from vpy.operations.context import Context
     from vpy.spec.discover import Invocation
     from vpy.spec.lockfile.model import Lockfile
@@ -32,8 +32,8 @@ class Plan:
     """Decisions of a start before any package is asked for.
 
     `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
-    not for this target). PEP 508 dependencies are in `spec`. `source` is where the packages come
-    from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
+    not for this target). PEP 508 dependencies are in `spec`. `sources` are where the packages
+    come from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
     one: then nothing is resolved.
     """
 
@@ -42,7 +42,7 @@ class Plan:
     target: Target
     packages: tuple[Wanted, ...]
     skipped: tuple[tuple[Wheel, str], ...]
-    source: Source
+    sources: Sources
     observations: tuple[Observation, ...]
     lockfile: Lockfile | None = None
 
@@ -84,14 +84,16 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import additions, lockfiles, settings, sources
+    from vpy.operations import additions, lockfiles, settings, source_setting
     from vpy.target import template
 
     target = template.target_for(found.interpreter)
     setting = settings.source(request, context, spec)
-    source = source_of(spec, sources.parse_setting(setting))
+    packages_from = source_setting.of_spec(
+        spec, source_setting.parse_setting(setting, context.environ), context.environ
+    )
     lockfile, seen = lockfiles.find(
-        discovery, spec, found.interpreter, request, context, source if relocking else None
+        discovery, spec, found.interpreter, request, context, packages_from if relocking else None
     )
     if lockfile is not None and additions.are_asked_for(request):
         spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
@@ -102,7 +104,7 @@ def plan_for(
         target=target,
         packages=packages,
         skipped=skipped,
-        source=source,
+        sources=packages_from,
         observations=(
             *discovery.observations,
             *variable_observations(context),
@@ -112,13 +114,6 @@ def plan_for(
         ),
         lockfile=lockfile,
     )
-
-
-def source_of(spec: Spec, requested: Source) -> Source:
-    """Return the source of a spec's packages: PEP 508 dependencies always come from an index."""
-    from vpy.model import Source
-
-    return Source("index") if spec.dependencies and requested.kind != "index" else requested
 
 
 def discover_spec(request: Request, context: Context) -> Discovered:
@@ -196,7 +191,7 @@ def find_interpreter(
 def variable_observations(context: Context) -> tuple[Observation, ...]:
     """Return the state of each variable that would have changed the plan."""
     observations = []
-    for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL"):
+    for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL", "VPYTHON_AR_URL"):
         text = context.environ.get(variable)
         observations.append(
             Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text))

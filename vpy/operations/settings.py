@@ -1,6 +1,7 @@
 """Settings of a start that may come from several places, and from which one each comes.
 
-An option comes first, then a variable, the spec, the user's configuration file, the built-in default.
+An option comes first, then a variable, the spec, the user's configuration file, the built-in default. The
+variable of the index's address makes the index the source where no option, variable or spec names another.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 KEYS = ("build", "python", "source")
 LARGEST = 64 * 1024
 BUILT_IN = "built in"
+# Address of the index, by its name in the original, which has no other source.
+INDEX_VARIABLE = "VPYTHON_AR_URL"
 
 
 @value
@@ -112,6 +115,8 @@ def _first(
         return found
     if spec_text:
         return Setting(spec_text, spec_path, os.path.dirname(spec_path))
+    if name == "source" and (url := context.environ.get(INDEX_VARIABLE)):
+        return Setting(f"index:{url}", INDEX_VARIABLE, "/")
     user = user_file(context.environ)
     if name in user.values:
         return Setting(user.values[name], user.path, os.path.dirname(user.path), user.observations)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Resolution
+    from vpy.model import Interpreter, Resolution, Source, Sources
     from vpy.operations.context import Context
     from vpy.operations.pipe_status import PipeStatus
     from vpy.operations.plan import Plan
     from vpy.packages.gather import Gathering
     from vpy.packages.index.builds import Builder
+    from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.wheels.install import Installation
@@ -83,7 +84,7 @@ def cached(plan: Plan, context: Context) -> WheelSet | None:
 
 def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[Observation, ...]]:
     """Return everything that decides which wheels a plan comes to, and the observations of it."""
-    source, observations = sources.identity(plan.source, context)
+    source, observations = sources.identity(plan.sources, context)
     interpreter = plan.interpreter
     return {
         "packages": [[package.name, package.version] for package in plan.packages],
@@ -116,7 +117,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     ):
         gathering = Gathering(stage)
         if not installing:
-            loader = _loader(plan, context, fetching=False, watch=status.watch)
+            loader = loader_of(plan, context, fetching=False, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             return _unpacked(plan, loader, resolution, gathering, context)
 
@@ -131,7 +132,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
                     status.added(installation.add(wheel))
 
-            loader = _loader(plan, context, arrived=arrived, stage=stage, watch=status.watch)
+            loader = loader_of(plan, context, arrived=arrived, stage=stage, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
@@ -175,7 +176,7 @@ def _installation(plan: Plan, context: Context, host: HostPython, status: PipeSt
     )
 
 
-def _loader(
+def loader_of(
     plan: Plan,
     context: Context,
     *,
@@ -184,26 +185,32 @@ def _loader(
     stage: str = "",
     watch: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> PackageLoader:
-    """Return the loader of a plan's source; one that does not fetch says what a start would build."""
-    if plan.source.kind != "index":
-        return sources.package_loader(plan.source, context, arrived=arrived)
+    """Return the loader of a plan's sources; one that does not fetch says what a start would build."""
 
     def builder() -> Builder:
         from vpy.operations import wheel_build
 
-        result = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
+        result = wheel_build.builder(plan.sources, plan.interpreter, plan.spec, context)
         return result if fetching else replace(result, build=None)
 
-    return sources.index_loader(
-        plan.source,
-        plan.interpreter,
-        context,
-        builder=builder,
-        fetching=fetching,
-        arrived=arrived,
-        stage=stage,
-        watch=watch,
-    )
+    def index(asked: Sources) -> IndexLoader:
+        return sources.index_loader(
+            asked,
+            plan.interpreter,
+            context,
+            builder=builder,
+            fetching=fetching,
+            arrived=arrived,
+            stage=stage,
+            watch=watch,
+        )
+
+    def of(source: Source) -> PackageLoader:
+        if source.kind != "index":
+            return sources.package_loader(source, context, arrived=arrived)
+        return index(plan.sources.beside(source))
+
+    return index(plan.sources) if plan.spec.dependencies else sources.in_order(plan.sources, of)
 
 
 @contextlib.contextmanager
@@ -258,15 +265,14 @@ def download(requirements: Sequence[str], request: Request, directory: str, cont
 
     They are for the Python of this machine that fits best.
     """
-    from vpy.model import Source, Spec
-    from vpy.operations import plan
+    from vpy.model import Spec
+    from vpy.operations import plan, source_setting
 
     found = plan.find_interpreter(request, context, Spec())
-    named = request.options.get("source")
-    source = sources.parse(named) if named else Source("index")
+    named = source_setting.parse(request.options.get("source") or "index", context.environ)
     paths = []
     with files.staging_directory(directory, "downloads-") as stage:
-        index = sources.index_loader(source, found.interpreter, context, needs_files=True, stage=stage)
+        index = sources.index_loader(named, found.interpreter, context, needs_files=True, stage=stage)
         pins = index.resolve_exact(requirements).pins
         for pin, fetched in zip(pins, index.fetch(pins), strict=True):
             paths.append(os.path.join(directory, str(pin.filename)))

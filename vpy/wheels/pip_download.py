@@ -7,7 +7,8 @@ own output goes to stderr.
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
 answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
 of them; `index` None leaves the choice to the user's own pip configuration, of which only the settings of
-where and how to reach an index count.
+where and how to reach an index count. The wheels in `find_links`, directories as paths or URLs, count beside
+the index; the `directory` of a wheel is the one that it lies in.
 
 Most jobs are answered by `index_client`, the others by pip's resolver. `sha256` is "" where only the file
 tells it. A wheel that is not whole lies at `partial` + its sha256 until another job goes on with it.
@@ -16,6 +17,8 @@ Where `fetching` is false nothing is downloaded, and the rows are the same. With
 the wheels are those that a download would bring. Without `dependencies` they are then {row, filename}, where
 `row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
 project that are not yanked. An error has its `row` then.
+
+A request is retried for `retry_seconds` after its first failure; None leaves that to pip's settings.
 
 `pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
 are: no network is used, and what is missing is an error of the kind `network`.
@@ -34,7 +37,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.conversation import Conversation
@@ -116,7 +119,9 @@ def resolve(
     if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = settings.make_session(command, options, offline=bool(job.get("offline")))
+    session = settings.make_session(
+        command, options, offline=bool(job.get("offline")), retry_seconds=job.get("retry_seconds")
+    )
     finder = settings.make_finder(command, options, session, job, log)
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, answer)
@@ -145,7 +150,7 @@ def resolve(
     answer["errors"] = log.network_errors()
     for item in found if is_fetching(job) else ():
         preparer.save_linked_requirement(item)
-    answer["wheels"] = list(map(describe, found))
+    answer["wheels"] = [describe(item, job.get("find_links", ())) for item in found]
     return 0
 
 
@@ -293,7 +298,7 @@ def read_requirement(row: dict[str, Any], finder: Any, notes: list[dict[str, str
     return item
 
 
-def describe(item: Any) -> dict[str, str]:
+def describe(item: Any, find_links: Sequence[str]) -> dict[str, str]:
     """Return a resolved requirement as a row of the answer."""
     url = item.link.url if item.is_direct else ""
     filename = item.link.filename
@@ -303,7 +308,15 @@ def describe(item: Any) -> dict[str, str]:
         "url": url,
         "filename": filename,
         "sha256": item.link.hash or "" if item.link.hash_name == "sha256" else "",
+        "directory": next((place for place in find_links if lies_in(item.link, place)), ""),
     }
+
+
+def lies_in(link: Any, directory: str) -> bool:
+    """Return whether a link is of a file in a directory of `find_links`, a path or a URL."""
+    if link.comes_from == directory:
+        return True
+    return bool(link.is_file and os.path.dirname(link.file_path) == os.path.normpath(directory))
 
 
 def explain(error: Exception, wanted: list[Any], finder: Any, log: FinderLog) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import contextlib
 from vpy.commands.support import explain_target
 from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Spec
-from vpy.operations import environment, settings, sources, wheel_set
+from vpy.operations import environment, settings, source_setting, wheel_set
 from vpy.system.lean.dataclasses import replace
 from vpy.wheels import startup, store
 
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from vpy.operations.wheel_set import WheelSet
 
 
-def source(spec: Spec, request: Request, context: Context) -> dict[str, Any]:
-    """Return where packages would come from, and what names it."""
+def named_sources(spec: Spec, request: Request, context: Context) -> list[dict[str, Any]]:
+    """Return where packages would come from, in the order in which it is asked, and what names it."""
     setting = settings.source(request, context, spec)
-    if spec.dependencies and sources.parse_setting(setting).kind != "index":
-        return {"source": "index", "named_by": "dependencies of PEP 508", "offline": context.offline}
+    requested = source_setting.parse_setting(setting, context.environ)
+    asked = source_setting.of_spec(spec, requested, context.environ)
     by = "the default" if setting.origin == settings.BUILT_IN else setting.origin
-    return {"source": setting.text, "named_by": by, "offline": context.offline}
+    if spec.dependencies and requested.index is None:
+        by = "dependencies of PEP 508"
+    return [{"source": str(source), "named_by": by, "offline": context.offline} for source in asked.members]
 
 
 def account(plan: Plan, context: Context) -> dict[str, Any]:
@@ -79,14 +81,14 @@ def _pins_left(plan: Plan, error: Exception, context: Context) -> dict[str, Pin 
 
     A source elsewhere that did not answer for any is not asked again.
     """
-    if plan.spec.dependencies or plan.source.kind == "index":
+    if plan.spec.dependencies or plan.sources.is_index:
         return {}
     failed = _failed(plan, error)
-    local = plan.source.folder is not None
+    local = all(source.folder is not None for source in plan.sources.members)
     if isinstance(error, ToolError) and len(failed) == len(plan.packages) and not local:
         return failed
     try:
-        loader = sources.package_loader(plan.source, context)
+        loader = wheel_set.loader_of(plan, context, fetching=False)
     except VpythonError:
         return {}
     try:

@@ -125,7 +125,7 @@ def parse(target: Target, text: str) -> Spec:
 
 def resolve(target: Target, text: str, context: Context) -> tuple[Pin, ...]:
     """Resolve the changed spec on the Python that it would run on; raise what a start would."""
-    from vpy.operations import plan, sources
+    from vpy.operations import plan, source_setting, sources
     from vpy.operations.root import open_root
     from vpy.target import template
 
@@ -134,10 +134,12 @@ def resolve(target: Target, text: str, context: Context) -> tuple[Pin, ...]:
     spec = replace(spec, dependencies=(*spec.dependencies, *spec.dev_dependencies))
     found = plan.find_interpreter(target.request, context, spec).interpreter
     packages, _ = plan.expand(spec, template.target_for(found), target.path)
-    source = plan.source_of(spec, sources.requested(target.request, context, spec))
+    requested = source_setting.requested(target.request, context, spec)
+    asked = source_setting.of_spec(spec, requested, context.environ)
     if not packages and not spec.dependencies:
         return ()
-    return sources.loader(source, found, context).resolve(packages, spec.dependencies).pins
+    loader = sources.loader(asked, found, context, dependencies=bool(spec.dependencies))
+    return loader.resolve(packages, spec.dependencies).pins
 
 
 def finish(target: Target, text: str, context: Context) -> None:

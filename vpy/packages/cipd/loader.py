@@ -138,7 +138,7 @@ class CipdLoader:
         try:
             instance_id = self._ask(name, version.text, hurried=cached is not None)
         except UserError as error:
-            raise UserError(error.lines, hint=error.hint or self._contact or None) from error
+            raise type(error)(error.lines, hint=error.hint or self._contact or None) from error
         except NetworkError as error:
             if cached is None:
                 raise

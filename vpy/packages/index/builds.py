@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UserError
 from vpy.packages.cipd import names
 from vpy.system import files, locks, sealed
 from vpy.system.lean import json
@@ -70,6 +70,34 @@ def is_buildable(row: Mapping[str, Any]) -> bool:
 def forbidden(builder: Builder, rows: Iterable[Mapping[str, Any]]) -> str:
     """Return who forbids to build one of the projects that rows are about; "" where nobody does."""
     return next(filter(None, (builder.forbidden(row["project"]) for row in rows)), "")
+
+
+def locked(sdist: Sdist, asked: Iterable[Mapping[str, Any]]) -> Sdist:
+    """Return an sdist that was fetched; raise UserError where a lockfile allows only other hashes."""
+    digest = files.sha256_of(sdist.path)
+    for row in asked:
+        if row["hashes"] and _is_of(sdist, row) and digest not in row["hashes"]:
+            raise UserError(
+                f"`{sdist.filename}` has another hash than the lockfile allows: sha256 `{digest}`",
+                hint="`vpython-tool lock` locks again, if that is what you want",
+            )
+    return sdist
+
+
+def allow(wheels: Mapping[Sdist, str], asked: Iterable[dict[str, Any]]) -> None:
+    """Add the hashes of wheels that were just built to those that may be installed."""
+    for row in asked:
+        for sdist, wheel in wheels.items() if row["hashes"] else ():
+            if _is_of(sdist, row):
+                row["hashes"] = [*row["hashes"], files.sha256_of(wheel)]
+
+
+def _is_of(sdist: Sdist, row: Mapping[str, Any]) -> bool:
+    """Return whether an sdist is of the project that a requirement asks for."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(row["text"]).name) == canonicalize_name(sdist.name)
 
 
 def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpy.errors import ToolError, UserError, VpythonError
+from vpy.errors import MissingError, ToolError, UserError, VpythonError
 from vpy.packages.index import conflicts, hints
 
 TYPE_CHECKING = False
@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from vpy.model import Wanted
+
 _LISTED = 12
 _HINTS = 3
 _NEAREST = 6
 _PYTHONS = 3
 _USER_ERRORS = frozenset(("project", "version", "wheel", "yanked", "conflict", "rounds", "other"))
+_ABSENT = frozenset(("project", "version"))
 _MISSING = frozenset(("project", "version", "wheel"))
 _PAGE_KINDS = frozenset(("project", "denied", "page", "ignored"))
 _DENIED_HINT = (
@@ -28,15 +31,38 @@ _REASONS = {
 }
 
 
-def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | None = None) -> VpythonError:
+def failure(
+    errors: Sequence[Mapping[str, Any]],
+    tag: str,
+    *,
+    contact: str | None = None,
+    packages: Mapping[str, Wanted] | None = None,
+) -> VpythonError:
     """Return one error for all rows: a UserError where each can be mended in the spec, else a ToolError.
 
-    `tag` is the target's best tag; `contact` is the hint where something is missing.
+    `tag` is the target's best tag; `contact` is the hint where something is missing. Each of `packages`, by
+    its project, that rows are about has its own error in `failed`.
     """
+    error = _failure(errors, tag, contact)
+    for row in errors if packages else ():
+        if package := (packages or {}).get(_project(row)):
+            own = [each for each in errors if _project(each) == _project(row)]
+            error.failed[package] = _failure(own, tag, contact)
+    return error
+
+
+def _project(row: Mapping[str, Any]) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(row.get("project", ""))
+
+
+def _failure(errors: Sequence[Mapping[str, Any]], tag: str, contact: str | None) -> VpythonError:
     lines = dict.fromkeys(line for row in errors for line in _lines(row, tag))
     rows = [*errors, *(each for row in errors for each in row.get("lacking", ()))]
     kinds = {row["kind"] for row in rows}
-    family = UserError if kinds <= _USER_ERRORS else ToolError
+    family: type[VpythonError] = UserError if kinds <= _USER_ERRORS else ToolError
+    family = MissingError if kinds <= _ABSENT else family
     found = dict.fromkeys(filter(None, (hints.way_on(row, tag) for row in errors)))
     hint = "; ".join([*found][:_HINTS]) or (contact if kinds & _MISSING else None)
     if "ignored" in kinds:

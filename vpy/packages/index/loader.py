@@ -14,12 +14,13 @@ import json
 import os
 
 from vpy.errors import ToolError, UserError, VpythonError
-from vpy.model import Pin, Resolution
+from vpy.model import Address, Pin, Resolution, Source
 from vpy.packages.index import builds, errors
 from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
-from vpy.packages.index.pip_config import index_identity
+from vpy.packages.index.pip_config import files_beside, index_identity
 from vpy.system import files
+from vpy.system.network.retry import retry_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.config import Config
-    from vpy.model import Interpreter, Locked, Source, Wanted
+    from vpy.model import Interpreter, Locked, Observation, Wanted
     from vpy.packages.index.builds import Builder
     from vpy.packages.loader import Arrived
     from vpy.system.layout import Layout
@@ -44,7 +45,8 @@ class IndexLoader:
 
     `ask` runs one pip process for a job (`vpy.wheels.pip_runner`), passes its events on, and returns its
     answer; `is_installed` says whether the wheel of a sha256 is in the store already, so that its file need
-    not be here. `home` is the user's home directory.
+    not be here. `home` is the user's home directory. `find_links` are directories, paths or URLs, whose
+    wheels count beside the index.
 
     `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
     a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
@@ -59,6 +61,7 @@ class IndexLoader:
         layout: Layout,
         interpreter: Interpreter,
         source: Source,
+        find_links: Sequence[str] = (),
         environ: Mapping[str, str],
         home: str,
         offline: bool,
@@ -76,6 +79,7 @@ class IndexLoader:
         self.ask = ask
         self.layout = layout
         self._source = source
+        self._find_links = find_links
         self._environ = environ
         self._home = home
         self._is_installed = is_installed
@@ -130,22 +134,27 @@ class IndexLoader:
         from packaging.utils import canonicalize_name
 
         mistakes, requirements, notes = [], [], []
+        failed: dict[object, VpythonError] = {}
         by_project: dict[str, Wanted] = {}
         for package in packages:
             try:
                 requirement, note = requirement_for(package, self.config)
             except UserError as error:
                 mistakes += error.lines
+                failed[package] = error
                 continue
             project = canonicalize_name(project_of(requirement))
             known = by_project.setdefault(project, package)
             if known.version != package.version:
                 mistakes.append(f"two versions of `{project}`: `{known.name}`, `{package.name}`")
+                failed[package] = UserError(mistakes[-1])
             requirements.append(requirement)
             notes += [note] if note else []
         if mistakes:
             mistakes += self._lacking(requirements)
-            raise UserError(mistakes, hint="name another source with -vpython-source")
+            together = UserError(mistakes, hint="name another source with -vpython-source")
+            together.failed = failed
+            raise together
         return self._resolve(requirements, notes, by_project)
 
     def _lacking(self, requirements: Sequence[str]) -> list[str]:
@@ -169,7 +178,7 @@ class IndexLoader:
         `packages` are those of a text spec by their project; None where dependencies count. `hashes`
         are the hex sha256 that a requirement's file may have.
         """
-        identity, observations = index_identity(self._environ, str(self._source), self._home)
+        identity, observations = self._identity()
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self.layout.resolution(self._digest(question, packages is None, identity))
         self._packages = packages or {}
@@ -183,6 +192,14 @@ class IndexLoader:
         self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
         pins = tuple(map(self._pin, wheels))
         return Resolution(pins, (*notes, *index_notes), observations)
+
+    def _identity(self) -> tuple[object, tuple[Observation, ...]]:
+        """Return what tells the index, with the wheels beside it, from all others, and the observations."""
+        digest, observations = index_identity(self._environ, str(self._source), self._home)
+        if not self._find_links:
+            return digest, observations
+        names, seen = files_beside(self._find_links)
+        return [digest, *names], (*observations, *seen)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return the wheel files of pins that this loader resolved, fetched where they are missing.
@@ -225,7 +242,7 @@ class IndexLoader:
         """Drop the cached answers: the index may have a better wheel under the same name by then."""
         self._answers.forget()
 
-    def _digest(self, requirements: Sequence[object], dependencies: bool, identity: str) -> str:
+    def _digest(self, requirements: Sequence[object], dependencies: bool, identity: object) -> str:
         target = self.interpreter
         question = [
             requirements, dependencies, identity, target.version, target.markers, *target.tags.texts()
@@ -237,7 +254,8 @@ class IndexLoader:
         name, template, version = wheel.project, wheel.project, wheel.version
         if package is not None:
             name, template, version = package.name, package.template, package.version
-        return Pin(name, template, version, wheel.instance_id, str(self._source), filename=wheel.filename)
+        origin = Source("directory", Address(wheel.directory)) if wheel.directory else self._source
+        return Pin(name, template, version, wheel.instance_id, str(origin), filename=wheel.filename)
 
     def _is_here(self, wheel: LockedWheel) -> bool:
         """Return whether the wheel is installed, or its file is here and whole; drop a bad file."""
@@ -303,7 +321,7 @@ class IndexLoader:
             while (answer := self.ask(job, heard))["errors"]:
                 if self.offline and all(row["kind"] == "network" for row in answer["errors"]):
                     raise _offline(rows)
-                more = self._build(answer["errors"], directory)
+                more = self._build(answer["errors"], directory, job["requirements"])
                 if not more - built:
                     raise self._failure(answer["errors"])
                 built |= more
@@ -366,10 +384,13 @@ class IndexLoader:
             return os.path.join(self._stage, wheel.instance_id)
         return self.layout.package(wheel.instance_id)
 
-    def _build(self, rows: Sequence[Mapping[str, Any]], directory: str) -> set[str]:
+    def _build(
+        self, rows: Sequence[Mapping[str, Any]], directory: str, asked: Sequence[dict[str, Any]]
+    ) -> set[str]:
         """Build a wheel for each requirement that lacks one; return their file names.
 
-        Nothing is built where another error stands beside: it would be in vain.
+        Nothing is built where another error stands beside: it would be in vain. Of a requirement that was
+        `asked` with hashes the sdist must have one of them; that of its wheel is added to them.
         """
         lacking = [row for row in rows if builds.is_buildable(row)]
         if self._builder is None or not lacking:
@@ -396,11 +417,15 @@ class IndexLoader:
             for row in answer["sdists"]
         ]  # fmt: skip
         into = os.path.join(directory, BUILT)
-        return {os.path.basename(builds.get(builder, sdist, into, self.layout)) for sdist in found}
+        wheels = {
+            sdist: builds.get(builder, builds.locked(sdist, asked), into, self.layout) for sdist in found
+        }
+        builds.allow(wheels, asked)
+        return {os.path.basename(wheel) for wheel in wheels.values()}
 
     def _failure(self, rows: Sequence[Mapping[str, Any]], *, hint: str = "") -> VpythonError:
         tag = str(self.interpreter.tags[0])
-        return errors.failure(rows, tag, contact=hint or self.config.contact)
+        return errors.failure(rows, tag, contact=hint or self.config.contact, packages=self._packages)
 
     def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
         """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
@@ -418,8 +443,10 @@ class IndexLoader:
             "markers": dict(target.markers),
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
+            "find_links": list(self._find_links),
             "partial": os.path.join(self.layout.staging, "wheel-") if directory else "",
             "pages": self.layout.pages,
+            "retry_seconds": retry_seconds(self._environ),
             "offline": self.offline,
         }
 
@@ -433,6 +460,7 @@ class IndexLoader:
             filename=row["filename"],
             sha256=row["sha256"],
             is_built=is_built,
+            directory=row.get("directory", ""),
         )
 
     def _store(self, directory: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 
-from bootstrap.shown import has_password
+from bootstrap.shown import has_password, without_passwords
 from vpy.packages.cipd import names as cipd_names
 from vpy.system import files, sealed
 from vpy.system.lean.dataclasses import value
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class LockedWheel:
     """One wheel as it was first resolved; `url` is "" unless the requirement itself names one.
 
-    `is_built`: no index has it, so it is here or must be built again.
+    `is_built`: no index has it, so it is here or must be built again. `directory` is where it lay beside the
+    index, "" where it did not.
     """
 
     project: str
@@ -33,6 +34,7 @@ class LockedWheel:
     filename: str
     sha256: str
     is_built: bool = False
+    directory: str = ""
 
     @property
     def requirement(self) -> str:
@@ -108,7 +110,15 @@ def _load(path: str) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]] | None:
 
 def _dump(wheels: Sequence[LockedWheel], notes: Sequence[str]) -> bytes:
     rows = [
-        (wheel.project, wheel.version, wheel.url, wheel.filename, wheel.sha256, wheel.is_built)
+        [
+            wheel.project,
+            wheel.version,
+            wheel.url,
+            wheel.filename,
+            wheel.sha256,
+            wheel.is_built,
+            without_passwords(wheel.directory),
+        ]
         for wheel in wheels
     ]
     return sealed.dump({"wheels": rows, "notes": list(notes)})

@@ -46,11 +46,10 @@ def resolve(
     stage: str,
     before: Mapping[str, Sequence[str]] | None = None,
 ) -> Mapping[str, Any]:
-    """Return what requirements come to on each target: {targets, distributions, contents} of
-    `index_client.lock`; `before` are the versions by project that these are compared with.
+    """Return what requirements come to on each target, as `index_client.lock` answers.
 
-    What has no static METADATA is built by this machine's Python, in a directory in `stage`. A target without
-    an answer has its `errors`, for `failure`.
+    `before` are versions by project that this is compared with. What has no static METADATA is built by this
+    machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
     texts = [public_requirement(text)[0] for text in requirements]
     job = {
@@ -72,7 +71,8 @@ def resolve(
             sdist = answer["unbuilt"]
             if by := builder.forbidden(sdist["name"]):
                 raise ToolError(
-                    f"only a build tells what `{sdist['name']}` {sdist['version']} needs", hint=f"{by} forbids it"
+                    f"only a build tells what `{sdist['name']}` {sdist['version']} needs",
+                    hint=f"{by} forbids it",
                 )
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")

@@ -46,8 +46,9 @@ class TooManyTermsError(Exception):
 
 @value
 class Term:
-    """Spans of Python versions, sorted and apart, and comparisons; it holds where one of the spans and all
-    of the comparisons do.
+    """Spans of Python versions, sorted and apart, and comparisons.
+
+    It holds where one of the spans and all of the comparisons do.
     """
 
     pythons: tuple[Span, ...] = EVERY
@@ -70,8 +71,9 @@ class Condition:
         return _simplified(term for term in products if term is not None)
 
     def within(self, pythons: Sequence[Span]) -> Condition:
-        """Return the condition as it is to be read where only these Pythons count: a bound that says what
-        they say anyway goes.
+        """Return the condition as it is to be read where only these Pythons count.
+
+        A bound that says what they say anyway goes.
         """
         if not pythons:
             return self
@@ -138,7 +140,8 @@ def between(spans: Iterable[Span]) -> Condition:
 def _parsed(parts: Any, extra: str) -> Condition:
     """Return the condition of packaging's nested lists of comparisons, "and" and "or"."""
     if isinstance(parts, tuple):
-        return _atom(*parts, extra)
+        left, operator, right = parts
+        return _atom(left, operator, right, extra)
     found, product = NOWHERE, ALWAYS
     for part in parts:
         if part == "or":

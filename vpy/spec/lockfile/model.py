@@ -31,8 +31,8 @@ class LockedFile:
 class LockedDistribution:
     """One distribution at one version.
 
-    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are the wheels that
-    may be installed, and `sdist` is what one may be built of; a format that has only hashes has neither.
+    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are the wheels
+    that may be installed, `sdist` is what one may be built of; a format that has only hashes has neither.
     `hashes` are the sha256 of all of these files. `url` is a direct reference, "" for an index. `line` is its
     1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
     """

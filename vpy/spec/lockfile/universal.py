@@ -1,8 +1,8 @@
 """One lockfile of the resolutions for several targets: each version with the marker of where it is needed.
 
-A marker is what the requirements that lead to a distribution say, and which Pythons and platforms a version was
-chosen for where there are several. It is tried on every target; where it says anything else than the resolution
-there, the targets themselves are listed.
+A marker is what the requirements that lead to a distribution say, and which Pythons and platforms a version
+was chosen for where there are several. It is tried on every target; where it says anything else than the
+resolution there, the targets themselves are listed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
@@ -286,7 +286,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _spans(versions: Iterable[str]) -> dict[str, Span]:
-    """Return what each Python stands for: from behind the one before it, the last one of a minor to its end."""
+    """Return what each Python stands for: from behind the one before it, the last of a minor to its end."""
     ordered = sorted(set(versions), key=_numbers)
     found = {}
     for at, text in enumerate(ordered):

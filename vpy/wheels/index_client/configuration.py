@@ -40,7 +40,7 @@ def set_options(options: Any, job: dict[str, Any]) -> None:
     if job["index"]:
         options.index_url, options.no_index = job["index"], False
         options.extra_index_urls, options.find_links = [], []
-    options.find_links = [*options.find_links, *job.get("built", ())]
+    options.find_links = [*options.find_links, *job.get("find_links", ()), *job.get("built", ())]
 
 
 class _NoPrograms:
@@ -51,11 +51,16 @@ class _NoPrograms:
         """Return None."""
 
 
-def make_session(command: Any, options: Any, *, offline: bool) -> Any:
-    """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once."""
+def make_session(command: Any, options: Any, *, offline: bool, retry_seconds: float | None = None) -> Any:
+    """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once.
+
+    Where there are `retry_seconds`, they count instead of pip's `retries`.
+    """
     _pip("_internal.network.session").shutil = _NoPrograms  # its user agent runs `rustc` off PATH
     _pip("_internal.cli.index_command")._create_truststore_ssl_context = tls.without_certificates
     session = command.get_default_session(options)
+    if retry_seconds is not None:
+        web.retry_for(session, retry_seconds)
     if offline:
         web.disconnect(session)
     else:

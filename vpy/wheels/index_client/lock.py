@@ -44,11 +44,12 @@ def run(
     """Return what a job's requirements come to on each target, and the distributions that this takes.
 
     A target is {markers, chosen: {name: {version, extras}}} or {markers, errors}. A distribution is {name,
-    version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}. Of what
-    differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME VERSION`; of what
-    is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the index has for it, ()
-    where it has no such version, and the newest version that is not withdrawn.
-    Where METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
+    version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}. Of
+    what differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME
+    VERSION`.
+    Of what is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the index has
+    for it, none where it has no such version, and the newest version that is not withdrawn. Where METADATA
+    needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
     web = Web(session, Cache(job.get("pages", ""), _EVERY_FILE, offline=bool(job.get("offline"))))
@@ -66,6 +67,15 @@ def run(
         return {"unbuilt": {**row, "url": error.file.url, "sha256": error.file.sha256}}
     finally:
         web.close()
+
+
+class _EveryPython(Target):
+    """Target whose Python every `requires-python` allows."""
+
+    def allows(self, requires_python: str | None) -> bool:
+        """Return True."""
+        del requires_python
+        return True
 
 
 class Lock:
@@ -164,11 +174,14 @@ class Lock:
             newest = next((version for version in whole if not version.is_prerelease), None)
             for text in texts:
                 rows = every.get(self._parse_version(text), [])
-                yield f"{name} {text}", {
-                    "sha256": [file.sha256 for file, *_ in rows],
-                    "yanked": bool(rows) and all(file.yanked for file, *_ in rows),
-                    "newest": str(newest or ""),
-                }
+                yield (
+                    f"{name} {text}",
+                    {
+                        "sha256": [file.sha256 for file, *_ in rows],
+                        "yanked": bool(rows) and all(file.yanked for file, *_ in rows),
+                        "newest": str(newest or ""),
+                    },
+                )
 
     def _contents(self, distributions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what the wheels of both sides of a change bring besides modules, where that can be read."""
@@ -222,6 +235,10 @@ class Lock:
             except UnfitError as error:
                 self._library.unfit.add(error.version)
                 continue
+            except errors.NoResolutionError as error:
+                if self._library.build_more({each.name for each, _ in error.lacking}):
+                    continue
+                raise
             found: Chosen = {}
             for candidate in candidates:
                 _, extras = found.get(candidate.name, (None, frozenset()))
@@ -283,8 +300,7 @@ class Lock:
 
     def _metadata(self, name: str, version: Any) -> metadata.Metadata:
         """Return the METADATA of a version that was chosen on some target."""
-        every = Target({"tags": [], "version": [3], "markers": {}})
-        every.allows = lambda _: True  # type: ignore[method-assign]
+        every = _EveryPython({"tags": [], "version": [3], "markers": {}})
         file = self._library.files(name)[version][0][0]
         return TargetCatalogue(self._library, every, prefers_wheels=True).metadata(file)
 
@@ -303,7 +319,13 @@ class Lock:
                 "dependencies": [text for text, _ in known["dependencies"]],
                 "extras": list(known["extras"]),
                 "files": [
-                    [file.filename, without_user(file.url), file.sha256 or hashes[file.url], file.size, file.yanked]
+                    [
+                        file.filename,
+                        without_user(file.url),
+                        file.sha256 or hashes[file.url],
+                        file.size,
+                        file.yanked,
+                    ]
                     for file, *_ in files[name, version]
                 ],
             }
@@ -326,7 +348,7 @@ def _without_url(requirement: Any) -> Any:
 
 def _last_patches(pattern: re.Pattern[str], texts: Iterable[str]) -> set[tuple[str, int]]:
     """Return (minor version, patch) of the last releases of a Python that a text tells from the next."""
-    found = set()
+    found: set[tuple[str, int]] = set()
     for text in texts:
         for operator, major, minor, patch in pattern.findall(text):
             first = int(patch) + (operator in ("<=", ">"))

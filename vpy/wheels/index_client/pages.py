@@ -230,6 +230,7 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
 
 def read(web: Web, indexes: Sequence[str], project: str, target: Target) -> Page:
     """Fetch a project's page from each index and merge them; an index without the project adds nothing."""
+
     def from_answer(response: Any) -> list[Release]:
         files = (file for file, requires in files_of(response, target.wants) if target.allows(requires))
         return ordered(files, project, target)
@@ -285,7 +286,7 @@ def _is_missing(response: Any, project: str) -> bool:
     """Return whether the index has no such page; raise UncoveredError for any other failure."""
     if response.status_code not in (200, *_MISSING):
         raise UncoveredError(f"status {response.status_code} at {project}")
-    return response.status_code != 200
+    return bool(response.status_code != 200)
 
 
 def files_of(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[File, str | None]]:

@@ -339,9 +339,7 @@ def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: boo
     return [by_name[name] for name in sorted(by_name)]
 
 
-def resolve_extras(
-    catalogue: Catalogue, wanted: Sequence[Wanted], provider: Provider
-) -> list[Candidate]:
+def resolve_extras(catalogue: Catalogue, wanted: Sequence[Wanted], provider: Provider) -> list[Candidate]:
     """Return a candidate for each project and each set of its extras that requirements come to.
 
     Raises NoResolutionError where there is no answer.

@@ -1,0 +1,37 @@
+"""Specs that are locked: found and read, with the Python and the source that a start would take."""
+
+from __future__ import annotations
+
+from vpy.errors import UserError
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bootstrap.request import Request
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
+    from vpy.operations.context import Context
+
+
+@value
+class Lockable:
+    """Spec with requirements, the Python that it runs on here, and where its packages come from."""
+
+    source: SpecSource
+    spec: Spec
+    interpreter: Interpreter
+    packages: Sources
+
+
+def read(request: Request, context: Context) -> Lockable:
+    """Read the spec of a request; raise UserError where it has no requirements."""
+    from vpy.operations import plan, source_setting
+
+    discovery, spec = plan.read_spec(request, context)
+    if not spec.dependencies:
+        is_there = discovery.source.kind != "empty"
+        fact = f"`{discovery.source.path}` has no `dependencies`" if is_there else "there is no spec here"
+        raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
+    found = plan.find_interpreter(request, context, spec, discovery.source)
+    asked = source_setting.requested(request, context, spec)
+    packages = source_setting.of_spec(spec, asked, context.environ)
+    return Lockable(discovery.source, spec, found.interpreter, packages)
