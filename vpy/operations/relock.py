@@ -119,7 +119,7 @@ def lock(
             requires_python=requires_python,
             builder=wheel_build.builder(packages, interpreter, spec, context),
             stage=context.layout.staging,
-            before=versions(keeping.lockfile) if keeping and keeping.lockfile else None,
+            before=versions(keeping.lockfile, has_urls=False) if keeping and keeping.lockfile else None,
         )
     left, warnings = _judge(targets, answer["targets"], index)
     limit = max(target.python for target in left)
@@ -157,11 +157,12 @@ def _went_bad(before: Lockfile | None, listed: Mapping[str, Mapping[str, Any]]) 
             yield f"`{each.name}` {each.version} has other files on the index than before: {gone}{instead}"
 
 
-def versions(lockfile: Lockfile) -> dict[str, list[str]]:
-    """Return the versions of each distribution, or the URL of one that has none."""
+def versions(lockfile: Lockfile, *, has_urls: bool = True) -> dict[str, list[str]]:
+    """Return the versions of each distribution; with `has_urls` the URL of one that has none."""
     found: dict[str, list[str]] = {}
     for each in lockfile.distributions:
-        found.setdefault(each.name, []).append(each.version or each.url)
+        if each.version or has_urls:
+            found.setdefault(each.name, []).append(each.version or each.url)
     return found
 
 

@@ -91,5 +91,12 @@ def _unmet(lockfile: Lockfile, wanted: Sequence[Requirement], markers: Mapping[s
 
 def _meets(distribution: LockedDistribution, requirement: Requirement) -> bool:
     if requirement.url:
-        return distribution.url == requirement.url
+        return _is_same_file(distribution, requirement.url)
     return not distribution.version or requirement.specifier.contains(distribution.version, prereleases=True)
+
+
+def _is_same_file(distribution: LockedDistribution, reference: str) -> bool:
+    """Return whether a direct reference is the locked one, whose hash does not stand behind its URL."""
+    url, _, fragment = reference.partition("#")
+    sha256 = dict(part.partition("=")[::2] for part in fragment.split("&")).get("sha256", "").lower()
+    return distribution.url.partition("#")[0] == url and (not sha256 or sha256 in distribution.hashes)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NEVER: Version = (10**6,)
 EVERY: tuple[Span, ...] = (((0,), NEVER),)
 # Terms after which a condition is not kept in this form.
-MOST_TERMS = 200
+MOST_TERMS = 100
 _INVERSE = {
     "==": "!=",
     "!=": "==",
@@ -33,6 +33,8 @@ _INVERSE = {
     "in": "not in",
     "not in": "in",
 }
+# Operators of comparisons whose sides change places.
+_MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 # Systems that two variables name; the one that more markers use stands for both.
 _SYSTEMS = {"Windows": "win32", "Linux": "linux", "Darwin": "darwin"}
 _PYTHON = ("python_version", "python_full_version")
@@ -157,6 +159,8 @@ def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
 
         asked = canonicalize_name(right.value if names[0] else left.value)
         return ALWAYS if (asked == extra) == (op == "==") else NOWHERE
+    if not names[0] and op in _MIRRORED:
+        left, right, op, names = right, left, _MIRRORED[op], names[::-1]
     if names[0] and left.value in _PYTHON:
         spans = _spans(op, right.value, is_minor=left.value == "python_version")
         if spans is not None:
@@ -164,7 +168,7 @@ def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
     if names[0] and left.value == "platform_system" and op in ("==", "!=") and right.value in _SYSTEMS:
         return comparison("sys_platform", op, _SYSTEMS[right.value])
     if not names[0]:
-        return comparison(f"'{left.value}'", op, right.value)
+        return comparison(_quoted(left.value), op, right.value)
     return comparison(left.value, op, right.value)
 
 
@@ -292,7 +296,7 @@ def _implies(comparisons: frozenset[Comparison], each: Comparison) -> bool:
 def _cut(terms: list[Term]) -> tuple[list[Term], bool]:
     """Take out of a term a comparison without which the sum stays the same: another holds otherwise."""
     for at, term in enumerate(terms):
-        for each in term.comparisons:
+        for each in sorted(term.comparisons):
             name, operator, text = each
             if operator not in _INVERSE:
                 continue
@@ -318,10 +322,13 @@ def _texts(term: Term) -> Iterator[str]:
 
 def _text(each: Comparison) -> str:
     name, operator, text = each
-    if name.startswith("'"):
-        return f"{name} {operator} {text}"
+    is_literal = name.startswith(("'", '"'))
+    return f"{name} {operator} {text if is_literal else _quoted(text)}"
+
+
+def _quoted(text: str) -> str:
     quote = '"' if "'" in text else "'"
-    return f"{name} {operator} {quote}{text}{quote}"
+    return f"{quote}{text}{quote}"
 
 
 def _python_texts(span: Span) -> list[str]:

@@ -189,14 +189,17 @@ class _Graph:
         """Return where a version is needed, NOWHERE where that is not known."""
         if self._is_too_long:
             return NOWHERE
-        return self._needed.get((key[0], ""), NOWHERE).and_(self._where[key])
+        try:
+            return self._needed.get((key[0], ""), NOWHERE).and_(self._where[key])
+        except TooManyTermsError:
+            return NOWHERE
 
     def via(self, key: Key) -> set[str]:
         """Return who asks for a version where it is needed."""
         if self._is_too_long:
             return set(self._asked.get(key[0], ()))
         where = self._where[key].and_(self._pythons)
-        return {name for name, each in self._asked.get(key[0], {}).items() if each.and_(where).terms}
+        return {name for name, each in self._asked.get(key[0], {}).items() if _meet(each, where)}
 
     def _note(self, name: str, by: str, condition: Condition) -> None:
         rows = self._asked.setdefault(name, {})
@@ -246,6 +249,14 @@ class _Graph:
         known = self._needed.get(node, NOWHERE)
         self._needed[node] = known.or_(condition)
         return self._needed[node] != known
+
+
+def _meet(one: Condition, two: Condition) -> bool:
+    """Return whether two conditions can hold at once, also where that is not known."""
+    try:
+        return bool(one.and_(two).terms)
+    except TooManyTermsError:
+        return True
 
 
 def _nodes(name: str, requirement: Requirement) -> Iterator[Node]:
