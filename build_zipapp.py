@@ -62,6 +62,7 @@ except Exception:
     os.environ["VPYTHON_RECORD"] = "!own"
     os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv])
 """
+SEEDS = ("wheel",)  # vendored wheels that are no code of ours, but for environments
 LEFT_OUT = re.compile(r".*(/tests/|\.pyi$|/py\.typed$|\.dist-info/|\.data/)")
 
 
@@ -123,6 +124,7 @@ def build(config: Path, output: Path) -> int:
     listing = TOP / "vendor" / "requirements.txt"
     pins = requirements(listing)
     wheels = fetch_wheels(pins, listing, TOP / "build" / "wheels")
+    seeds = {f"seeds/{wheels[name].name}": wheels.pop(name).read_bytes() for name in SEEDS}
     unpack_vendor(wheels, TOP / "build" / "vendor")
     with (TOP / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
@@ -136,7 +138,7 @@ def build(config: Path, output: Path) -> int:
 
     mark = f'BUILD = "{identity}"'.encode()
     doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
-    inner, pip_more = _inner(own, doors, contents(wheels))
+    inner, pip_more = _inner({**own, **seeds}, doors, contents(wheels))
     outer = {**with_code(doors), **inner, "pip-more.zip": pip_more}
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     data = archive(outer, head=_shell_door(head, identity), deflated={*inner, "LICENSE"})

@@ -47,7 +47,7 @@ def account(plan: Plan, context: Context) -> dict[str, Any]:
         reason = error.message if isinstance(error, VpythonError) else str(error)
         packages = _packages(plan, _pins_left(plan, error, context), reason)
         return {"packages": packages, "wheels": [], "environment": unresolved(reason), "notes": []}
-    ingredients = environment.ingredients_of(plan, resolution)
+    ingredients = environment.ingredients_of(plan, resolution, context)
     key = build.key_of(ingredients)
     return {
         "packages": _packages(plan, _by_name(resolution.pins), ""),
