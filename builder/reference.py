@@ -22,6 +22,7 @@ NOTICE = "<!-- Made from vpy/commands/table.py by `python3 -m builder.reference`
 
 def reference(config: Config) -> str:
     """Return the manual as Markdown."""
+    from builder import keys
     from vpy.commands import table
 
     usage = "\n".join(f"    {line}" for line in table.USAGE)
@@ -45,6 +46,15 @@ def reference(config: Config) -> str:
         "`--name VALUE` or `--name=VALUE`.",
         _table(("command", "what it does"), commands),
         *(_command(command, config) for command in table.COMMANDS),
+        "## Keys of `[tool.vpython]`",
+        "In a `vpython.toml` or a PEP 723 block.",
+        _table(("key", "what it does"), _named(keys.VPYTHON)),
+        "## Keys of `[tool.uv]`",
+        "Those of the same files that are followed.",
+        _table(("key", "what it does"), _named(keys.UV)),
+        keys.UV_REST,
+        "## Keys of the user's `config.toml`",
+        _table(("key", "what it does"), _named(keys.USER)),
         "## Environment variables",
         _table(("variable", "what it does"), variables),
         "## Exit codes",
@@ -78,6 +88,10 @@ def _options(options: Iterable[Option], config: Config) -> list[tuple[str, str]]
     from vpy.commands.support import usage
 
     return [(f"`{usage.option_name(option)}`", usage.option_help(option, config)) for option in options]
+
+
+def _named(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", text) for name, text in rows]
 
 
 def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
