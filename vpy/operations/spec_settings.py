@@ -67,6 +67,8 @@ def for_target(spec: Spec, interpreter: Interpreter, *, with_hashes: bool = True
 
 def _holding(sources: tuple[ProjectSource, ...], markers: Mapping[str, str]) -> dict[str, ProjectSource]:
     """Return the source of each project that has one on a target: the first whose marker holds."""
+    if not sources:
+        return {}
     from packaging.markers import Marker
 
     found: dict[str, ProjectSource] = {}
@@ -94,6 +96,8 @@ def _direct(text: str, urls: Mapping[str, str]) -> str:
 
 def overridden(spec: Spec) -> tuple[str, ...]:
     """Return the requirements of a spec with those in their places that override them, each once."""
+    if not spec.resolution.overrides:
+        return spec.dependencies
     overrides: dict[str, list[str]] = {}
     for text in spec.resolution.overrides:
         overrides.setdefault(project_of(text), []).append(text)
