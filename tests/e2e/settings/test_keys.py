@@ -258,3 +258,26 @@ def test_what_cannot_be_provided_is_an_error(
 ) -> None:
     scripts.write(dependencies, *lines)
     assert said in scripts.refusal()[0]
+
+
+@pytest.mark.parametrize("lines", [(), ("[tool.uv.sources]", 'b = { index = "o" }')], ids=["first", "pinned"])
+def test_an_index_that_pip_does_not_trust_is_an_error(scripts: Scripts, lines: tuple[str, ...]) -> None:
+    """Another one may have projects of the same names, by whomever."""
+    scripts.write(["b"], '[[tool.uv.index]]\nname = "o"\nurl = "http://index.test/simple"', *lines)
+    assert scripts.refusal(source=bool(lines)) == [
+        "vpython: an index of the spec is not asked: it is plain http, from a host that pip does not trust: "
+        "`http://index.test/simple`",
+        "",
+        "hint: give it an address with https, or name its host in pip's `trusted-host`",
+    ]
+    assert scripts.index.asked == []
+
+
+def test_a_locked_script_does_not_grow_old(scripts: Scripts) -> None:
+    scripts.write(["b"], "[tool.vpython]", 'refresh-after = "7d"')
+    wheel = scripts.index.folder / "b-1.0-py3-none-any.whl"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (scripts.place / "s.py.uv.lock").write_text(f"b==1.0 \\\n    --hash=sha256:{digest}\n    # via -r -\n")
+    assert scripts.comes_to() == "b 1.0"
+    (record,) = scripts.harness.records()
+    assert b"\nuntil\0" not in record.read_bytes()
