@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from builder.vendor import TOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vpy.commands.arguments import Command, Option
     from vpy.config import Config
@@ -22,7 +22,6 @@ NOTICE = "<!-- Made from vpy/commands/table.py by `python3 -m builder.reference`
 
 def reference(config: Config) -> str:
     """Return the manual as Markdown."""
-    from builder import keys
     from vpy.commands import table
 
     usage = "\n".join(f"    {line}" for line in table.USAGE)
@@ -46,15 +45,7 @@ def reference(config: Config) -> str:
         "`--name VALUE` or `--name=VALUE`.",
         _table(("command", "what it does"), commands),
         *(_command(command, config) for command in table.COMMANDS),
-        "## Keys of `[tool.vpython]`",
-        "In a `vpython.toml` or a PEP 723 block.",
-        _table(("key", "what it does"), _named(keys.VPYTHON)),
-        "## Keys of `[tool.uv]`",
-        "Those of the same files that are followed.",
-        _table(("key", "what it does"), _named(keys.UV)),
-        keys.UV_REST,
-        "## Keys of the user's `config.toml`",
-        _table(("key", "what it does"), _named(keys.USER)),
+        *_keys(),
         "## Environment variables",
         _table(("variable", "what it does"), variables),
         "## Exit codes",
@@ -90,8 +81,22 @@ def _options(options: Iterable[Option], config: Config) -> list[tuple[str, str]]
     return [(f"`{usage.option_name(option)}`", usage.option_help(option, config)) for option in options]
 
 
-def _named(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(f"`{name}`", text) for name, text in rows]
+def _keys() -> Iterator[str]:
+    """Yield the tables of keys, each below its heading."""
+    from builder import keys
+
+    def table_of(rows: Sequence[tuple[str, str]]) -> str:
+        return _table(("key", "what it does"), [(f"`{name}`", text) for name, text in rows])
+
+    yield "## Keys of `[tool.vpython]`"
+    yield "In a `vpython.toml` or a PEP 723 block."
+    yield table_of(keys.VPYTHON)
+    yield "## Keys of `[tool.uv]`"
+    yield "Those of the same files that are followed."
+    yield table_of(keys.UV)
+    yield keys.UV_REST
+    yield "## Keys of the user's `config.toml`"
+    yield table_of(keys.USER)
 
 
 def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:

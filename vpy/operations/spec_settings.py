@@ -80,11 +80,11 @@ def _holding(sources: tuple[ProjectSource, ...], markers: Mapping[str, str]) -> 
 
 def _direct(text: str, urls: Mapping[str, str]) -> str:
     """Return a requirement as a direct reference where its project has a URL; its versions go."""
+    if not urls:
+        return text
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    if not urls:
-        return text
     requirement = Requirement(text)
     url = urls.get(canonicalize_name(requirement.name))
     if url is None or requirement.url:

@@ -158,7 +158,6 @@ class Search:
     no_index = False
 
     def __init__(self, plain: Any, session: Any, rules: Rules) -> None:
-        self._plain = plain
         self._session = session
         self._rules = rules
         self.find_links = plain.find_links
@@ -194,7 +193,7 @@ def _attach_to_distributions(rules: Rules) -> None:
     def iter_dependencies(found: Any, extras: Iterable[str] = ()) -> Iterable[Any]:
         texts = found.metadata.get_all("Requires-Dist", [])
         contexts = [{"extra": extra} for extra in extras] or [{"extra": ""}]
-        for requirement in rules.overridden(_requirement(text) for text in texts):
+        for requirement in rules.overridden(_requirement(text.strip()) for text in texts):
             marker = requirement.marker
             if marker is None or any(marker.evaluate(context) for context in contexts):
                 yield requirement
