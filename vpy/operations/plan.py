@@ -103,6 +103,7 @@ def plan_for(
     packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
     spec = spec_settings.for_target(spec_settings.without_replaced(spec, setting), found.interpreter)
     refresh_after = settings.refresh_after(context, spec)
+    is_open = bool(spec.dependencies) and lockfile is None  # else each version is named
     return Plan(
         discovery=discovery,
         spec=spec,
@@ -116,11 +117,11 @@ def plan_for(
             *found.observations,
             *seen,
             *(setting.observations if packages or spec.dependencies else ()),
-            *(refresh_after.observations if spec.dependencies else ()),
+            *(refresh_after.observations if is_open else ()),
             *spec_settings.observations(spec),
         ),
         lockfile=lockfile,
-        refresh_after=refresh_after.seconds,
+        refresh_after=refresh_after.seconds if is_open else 0,
     )
 
 
