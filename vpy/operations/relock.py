@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from bootstrap.shown import printable
-from vpy.errors import UserError, VpythonError
+from vpy.errors import UserError
+from vpy.operations import lock_targets
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from vpy.model import Interpreter, Sources, Spec, SpecSource, Tag
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
-    from vpy.packages.index.loader import IndexLoader
+    from vpy.operations.lock_targets import LockTarget
     from vpy.packages.index.universal import UniversalTarget
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile, LockfileFormat
 
@@ -44,20 +45,6 @@ class Locking:
     lockfile: Lockfile
     warnings: tuple[str, ...]
     contents: Mapping[str, Mapping[str, Sequence[str]]]
-
-
-@value
-class LockTarget:
-    """Target of a lockfile: a Python on a platform.
-
-    `is_own`: it is this machine's platform; `is_required`: a lockfile without it is none.
-    """
-
-    python: Version
-    tag: Tag
-    interpreter: Interpreter
-    is_own: bool
-    is_required: bool
 
 
 def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple[str, LockfileFormat]:
@@ -98,8 +85,8 @@ def lock(
     from vpy.packages.index import universal
     from vpy.spec.lockfile.current import normalized
 
-    pythons = pythons_of(spec, interpreter)
-    targets = targets_of(spec, interpreter, context)
+    pythons = lock_targets.pythons_of(spec, interpreter)
+    targets = lock_targets.targets_of(spec, interpreter, context)
     meant = spec_settings.for_target(spec, interpreter)
     if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
         raise UserError(
@@ -121,7 +108,7 @@ def lock(
             stage=context.layout.staging,
             before=versions(keeping.lockfile, has_urls=False) if keeping and keeping.lockfile else None,
         )
-    left, warnings = _judge(targets, answer["targets"], index)
+    left, warnings = lock_targets.judge(targets, answer["targets"], index)
     limit = max(target.python for target in left)
     if limit < pythons[-1]:
         requires_python = f"{requires_python},<{limit[0]}.{limit[1] + 1}"
@@ -133,7 +120,7 @@ def lock(
             _lockfile(answer, requires_python, path, kind),
             requirements=tuple(sorted(normalized(Requirement(text)) for text in spec.dependencies)),
             settings=spec_settings.lines(spec),
-            environments=_environments(targets, left),
+            environments=lock_targets.environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
         warnings=(*_went_bad(keeping.lockfile if keeping else None, answer["listed"]), *warnings),
@@ -166,73 +153,6 @@ def versions(lockfile: Lockfile, *, has_urls: bool = True) -> dict[str, list[str
     return found
 
 
-def pythons_of(spec: Spec, interpreter: Interpreter) -> list[Version]:
-    """Return the minor versions that a spec allows; without `requires-python` the one here and newer."""
-    from vpy.target import platforms
-    from vpy.target.python_requirement import PythonRequirement
-
-    own = interpreter.version[:2]
-    requirement = PythonRequirement("", spec.requires_python)
-    known = sorted({own, *((3, minor) for minor in platforms.MINORS)})
-    if not spec.requires_python:
-        return [version for version in known if version >= own]
-    return [version for version in known if version == own or requirement.may_accept(version)]
-
-
-def targets_of(spec: Spec, interpreter: Interpreter, context: Context) -> list[LockTarget]:
-    """Return the targets of a spec's lockfile, by Pythons: for each this machine's platform first."""
-    from vpy.model import Tag
-    from vpy.target import platforms
-
-    config = context.config
-    systems = platforms.Systems(config.verify_glibc, config.verify_macos)
-    defaults = [Tag(*fields) for fields in config.verify_tags]
-    names = dict.fromkeys(tag.platform for tag in platforms.tags_to_verify(spec, defaults))
-    own = _place(interpreter)
-    targets = []
-    for python in pythons_of(spec, interpreter):
-        row = []
-        for name in names:
-            tag = _tag(python, name)
-            found = _at_patch(platforms.interpreter_for(tag, systems), spec.requires_python)
-            is_own = _place(found) == own
-            is_required = is_own or bool(spec.verify_platforms)
-            row.append(LockTarget(python, tag, found, is_own, is_required))
-        if not any(target.is_own for target in row) and python == interpreter.version[:2]:
-            row.append(LockTarget(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))
-        targets += sorted(row, key=lambda target: not target.is_own)
-    return targets
-
-
-def _tag(python: Version, platform: str) -> Tag:
-    from vpy.model import Tag
-
-    name = f"cp{python[0]}{python[1]}"
-    return Tag(name, name if python >= (3, 8) else f"{name}m", platform)
-
-
-def _place(interpreter: Interpreter) -> tuple[str, str]:
-    markers = dict(interpreter.markers)
-    return markers["sys_platform"], markers["platform_machine"]
-
-
-def _at_patch(interpreter: Interpreter, requires_python: str) -> Interpreter:
-    """Return an interpreter at the last patch version that is allowed."""
-    from packaging.specifiers import SpecifierSet
-
-    allowed, (major, minor, patch) = SpecifierSet(requires_python), interpreter.version
-    while patch and not allowed.contains(f"{major}.{minor}.{patch}"):
-        patch -= 1
-    text = f"{major}.{minor}.{patch}"
-    markers = {**dict(interpreter.markers), "python_full_version": text, "implementation_version": text}
-    return replace(
-        interpreter,
-        version=(major, minor, patch),
-        version_text=text,
-        markers=tuple(sorted(markers.items())),
-    )
-
-
 def _target(target: LockTarget, keeping: Keeping) -> UniversalTarget:
     """Return what the index is asked for, with the versions that the lockfile of before has for it."""
     from vpy.packages.index.universal import UniversalTarget
@@ -247,60 +167,6 @@ def _target(target: LockTarget, keeping: Keeping) -> UniversalTarget:
         except UserError:  # it was not for this target
             preferred = {}
     return UniversalTarget(target.interpreter, target.is_required, preferred)
-
-
-def _judge(
-    targets: Sequence[LockTarget], rows: Sequence[Mapping[str, Any]], index: IndexLoader
-) -> tuple[list[LockTarget], list[str]]:
-    """Return the targets that have an answer, and a line for those that are left out.
-
-    Raises the error of one that the spec asks for: all of its Pythons here, but the newest ones.
-    """
-    from vpy.packages.index import universal
-
-    by_markers = {tuple(sorted(row["markers"].items())): row for row in rows}
-    failed = {
-        target: universal.failure(index, row["errors"])
-        for target in targets
-        if (row := by_markers[target.interpreter.markers]).get("errors")
-    }
-    left = [target for target in targets if target not in failed]
-    newest = max((target.python for target in left if target.is_own), default=(0, 0))
-    fatal = [target for target in failed if (target.is_required and target.python < newest) or not left]
-    if fatal or not newest > (0, 0):
-        target = fatal[0] if fatal else next(iter(failed))
-        raise _of_target(failed[target], target, is_oldest=target.python < newest)
-    left = [target for target in left if target.python <= newest]
-    return left, [_left_out(target, error) for target, error in failed.items() if target.python <= newest] + [
-        f"not locked for Python {target.python[0]}.{target.python[1]}: {error.lines[0]}"
-        for target, error in failed.items()
-        if target.is_own and target.python > newest
-    ]
-
-
-def _left_out(target: LockTarget, error: VpythonError) -> str:
-    return f"not locked for `{target.tag}`: {error.lines[0]}"
-
-
-def _of_target(error: VpythonError, target: LockTarget, *, is_oldest: bool) -> VpythonError:
-    """Return an error that names the target which it is about."""
-    python = f"Python {target.python[0]}.{target.python[1]}"
-    where = f"on {python}" if target.is_own else f"on `{target.tag}`"
-    hint = f"raise `requires-python` above {python[7:]}" if is_oldest and target.is_own else error.hint
-    return type(error)(
-        [f"{where}: {line}" if not at else line for at, line in enumerate(error.lines)], hint=hint
-    )
-
-
-def _environments(targets: Sequence[LockTarget], left: Sequence[LockTarget]) -> tuple[str, ...]:
-    """Return the markers of the platforms that are locked, where some are not; () where all are."""
-    every = {_place(target.interpreter) for target in targets}
-    there = {_place(target.interpreter) for target in left}
-    if every == there:
-        return ()
-    return tuple(
-        sorted(f"sys_platform == '{system}' and platform_machine == '{machine}'" for system, machine in there)
-    )
 
 
 def _lockfile(answer: Mapping[str, Any], requires_python: str, path: str, kind: LockfileFormat) -> Lockfile:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from vpy.commands.support.locking import Lockable
     from vpy.operations.context import Context
-    from vpy.operations.relock import LockTarget
+    from vpy.operations.lock_targets import LockTarget
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile
 
     State = Literal["wheel", "sdist", "missing", "skipped"]
@@ -45,7 +45,7 @@ def find(lockable: Lockable, context: Context) -> LockMatrix | None:
 
     Where it does not name its files, the index is asked for them.
     """
-    from vpy.operations import lock_export, relock
+    from vpy.operations import lock_export, lock_targets
     from vpy.spec.lockfile import find as lockfile_search
     from vpy.spec.lockfile import read
 
@@ -58,7 +58,7 @@ def find(lockable: Lockable, context: Context) -> LockMatrix | None:
         lockfile = lock_export.with_files(
             lockfile, lockable.spec, lockable.packages, lockable.interpreter, context
         )
-    targets = relock.targets_of(lockable.spec, lockable.interpreter, context)
+    targets = lock_targets.targets_of(lockable.spec, lockable.interpreter, context)
     return _of(lockfile, lockable, targets, context)
 
 

@@ -101,6 +101,6 @@ def _build(index: IndexLoader, row: Mapping[str, str], builder: Builder, directo
     raise ToolError(f"the index does not give the sdist `{row['filename']}`")
 
 
-def failure(index: IndexLoader, rows: Sequence[Mapping[str, Any]]) -> VpythonError:
-    """Return the error that rows of an answer are."""
-    return errors.failure(rows, str(index.interpreter.tags[0]), contact=index.config.contact)
+def failure(index: IndexLoader, rows: Sequence[Mapping[str, Any]], tag: str = "") -> VpythonError:
+    """Return the error that rows of an answer are; `tag` is the target's best one, "" for this machine's."""
+    return errors.failure(rows, tag or str(index.interpreter.tags[0]), contact=index.config.contact)
