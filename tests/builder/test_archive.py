@@ -146,7 +146,9 @@ def test_what_is_in_it(
     front = {name for name in every if "/" not in name}
     assert front >= {"vpython.pyc", "vpython.py"}
     places = {name.partition("/")[0] for name in every if name not in front}
-    assert places == {"bootstrap", "vpy", "vendor", "licenses", "pip"}
+    assert places == {"bootstrap", "vpy", "vendor", "licenses", "pip", "seeds"}
+    (seed,) = (name for name in names if name.startswith("seeds/"))
+    assert inner.read(seed) == (WHEELS / seed.removeprefix("seeds/")).read_bytes()
 
 
 def test_every_directory_has_its_entry(
