@@ -8,8 +8,8 @@
     dist/vpython.pyz bench/locks.py [--only TEXT]… [--show]
 
 The real index is asked. Of each set a line is printed: whether the texts are the same (versions, markers,
-order and who asked) and whether the hashes are, and the seconds that each took. `--show` prints the lines that
-differ. The exit code is 1 where anything does.
+order and who asked) and whether the hashes are, and the seconds that each took. `--show` prints the lines
+that differ. The exit code is 1 where anything does.
 """
 
 from __future__ import annotations
