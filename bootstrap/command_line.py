@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Kind = Literal["none", "script", "module", "command", "stdin"]
 
 VALUED = ("root", "spec", "interpreter", "source", "manifest", "log-level", "python", "with", "env-file")
-PLAIN = ("offline", "local-venv", "locked", "frozen", "dev", "no-build")
+PLAIN = ("offline", "refresh", "local-venv", "locked", "frozen", "dev", "no-build", "keep-legacy")
 BETWEEN = "|"  # between the values of an option that is given more than once; no requirement has it
 VARIABLES = {
     "interpreter": "VPYTHON_INTERPRETER",

@@ -58,6 +58,7 @@ class Request:
         self.gate = ""
         self.stdin = b""
         asked = self.options.get("log-level") == "debug" or self.options.get("local-venv")
+        asked = asked or self.options.get("refresh")
         self.direct = bool(self.record) and not (asked or self.options.help or self.options.tool)
 
     def move_to(self, root: str) -> None:

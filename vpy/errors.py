@@ -57,5 +57,9 @@ class ToolError(VpythonError):
     """Failure of a child process, the network or the disk: no environment could be made."""
 
 
+class UnreachableError(ToolError):
+    """Source that cannot be asked now; what it answered before may serve."""
+
+
 class RefusedError(ToolError):
     """Refusal of a package or a wheel for what is in it: another may be offered under its name later."""

@@ -22,6 +22,7 @@ def make_wheel(
     scripts: Mapping[str, str] | None = None,
     requires: tuple[str, ...] = (),
     python: str = "",
+    extras: tuple[str, ...] = (),
 ) -> Path:
     """Write NAME-VERSION-TAG.whl; by default a module NAME with `VERSION`. `scripts`: entry points."""
     stem = f"{name.replace('-', '_')}-{version}"
@@ -30,7 +31,7 @@ def make_wheel(
         files if files is not None else {f"{name.replace('-', '_')}.py": f"VERSION = {version!r}\n"}
     )
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
-        f"Requires-Dist: {each}\n" for each in requires
+        [f"Provides-Extra: {each}\n" for each in extras] + [f"Requires-Dist: {each}\n" for each in requires]
     )
     if python:
         members[f"{info}/METADATA"] += f"Requires-Python: {python}\n"

@@ -149,6 +149,7 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
         ("python", _python(facts["python"], short)),
         *text_output.target_sections(facts),
         ("source", [_source(source) for source in facts["sources"]]),
+        ("resolved", _resolved(facts["resolved"])),
         ("packages", _packages(facts["packages"], several=len(facts["sources"]) > 1)),
         ("notes", facts["notes"]),
         ("wheels", _wheels(facts["wheels"])),
@@ -201,6 +202,14 @@ def _python(python: Mapping[str, Any], short: Shorten) -> list[str]:
 
 def _source(source: Mapping[str, Any]) -> str:
     return f"{source['source']}  ({source['named_by']}{', offline' if source['offline'] else ''})"
+
+
+def _resolved(resolved: Mapping[str, Any] | None) -> list[str]:
+    """Return when the source was asked, until when that holds, and how to ask again."""
+    if resolved is None:
+        return []
+    until = f", holds until {resolved['until']}" if resolved["until"] else ""
+    return [f"{resolved['asked']}{until}  (-vpython-refresh asks again)"]
 
 
 def _packages(packages: Sequence[Mapping[str, Any]], *, several: bool) -> list[str]:

@@ -27,6 +27,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         upgrade_packages=tuple(arguments.upgrade_package or ()),
         kind="uv-requirements" if arguments.format == "uv" else "pylock",
         is_check=arguments.check,
+        exclude_newer=arguments.exclude_newer or "",
     )
     results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
     for result in results:

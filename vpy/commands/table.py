@@ -79,7 +79,7 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-python",
-        "run on this Python: a version, a specifier, the name of a command or a path",
+        "run on this Python: a version (`3.13t` is free-threaded), a specifier, a command or a path",
         metavar="PYTHON",
     ),
     Option(
@@ -94,12 +94,16 @@ GLOBAL_OPTIONS = (
     ),
     Option("-vpython-offline", "use no network", variable="VPYTHON_OFFLINE"),
     Option(
+        "-vpython-refresh", "ask again what requirements, tags and refs come to, however new the answers are"
+    ),
+    Option(
         "-vpython-no-build",
         "build no wheel from its source: what has no wheel is an error",
         variable="VPYTHON_NO_BUILD",
     ),
     Option("-vpython-locked", "end where the lockfile is missing or stale"),
     Option("-vpython-frozen", "follow the lockfile as it is, stale or not"),
+    Option("-vpython-keep-legacy", "keep the text specs that `upgrade --legacy` converts"),
     Option("-vpython-local-venv", "link `.venv` beside the spec to the environment"),
     Option(
         "-vpython-log-level",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bootstrap.shown import printable
 from vpy.errors import UserError
-from vpy.operations import relock
+from vpy.operations import relock, spec_settings
 from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
@@ -35,7 +35,9 @@ def text_of(
     path, kind, data = found
     lockfile = read.read(data, path, kind)
     markers = dict(interpreter.markers)
-    if stale := current.differences(lockfile, spec.dependencies, spec.requires_python, markers):
+    if stale := current.differences(
+        lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)
+    ):
         raise UserError(
             [f"{printable(path)} is not current: {fact}" for fact in stale],
             hint="`vpython-tool lock` brings it up to date",

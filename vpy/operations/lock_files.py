@@ -22,13 +22,15 @@ class Asked:
     """What is asked of a lockfile.
 
     `upgrade` keeps none of its versions, `upgrade_packages` not those of these projects; `kind` is the format
-    of a new one. Under `is_check` nothing is written.
+    of a new one. Files that were uploaded after `exclude_newer` do not count, "" for the spec's own (see
+    `ResolutionSettings`). Under `is_check` nothing is written.
     """
 
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
     kind: LockfileFormat | None = None
     is_check: bool = False
+    exclude_newer: str = ""
 
 
 @value
@@ -81,7 +83,9 @@ def lock(
     before = _before(path, kind, is_kept=not asked.upgrade)
     names = frozenset(edit.project(name) for name in asked.upgrade_packages)
     keeping = Keeping(before, names, is_upgrade=asked.upgrade)
-    made = relock.lock(spec, path, kind, packages, interpreter, context, keeping)
+    made = relock.lock(
+        spec, path, kind, packages, interpreter, context, keeping, exclude_newer=asked.exclude_newer
+    )
     text, known = write.text_of(made.lockfile, kind), _text(path)
     if known != text and not asked.is_check:
         edit.write(path, text)

@@ -34,7 +34,8 @@ class Plan:
     `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
     not for this target). PEP 508 dependencies are in `spec`. `sources` are where the packages
     come from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
-    one: then nothing is resolved.
+    one: then nothing is resolved. `refresh_after` is the age in seconds at which an index is asked again, 0
+    for none.
     """
 
     discovery: Discovery
@@ -45,6 +46,7 @@ class Plan:
     sources: Sources
     observations: tuple[Observation, ...]
     lockfile: Lockfile | None = None
+    refresh_after: int = 0
 
     @property
     def interpreter(self) -> Interpreter:
@@ -84,9 +86,10 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import additions, lockfiles, settings, source_setting
+    from vpy.operations import additions, lockfiles, settings, source_setting, spec_settings
     from vpy.target import template
 
+    spec_settings.check_version(spec, context)
     target = template.target_for(found.interpreter)
     setting = settings.source(request, context, spec)
     packages_from = source_setting.of_spec(
@@ -98,6 +101,8 @@ def plan_for(
     if lockfile is not None and additions.are_asked_for(request):
         spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
     packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
+    spec = spec_settings.for_target(spec_settings.without_replaced(spec, setting), found.interpreter)
+    refresh_after = settings.refresh_after(context, spec)
     return Plan(
         discovery=discovery,
         spec=spec,
@@ -111,8 +116,11 @@ def plan_for(
             *found.observations,
             *seen,
             *(setting.observations if packages or spec.dependencies else ()),
+            *(refresh_after.observations if spec.dependencies else ()),
+            *spec_settings.observations(spec),
         ),
         lockfile=lockfile,
+        refresh_after=refresh_after.seconds,
     )
 
 
@@ -152,6 +160,8 @@ def read_spec(
         from vpy.spec import read
 
         spec = read.read(discovery.source, default)
+        for notice in spec.notices:
+            context.terminal.warning(notice)
         cache.put(context.layout.resolution(cache.digest_of(question)), cache.dump_spec(spec))
     return discovery, additions.lay_over(spec, request)
 

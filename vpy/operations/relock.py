@@ -85,24 +85,36 @@ def lock(
     interpreter: Interpreter,
     context: Context,
     keeping: Keeping | None = None,
+    *,
+    exclude_newer: str = "",
 ) -> Locking:
     """Resolve a spec's requirements for all of its platforms and Pythons.
 
-    `interpreter` is the Python that the spec runs on here. Raises the error of a target that the spec asks
-    for; a default platform that cannot be had, and the newest Pythons, are left out with a warning.
+    `interpreter` is the Python that the spec runs on here; `exclude_newer` takes the place of the spec's.
+    Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
+    Pythons, are left out with a warning.
     """
-    from vpy.operations import sources, wheel_build
+    from vpy.operations import sources, spec_settings, wheel_build
     from vpy.packages.index import universal
     from vpy.spec.lockfile.current import normalized
 
     pythons = pythons_of(spec, interpreter)
     targets = targets_of(spec, interpreter, context)
-    index = sources.index_loader(packages, interpreter, context)
+    meant = spec_settings.for_target(spec, interpreter)
+    if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
+        raise UserError(
+            f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
+            hint="leave out the `marker` in its `sources`",
+        )
+    resolution = meant.resolution
+    if exclude_newer:
+        resolution = replace(resolution, exclude_newer=exclude_newer)
+    index = sources.index_loader(packages, interpreter, context, resolution=resolution)
     requires_python = spec.requires_python or f">={pythons[0][0]}.{pythons[0][1]}"
     with context.terminal.status.stage("locking"):
         answer = universal.resolve(
             index,
-            spec.dependencies,
+            meant.dependencies,
             [_target(target, keeping or Keeping()) for target in targets],
             requires_python=requires_python,
             builder=wheel_build.builder(packages, interpreter, spec, context),
@@ -118,8 +130,9 @@ def lock(
 
     return Locking(
         lockfile=replace(
-            _lockfile(answer, spec.dependencies, requires_python, path, kind),
+            _lockfile(answer, requires_python, path, kind),
             requirements=tuple(sorted(normalized(Requirement(text)) for text in spec.dependencies)),
+            settings=spec_settings.lines(spec),
             environments=_environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
@@ -183,7 +196,7 @@ def targets_of(spec: Spec, interpreter: Interpreter, context: Context) -> list[L
             tag = _tag(python, name)
             found = _at_patch(platforms.interpreter_for(tag, systems), spec.requires_python)
             is_own = _place(found) == own
-            is_required = is_own or bool(spec.verify_tags)
+            is_required = is_own or bool(spec.verify_platforms)
             row.append(LockTarget(python, tag, found, is_own, is_required))
         if not any(target.is_own for target in row) and python == interpreter.version[:2]:
             row.append(LockTarget(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))
@@ -290,12 +303,8 @@ def _environments(targets: Sequence[LockTarget], left: Sequence[LockTarget]) -> 
     )
 
 
-def _lockfile(
-    answer: Mapping[str, Any], requirements: Sequence[str], requires_python: str, path: str,
-    kind: LockfileFormat,
-) -> Lockfile:  # fmt: skip
+def _lockfile(answer: Mapping[str, Any], requires_python: str, path: str, kind: LockfileFormat) -> Lockfile:
     """Return the lockfile of an answer, each distribution with its marker."""
-    from vpy.packages.index.names import public_requirement
     from vpy.spec.lockfile import universal
     from vpy.spec.lockfile.model import Lockfile
 
@@ -311,8 +320,7 @@ def _lockfile(
         universal.ResolvedDistribution(row["name"], row["version"], tuple(row["dependencies"]))
         for row in answer["distributions"]
     ]
-    texts = [public_requirement(text)[0] for text in requirements]
-    placed = universal.place(texts, targets, distributions, requires_python)
+    placed = universal.place(answer["requirements"], targets, distributions, requires_python)
     return Lockfile(
         path=path,
         format=kind,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vpy.model import Spec
     from vpy.operations.context import Context
 
-KEYS = ("build", "python", "source")
+KEYS = ("build", "python", "refresh-after", "source")
 LARGEST = 64 * 1024
 BUILT_IN = "built in"
 # Address of the index, by its name in the original, which has no other source.
@@ -34,6 +34,21 @@ class Setting:
     text: str
     origin: str
     directory: str
+    observations: tuple[Observation, ...] = ()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether it comes from the command line or a variable."""
+        return self.origin.startswith(("-vpython-", "VPYTHON_"))
+
+
+@value
+class Age:
+    """Age in seconds at which an index is asked again, 0 for none, as text too; and where it comes from."""
+
+    seconds: int
+    text: str
+    origin: str
     observations: tuple[Observation, ...] = ()
 
 
@@ -86,6 +101,19 @@ def source(request: Request, context: Context, spec: Spec | None = None) -> Sett
 def python(request: Request, context: Context) -> Setting:
     """Return which Python is asked for besides the spec: a version, a name, a path or ""."""
     return _first("python", request, context, "", "", "")
+
+
+def refresh_after(context: Context, spec: Spec | None = None) -> Age:
+    """Return the age at which the answer of an index is too old: the spec's, the user's, else the default."""
+    from vpy.spec.times import parse_duration
+
+    if spec and spec.refresh_after:
+        return Age(spec.refresh_after, f"{spec.refresh_after} seconds", "[tool.vpython] of the spec")
+    user = user_file(context.environ)
+    text = user.values.get("refresh-after", "")
+    origin = user.path if text else BUILT_IN
+    text = text or context.config.refresh_after
+    return Age(parse_duration(text) or 0, text, origin, user.observations)
 
 
 def no_build(context: Context) -> str:

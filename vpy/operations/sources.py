@@ -8,6 +8,7 @@ from functools import partial
 
 from vpy.errors import ToolError, UserError
 from vpy.operations import cache, source_setting
+from vpy.packages.freshness import Freshness
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from vpy.model import Interpreter, Observation, Source, Sources
+    from vpy.model import Interpreter, Observation, ResolutionSettings, Source, Sources, Spec
     from vpy.operations.context import Context
     from vpy.packages.catalogue import Catalogue
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
     from vpy.packages.index.loader import Heard, IndexLoader
+    from vpy.packages.index.rules import Rules
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
@@ -80,16 +82,14 @@ def _identity(source: Source, context: Context) -> tuple[list[object], tuple[Obs
     return [str(source), service_url(source, context)], ()
 
 
-def loader(
-    sources: Sources, interpreter: Interpreter, context: Context, *, dependencies: bool
-) -> PackageLoader:
-    """Return the loader of sources for packages or dependencies; an index's wheels fit `interpreter`."""
-    if dependencies:
-        return index_loader(sources, interpreter, context)
+def loader(sources: Sources, interpreter: Interpreter, context: Context, spec: Spec) -> PackageLoader:
+    """Return the loader of sources for a spec; an index's wheels fit `interpreter`."""
+    if spec.dependencies:
+        return index_loader(sources, interpreter, context, resolution=spec.resolution)
 
     def of(source: Source) -> PackageLoader:
         if source.kind == "index":
-            return index_loader(sources.beside(source), interpreter, context)
+            return index_loader(sources.beside(source), interpreter, context, resolution=spec.resolution)
         return package_loader(source, context)
 
     return in_order(sources, of)
@@ -166,7 +166,7 @@ def cipd_loader(
         cache=RootCache(context.layout),
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
-        now=context.now,
+        freshness=Freshness(context.now, context.fresh_since),
         origin=str(source),
         contact=context.config.contact,
         hint=hint,
@@ -180,13 +180,16 @@ def index_loader(
     context: Context,
     *,
     needs_files: bool = False,
+    resolution: ResolutionSettings | None = None,
+    refresh_after: int = 0,
     **options: Any,
 ) -> IndexLoader:
     """Return the loader of the index among sources for one target; `options` are those of `IndexLoader`.
 
     The wheels in the directories among them count, too.
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`.
+    `needs_files`. `resolution` is that of a spec for the target. An answer that is `refresh_after` seconds
+    old is asked for again, 0 for never.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
@@ -211,11 +214,21 @@ def index_loader(
         home=home(context),
         offline=context.offline,
         ask=ask,
+        rules=_rules(resolution, refresh_after, context),
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),
         **options,
     )
+
+
+def _rules(resolution: ResolutionSettings | None, refresh_after: int, context: Context) -> Rules:
+    """Return how an index is asked: by a spec's settings, where it has any."""
+    from vpy.model import ResolutionSettings
+    from vpy.packages.index.rules import Rules
+
+    freshness = Freshness(context.now, context.fresh_since, refresh_after)
+    return Rules(resolution or ResolutionSettings(), freshness, context.terminal.warning)
 
 
 def catalogue(source: Source, context: Context) -> Catalogue:

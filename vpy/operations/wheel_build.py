@@ -12,6 +12,7 @@ import shutil
 
 from vpy.environment import seeds
 from vpy.errors import ToolError
+from vpy.packages.freshness import cutoff_at
 from vpy.packages.index.builds import Builder, BuiltWheel
 from vpy.system import files, process
 
@@ -56,7 +57,7 @@ def builder(sources: Sources, interpreter: Interpreter, spec: Spec, context: Con
     """Return the builder of wheels for a target; build requirements come from the same sources."""
 
     def build(sdist: Sdist, directory: str) -> BuiltWheel:
-        return _build(sdist, directory, sources, interpreter, context)
+        return _build(sdist, directory, sources, interpreter, spec, context)
 
     identity = [
         interpreter.executable,
@@ -96,7 +97,7 @@ def _compiler(environ: Mapping[str, str]) -> list[object]:
 
 
 def _build(
-    sdist: Sdist, directory: str, sources: Sources, interpreter: Interpreter, context: Context
+    sdist: Sdist, directory: str, sources: Sources, interpreter: Interpreter, spec: Spec, context: Context
 ) -> BuiltWheel:
     """Build a wheel below `directory`; say so, since it may take minutes."""
     doing = f"building `{sdist.name}` {sdist.version} from its source"
@@ -107,7 +108,7 @@ def _build(
     ):
         out = os.path.join(stage, "wheel")
         pip = _pip(interpreter, stage, context)
-        environ = _environ(sources, stage, context)
+        environ = _environ(sources, spec, stage, context)
         words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
         command = [interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
         log = ""
@@ -147,8 +148,11 @@ def _pip(interpreter: Interpreter, stage: str, context: Context) -> str:
     return unpacked
 
 
-def _environ(sources: Sources, stage: str, context: Context) -> dict[str, str]:
-    """Return the variables of a build: the user's, of pip's only how to reach an index."""
+def _environ(sources: Sources, spec: Spec, stage: str, context: Context) -> dict[str, str]:
+    """Return the variables of a build: the user's, of pip's only how to reach an index.
+
+    An older pip than 26 does not know of a cutoff, and takes the newest build requirements.
+    """
     from pathlib import Path
 
     environ = process.clean_environ(context.environ)
@@ -162,6 +166,8 @@ def _environ(sources: Sources, stage: str, context: Context) -> dict[str, str]:
         # The variable is a list with blanks between, which a URL does not have.
         beside = [path if "://" in path else Path(path).as_uri() for path in sources.find_links]
         environ["PIP_FIND_LINKS"] = " ".join((environ.get("PIP_FIND_LINKS", ""), *beside)).strip()
+    if spec.resolution.exclude_newer:
+        environ["PIP_UPLOADED_PRIOR_TO"] = cutoff_at(spec.resolution.exclude_newer, context.now())
     temporary = os.path.join(stage, "tmp")
     os.makedirs(temporary, exist_ok=True)
     return {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from bootstrap import unsettled
-from vpy.errors import RefusedError, UserError
+from vpy.errors import RefusedError, UnreachableError, UserError
 from vpy.model import Observation, Pin, StoredWheel, WheelFile
 from vpy.operations import cache, package_contents, sources
+from vpy.packages.freshness import OUTAGE_SECONDS, REF_SECONDS
 from vpy.system import files, run_once
 from vpy.system.lean import contextlib, hashlib
 from vpy.system.lean.dataclasses import replace, value
@@ -30,20 +31,20 @@ if TYPE_CHECKING:
     from vpy.wheels.install import Installation
     from vpy.wheels.pip_runner import HostPython
 
-REF_SECONDS = 24 * 3600
-
 
 @value
 class WheelSet:
     """Wheels of a plan and the pins they came from.
 
-    `notes` are lines for stderr; `observations` are what the resolution depends on.
+    `notes` are lines for stderr; `observations` are what the resolution depends on. `asked` is when the
+    source was asked (seconds since the epoch).
     """
 
     wheels: tuple[WheelFile, ...]
     pins: tuple[Pin, ...]
     notes: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
+    asked: float = 0.0
 
 
 def resolve(plan: Plan, context: Context) -> WheelSet:
@@ -71,10 +72,23 @@ def resolve(plan: Plan, context: Context) -> WheelSet:
         run_once.run_once(lock, is_done, "gets the same packages", context.terminal) as is_ours,
     ):
         if is_ours:
-            known = get(plan, context)
+            known = _get_or_last(path, plan, context)
             cache.put(path, _dump(known))
     assert known is not None
     return _with_observations(known, observations)
+
+
+def _get_or_last(path: str, plan: Plan, context: Context) -> WheelSet:
+    """Ask the source; where it cannot be asked, and answered before, return that with one line."""
+    try:
+        return get(plan, context)
+    except UnreachableError as error:
+        last = _read(path)
+        if last is None or not is_installed(last, plan, context):
+            raise
+        context.terminal.warning(f"using the last answer of `{plan.sources}`: {error.summary}")
+        until = int(context.now()) + OUTAGE_SECONDS
+        return replace(last, observations=(Observation("until", (str(until),)),), asked=context.now())
 
 
 def cached(plan: Plan, context: Context) -> WheelSet | None:
@@ -93,6 +107,8 @@ def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[
         "python": [interpreter.version_text, interpreter.platform, _lasting(interpreter.markers)],
         "source": source,
         **({"lockfile": plan.lockfile.digest} if plan.lockfile else {}),
+        **({"resolution": rows} if (rows := plan.spec.resolution.rows()) else {}),
+        **({"refresh after": plan.refresh_after} if plan.refresh_after else {}),
     }, observations
 
 
@@ -153,6 +169,7 @@ def _unpacked(
         pins=resolution.pins,
         notes=resolution.notes,
         observations=_until(resolution.pins, context),
+        asked=context.now(),
     )
     if wheel_set.wheels and is_installed(wheel_set, plan, context):
         return wheel_set
@@ -203,6 +220,8 @@ def loader_of(
             arrived=arrived,
             stage=stage,
             watch=watch,
+            resolution=plan.spec.resolution,
+            refresh_after=plan.refresh_after,
         )
 
     def of(source: Source) -> PackageLoader:
@@ -248,14 +267,14 @@ def _resolution(plan: Plan, loader: PackageLoader, context: Context) -> Resoluti
 
 
 def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
-    """Return the time at which a ref must be asked again, since it may point elsewhere then."""
+    """Return the time at which a source must be asked again: a ref may point elsewhere by then."""
     from vpy.packages.cipd import names
 
     tomorrow = int(context.now()) + REF_SECONDS
     times = [
         pin.until or tomorrow
         for pin in pins
-        if not pin.filename and (pin.until or names.parse_version(pin.version).kind == "ref")
+        if pin.until or (not pin.filename and names.parse_version(pin.version).kind == "ref")
     ]
     return (Observation("until", (str(min(times)),)),) if times else ()
 
@@ -323,14 +342,19 @@ def _get_installed(path: str, plan: Plan, context: Context) -> WheelSet | None:
 
 def _get(path: str, context: Context) -> WheelSet | None:
     """Return the cached wheel set where it is whole and still holds."""
+    wheel_set = _read(path)
+    if wheel_set is None or wheel_set.asked < context.fresh_since:
+        return None
+    times = [int(row.fields[0]) for row in wheel_set.observations if row.kind == "until"]
+    return wheel_set if all(context.now() < time for time in times) else None
+
+
+def _read(path: str) -> WheelSet | None:
+    """Return the cached wheel set where it is whole, however old."""
     try:
-        wheel_set = _load(cache.get(path))
+        return _load(cache.get(path))
     except (ValueError, KeyError, TypeError):
         return None
-    for row in wheel_set.observations:
-        if row.kind == "until" and int(row.fields[0]) <= context.now() and not context.offline:
-            return None
-    return wheel_set
 
 
 def _with_observations(wheel_set: WheelSet, observations: tuple[Observation, ...]) -> WheelSet:
@@ -346,6 +370,7 @@ def _dump(wheel_set: WheelSet) -> dict[str, object]:
         ],
         "notes": list(wheel_set.notes),
         "until": [row.fields[0] for row in wheel_set.observations if row.kind == "until"],
+        "asked": wheel_set.asked,
     }
 
 
@@ -355,4 +380,5 @@ def _load(data: Mapping[str, Any]) -> WheelSet:
         pins=tuple(Pin(*row) for row in data["pins"]),
         notes=tuple(data["notes"]),
         observations=tuple(Observation("until", (time,)) for time in data["until"]),
+        asked=data.get("asked", 0.0),
     )

@@ -24,7 +24,7 @@ class Lockable:
 
 def read(request: Request, context: Context) -> Lockable:
     """Read the spec of a request; raise UserError where it has no requirements."""
-    from vpy.operations import plan, source_setting
+    from vpy.operations import plan, settings, source_setting, spec_settings
 
     discovery, spec = plan.read_spec(request, context)
     if not spec.dependencies:
@@ -32,6 +32,9 @@ def read(request: Request, context: Context) -> Lockable:
         fact = f"`{discovery.source.path}` has no `dependencies`" if is_there else "there is no spec here"
         raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
     found = plan.find_interpreter(request, context, spec, discovery.source)
-    asked = source_setting.requested(request, context, spec)
+    spec_settings.check_version(spec, context)
+    setting = settings.source(request, context, spec)
+    asked = source_setting.parse_setting(setting, context.environ)
     packages = source_setting.of_spec(spec, asked, context.environ)
+    spec = spec_settings.without_replaced(spec, setting)
     return Lockable(discovery.source, spec, found.interpreter, packages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import UserError
-from vpy.operations import sources
+from vpy.operations import sources, spec_settings
 from vpy.system import files
 from vpy.system.lean.dataclasses import value
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from vpy.commands.support.platform_matrix import Matrix
-    from vpy.model import Source, Sources, Target, Wanted, WheelFile
+    from vpy.model import Source, Sources, Spec, Target, Wanted, WheelFile
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
 
@@ -108,9 +108,18 @@ def _fetch_column(
         yield package, wheel_of[project]
 
 
-def _index(asked: Sources, target: Target, stage: str, context: Context) -> IndexLoader:
+def _index(
+    asked: Sources, target: Target, stage: str, context: Context, spec: Spec | None = None
+) -> IndexLoader:
     """Return the index for a target, whose wheels are fetched into `stage` even where they are installed."""
-    return sources.index_loader(asked, target.interpreter, context, needs_files=True, stage=stage)
+    return sources.index_loader(
+        asked,
+        target.interpreter,
+        context,
+        needs_files=True,
+        stage=stage,
+        resolution=spec.resolution if spec else None,
+    )
 
 
 def _fetch(index: IndexLoader, packages: Sequence[Wanted], dependencies: Sequence[str]) -> list[WheelFile]:
@@ -166,7 +175,10 @@ def _copy_wheels(matrix: Matrix, directory: str, context: Context) -> Iterator[C
             ]
             if not requirements:
                 continue
-            for wheel in _fetch(_index(matrix.sources, target, stage, context), (), requirements):
+            spec = spec_settings.for_target(matrix.spec, target.interpreter)
+            meant = dict(zip(matrix.spec.dependencies, spec.dependencies, strict=True))
+            index = _index(matrix.sources, target, stage, context, spec)
+            for wheel in _fetch(index, (), [meant[text] for text in requirements]):
                 if simple_repository.add(pages, wheel.path, wheel.filename):
                     yield Copied(wheel.filename)
     simple_repository.write_pages(pages)

@@ -6,7 +6,7 @@ import os
 
 from vpy.errors import MissingError, UserError, VpythonError
 from vpy.model import Tag, Target
-from vpy.operations import plan, source_setting, sources
+from vpy.operations import plan, settings, source_setting, sources, spec_settings
 from vpy.packages import chain
 from vpy.system.lean.dataclasses import value
 
@@ -79,7 +79,9 @@ def matrix_of(request: Request, context: Context) -> Matrix:
     discovery, spec = plan.read_spec(request, context)
     if discovery.source.kind == "empty":
         raise UserError("there is no spec here", hint=NO_SPEC_HINT)
-    requested = source_setting.requested(request, context, spec)
+    setting = settings.source(request, context, spec)
+    spec = spec_settings.without_replaced(spec, setting)
+    requested = source_setting.parse_setting(setting, context.environ)
     asked = source_setting.of_spec(spec, requested, context.environ)
     columns = verified_targets(spec, context.config, discovery.source.path)
 
@@ -339,7 +341,10 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             for text, requirement in declared.items()
             if requirement.marker is None or requirement.marker.evaluate(markers)
         }
-        return _requirement_cells(holding, sources.index_loader(draft.sources, target.interpreter, context))
+        spec = spec_settings.for_target(draft.spec, target.interpreter)
+        meant = dict(zip(draft.spec.dependencies, spec.dependencies, strict=True))
+        index = sources.index_loader(draft.sources, target.interpreter, context, resolution=spec.resolution)
+        return _requirement_cells(holding, meant, index)
 
     for target, answer in ask_each_platform(draft.columns, ask):
         cells, fault = answer()
@@ -349,10 +354,13 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             draft.faults.append((target, fault))
 
 
-def _requirement_cells(projects: dict[str, str], index: IndexLoader) -> RequirementCells:
+def _requirement_cells(
+    projects: dict[str, str], meant: dict[str, str], index: IndexLoader
+) -> RequirementCells:
     """Return the cells of the requirements that hold on a platform, by their text.
 
-    `projects` are their names by their text. Where some fail, the rest is resolved without them.
+    `projects` are their names by their text, `meant` is what they mean on the platform. Where some fail, the
+    rest is resolved without them.
     """
     from vpy.packages.index import query
 
@@ -360,7 +368,7 @@ def _requirement_cells(projects: dict[str, str], index: IndexLoader) -> Requirem
     left = dict(projects)
     while left:
         try:
-            wheels = query.resolved(index, list(left))
+            wheels = query.resolved(index, [meant[text] for text in left])
         except VpythonError as error:
             blamed = _blamed(left, error)
             if not blamed:

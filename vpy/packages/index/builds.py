@@ -18,13 +18,14 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from vpy.system.layout import Layout
 
+BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
 SUFFIXES = (".tar.gz", ".zip")
-_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late")
+_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late", "upload_time_missing")
 
 
 @value
@@ -72,6 +73,39 @@ def forbidden(builder: Builder, rows: Iterable[Mapping[str, Any]]) -> str:
     return next(filter(None, (builder.forbidden(row["project"]) for row in rows)), "")
 
 
+def build(
+    lacking: Iterable[Mapping[str, Any]],
+    asked: Sequence[dict[str, Any]],
+    builder: Builder,
+    fetch: Callable[[Iterable[str], str], list[dict[str, str]]],
+    directory: str,
+    layout: Layout,
+) -> set[str]:
+    """Build wheels for what errors say is lacking, below a directory; return their file names.
+
+    `fetch` fetches the sdists of requirements into a directory. What was `asked` with hashes gets those of
+    the wheels that were made of a locked sdist.
+    """
+    sources = os.path.join(directory, "sdists")
+    os.makedirs(sources, exist_ok=True)
+    found = [
+        locked(
+            Sdist(
+                row["name"],
+                row["version"],
+                row["filename"],
+                row["sha256"],
+                os.path.join(sources, row["filename"]),
+            ),
+            asked,
+        )
+        for row in fetch(dict.fromkeys(str(row["requirement"]) for row in lacking), sources)
+    ]
+    wheels = {sdist: get(builder, sdist, os.path.join(directory, BUILT), layout) for sdist in found}
+    _allow(wheels, asked)
+    return {os.path.basename(wheel) for wheel in wheels.values()}
+
+
 def locked(sdist: Sdist, asked: Iterable[Mapping[str, Any]]) -> Sdist:
     """Return an sdist that was fetched; raise UserError where a lockfile allows only other hashes."""
     digest = files.sha256_of(sdist.path)
@@ -84,7 +118,7 @@ def locked(sdist: Sdist, asked: Iterable[Mapping[str, Any]]) -> Sdist:
     return sdist
 
 
-def allow(wheels: Mapping[Sdist, str], asked: Iterable[dict[str, Any]]) -> None:
+def _allow(wheels: Mapping[Sdist, str], asked: Iterable[dict[str, Any]]) -> None:
     """Add the hashes of wheels that were just built to those that may be installed."""
     for row in asked:
         for sdist, wheel in wheels.items() if row["hashes"] else ():

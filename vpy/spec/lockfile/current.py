@@ -25,12 +25,17 @@ def normalized(requirement: Requirement) -> str:
 
 
 def differences(
-    lockfile: Lockfile, dependencies: Sequence[str], requires_python: str, markers: Mapping[str, str]
+    lockfile: Lockfile,
+    dependencies: Sequence[str],
+    requires_python: str,
+    markers: Mapping[str, str],
+    settings: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return how a lockfile differs from what a spec asks for, a fact each; () where it is current.
 
     A lockfile that says what it was made for must say the same; any other must hold every requirement
-    whose marker holds, at a version that the requirement allows.
+    whose marker holds, at a version that the requirement allows. `settings` are those of the spec that narrow
+    the versions, a line for each.
     """
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
@@ -46,6 +51,9 @@ def differences(
         there, now = set(lockfile.requirements), {normalized(each) for each in wanted}
         found += [f"`{each}` is not in it" for each in sorted(now - there)]
         found += [f"`{each}` is only in it" for each in sorted(there - now)]
+        narrowed = set(lockfile.settings or ())
+        found += [f"it was made without `{each}`" for each in sorted(set(settings) - narrowed)]
+        found += [f"it was made with `{each}`" for each in sorted(narrowed - set(settings))]
         return tuple(found)
 
     found += _unmet(lockfile, wanted, markers)

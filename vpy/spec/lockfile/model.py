@@ -67,7 +67,8 @@ class Lockfile:
     say; `direct` are the normalized names that were asked for directly, None where that is unknown.
     `edges` are the dependencies of each distribution by (name, version, extra), empty where all
     distributions whose marker holds are installed. `declared_python` is the `requires-python` of the spec
-    where the lockfile is for fewer Pythons, None where that is not said.
+    where the lockfile is for fewer Pythons, None where that is not said; `settings` are those of the spec
+    that narrow the versions, a line for each, None where that is not said.
     """
 
     path: str
@@ -80,3 +81,4 @@ class Lockfile:
     direct: frozenset[str] | None = None
     edges: tuple[tuple[tuple[str, str, str], tuple[Dependency, ...]], ...] = ()
     declared_python: str | None = None
+    settings: tuple[str, ...] | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.download import Wheels
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import Target
+    from vpy.wheels.index_client.rules import Rules
     from vpy.wheels.index_client.web import Web
 
     # A file, the `requires-python` that the page has for it, and its build number.
@@ -58,6 +59,7 @@ class Library:
         indexes: Sequence[str],
         wheels: Wheels,
         *,
+        rules: Rules,
         direct: Mapping[str, File],
         built: Mapping[str, str],
         forbids: Callable[[str], bool],
@@ -65,6 +67,7 @@ class Library:
     ) -> None:
         self.web = web
         self.indexes = indexes
+        self.rules = rules
         self.wheels = wheels
         self.unfit: set[tuple[str, str]] = set()
         self._without_wheels: set[str] = set()
@@ -127,10 +130,12 @@ class Library:
             rows = pages.files_of(response, _is_distribution)
             return [Release("", [[*file.row(), requires] for file, requires in rows])]
 
-        for url in pages.addresses(self.indexes, project):
-            for release in pages.releases_at(self.web, url, project, from_answer):
-                for *row, requires in release.rows:
-                    yield File(*row), requires
+        groups = self.rules.groups(self.indexes, project)
+        for releases in pages.first_group(self.web, groups, project, from_answer):
+            for *row, requires in (row for release in releases for row in release.rows):
+                file = File(*row)
+                if not self.rules.excludes(file.uploaded, project):
+                    yield file, requires
 
     def page(self, project: str, target: Target, *, prefers_wheels: bool) -> Page:
         """Return the releases for a target: wheels that fit, or sdists where a version has none.
@@ -198,15 +203,23 @@ class Library:
 class TargetCatalogue(Catalogue):
     """Catalogue of one target of several, which share a library."""
 
-    def __init__(self, library: Library, target: Target, *, prefers_wheels: bool) -> None:
-        super().__init__(library.web, library.indexes, target, library.wheels)
+    def __init__(self, library: Library, target: Target, rules: Rules, *, prefers_wheels: bool) -> None:
+        super().__init__(library.web, library.indexes, target, library.wheels, frozenset(), rules)
         self._library = library
         self._prefers_wheels = prefers_wheels
         self._metadata = library.asked
 
     def read_page(self, project: str) -> Page:
-        """Return the releases of a project for the target."""
-        return self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
+        """Return the releases of a project for the target, those that no constraint excludes."""
+        page = self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
+        constraints = [each.specifier for each in self.rules.constraints.get(project, ())]
+        if not constraints:
+            return page
+        return Page(
+            release
+            for release in page.releases
+            if all(each.contains(release.version, prereleases=True) for each in constraints)
+        )
 
     def metadata(self, file: File) -> Metadata:
         """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for this."""
