@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
-STALE_HINT = "`vpython-tool lock {}` brings it up to date; -vpython-frozen follows it as it is"
+STALE_HINT = "`{} {}` brings it up to date; -vpython-frozen follows it as it is"
 MISSING_HINT = "`vpython-tool lock {}` writes it"
 
 # Changes that one line names.
@@ -46,21 +46,23 @@ def find(
         return None, observations
 
     from bootstrap.shown import printable
-    from vpy.operations import additions
+    from vpy.operations import additions, spec_settings
     from vpy.spec.lockfile import current, read
 
     path, kind, data = found
     lockfile = read.read(data, path, kind)
     context.terminal.debug(f"lockfile: `{printable(path)}`")
     markers = dict(interpreter.markers)
-    stale = current.differences(lockfile, spec.dependencies, spec.requires_python, markers)
+    wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
+    stale = current.differences(lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec))
     if additions.are_asked_for(request):
         stale = ()  # it locks the spec, to which the command line adds
     if is_frozen or not stale:
         return lockfile, observations
     if is_locked or is_bot(context.environ):
         lines = [f"{printable(path)} is not current: {fact}" for fact in stale]
-        raise UserError(lines, hint=STALE_HINT.format(_shown(discovery.source)))
+        command = "uv lock --script" if kind == "uv-script" else "vpython-tool lock"
+        raise UserError(lines, hint=STALE_HINT.format(command, _shown(discovery.source)))
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     fact = f"`{printable(path)}` is not current ({stale[0]}{more})"
     if packages is None:
@@ -91,6 +93,13 @@ def _is_locked_again(
     for warning in done.warnings:
         context.terminal.warning(warning)
     return True
+
+
+def _wanted(spec: Spec, interpreter: Interpreter) -> tuple[str, ...]:
+    """Return what a lockfile that does not repeat the requirements must hold: with its overrides."""
+    from vpy.operations import spec_settings
+
+    return spec_settings.overridden(spec_settings.for_target(spec, interpreter, with_hashes=False))
 
 
 def _bot_observations(environ: Mapping[str, str]) -> Iterator[Observation]:
