@@ -208,7 +208,11 @@ def test_killed_while_it_asks_the_index(site: Site) -> None:
     old = path.read_bytes()
     make_wheel(site.wheels, "b", "1.2")
     released = threading.Event()
-    site.index.before = lambda _: bool(released.wait(60))
+
+    def wait(_: object) -> None:
+        released.wait(60)
+
+    site.index.before = wait
     site.index.asked.clear()
     assert kill_while_it_locks(site, lambda: bool(site.index.asked))
     released.set()
