@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import platform
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -190,19 +190,13 @@ def test_markers_and_versions_of_pythons(site: Site, kind: str) -> None:
     assert "win32" not in "".join(path for path, _ in site.index.asked)
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="its wheel is for another machine")
 def test_a_wheel_for_one_platform(site: Site) -> None:
-    """Platforms that a project has no wheel for are left out, with a line; those asked for are an error."""
-    (tag,) = (each for each in ("manylinux_2_17_x86_64",) if os.uname().machine == "x86_64")
-    make_wheel(site.wheels, "n", "1.0", tag=f"cp311-abi3-{tag}")
+    """Platforms that a project has no wheel for are left out, with a line each."""
+    make_wheel(site.wheels, "n", "1.0", tag="cp311-abi3-manylinux_2_17_x86_64")
     site.script("n", shows="n")
-    row = site.locked()
-    assert [line.split(":")[0] for line in row["warnings"]] == [
-        f"not locked for `cp{python}-cp{python}-{platform}`"
-        for python in ("311", "312", "313", "314")
-        for platform in sorted(
-            ("linux_arm64", "macosx_10_10_intel", "macosx_11_0_arm64", "win32", "win_amd64")
-        )
-    ] or row["warnings"]
+    named = {line.split("`")[1].rpartition("-")[2] for line in site.locked()["warnings"]}
+    assert named == {"linux_arm64", "macosx_10_10_intel", "macosx_11_0_arm64", "win32", "win_amd64"}
     assert tomllib.loads(site.lockfile().read_text())["environments"] == [
         "sys_platform == 'linux' and platform_machine == 'x86_64'"
     ]
