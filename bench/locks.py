@@ -8,8 +8,8 @@
     dist/vpython.pyz bench/locks.py [--only TEXT]… [--show]
 
 The real index is asked. Of each set a line is printed: whether the texts are the same (versions, markers,
-order and who asked) and whether the hashes are, and the seconds that each took. `--show` prints the lines that
-differ. The exit code is 1 where anything does.
+order and who asked) and whether the hashes are, and the seconds that each took. `--show` prints the lines
+that differ. The exit code is 1 where anything does.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def main() -> int:
             continue
         uv_seconds, expected = timed(by_uv, python, requirements)
         own_seconds, found = timed(by_vpython, python, requirements)
-        rows = [lines_of(text) for text in (expected, found)]
-        hashes = [hashes_of(text) for text in (expected, found)]
+        rows = lines_of(expected), lines_of(found)
+        hashes = hashes_of(expected), hashes_of(found)
         states = ["same" if one == two else "different" for one, two in (rows, hashes)]
         is_different = is_different or states != ["same", "same"]
         print(f"{states[0]:9}  {states[1]:9}  {uv_seconds:4.1f} s  {own_seconds:4.1f} s   {name}", flush=True)
         if arguments.show:
-            for line in difflib.unified_diff(*rows, "uv", "vpython", n=0, lineterm=""):
+            for line in difflib.unified_diff(rows[0], rows[1], "uv", "vpython", n=0, lineterm=""):
                 print(f"    {line}")
     return int(is_different)
 

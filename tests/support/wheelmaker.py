@@ -21,6 +21,7 @@ def make_wheel(
     tag: str = "py3-none-any",
     scripts: Mapping[str, str] | None = None,
     requires: tuple[str, ...] = (),
+    python: str = "",
     extras: tuple[str, ...] = (),
 ) -> Path:
     """Write NAME-VERSION-TAG.whl; by default a module NAME with `VERSION`. `scripts`: entry points."""
@@ -32,6 +33,8 @@ def make_wheel(
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
         [f"Provides-Extra: {each}\n" for each in extras] + [f"Requires-Dist: {each}\n" for each in requires]
     )
+    if python:
+        members[f"{info}/METADATA"] += f"Requires-Python: {python}\n"
     pure = "true" if tag.endswith("-any") else "false"
     members[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {pure}\nTag: {tag}\n"
     if scripts:

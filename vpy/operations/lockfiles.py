@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile
 
-STALE_HINT = "`vpython-tool lock {}` brings it up to date; -vpython-frozen follows it as it is"
+STALE_HINT = "`{} {}` brings it up to date; -vpython-frozen follows it as it is"
 MISSING_HINT = "`vpython-tool lock {}` writes it"
 
 # Changes that one line names.
@@ -61,7 +61,8 @@ def find(
         return lockfile, observations
     if is_locked or is_bot(context.environ):
         lines = [f"{printable(path)} is not current: {fact}" for fact in stale]
-        raise UserError(lines, hint=STALE_HINT.format(_shown(discovery.source)))
+        command = "uv lock --script" if kind == "uv-script" else "vpython-tool lock"
+        raise UserError(lines, hint=STALE_HINT.format(command, _shown(discovery.source)))
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     fact = f"`{printable(path)}` is not current ({stale[0]}{more})"
     if packages is None:

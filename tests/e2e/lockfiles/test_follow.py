@@ -158,20 +158,26 @@ def test_appears_and_goes(project: Project, name: str) -> None:
 
 @each_format
 def test_one_that_is_stale(project: Project, name: str) -> None:
+    """An error on a bot; elsewhere locked again, but for uv's own, which only uv writes."""
+    path, script = project.place / name, project.place / "s.py"
     project.lock(name, FORMATS[name](project))
     project.declare("a>=2")
-    done = project.run()
-    assert done.stdout == "2.0 1.1\n"
-    assert done.stderr.startswith(
-        f"vpython: `{project.place / name}` is not current, so it is not followed: "
-    )
+    command = f"uv lock --script {script}" if name == "s.py.lock" else f"vpython-tool lock {script}"
     for done in (project.run(env={"CI": "1"}), project.run("-vpython-locked")):
         assert done.returncode == 2
-        assert f"{project.place / name} is not current: " in done.stderr
+        assert f"{path} is not current: " in done.stderr
         assert done.stderr.endswith(
-            "\n\nhint: lock again with the tool that wrote it; -vpython-frozen follows it as it is\n"
+            f"\n\nhint: `{command}` brings it up to date; -vpython-frozen follows it as it is\n"
         )
     assert project.run("-vpython-frozen").stdout == "1.0 1.0\n"
+    done = project.run()
+    assert done.stderr.startswith(f"vpython: `{path}` is not current (")
+    if name == "s.py.lock":
+        assert done.stdout == "2.0 1.1\n"
+        assert "so it is not followed, and cannot be locked again: " in done.stderr
+    else:
+        assert done.stdout == "2.0 1.0\n"
+        assert ": locked again: a 1.0 -> 2.0\n" in done.stderr
 
 
 @each_format
@@ -203,10 +209,10 @@ def test_a_large_one(project: Project, name: str) -> None:
 
 def test_none_where_one_is_demanded(project: Project) -> None:
     done = project.run("-vpython-locked")
+    script = project.place / "s.py"
     assert done.returncode == 2
     assert done.stderr == (
-        f"vpython: there is no lockfile: `{project.place / 's.py.uv.lock'}`\n\n"
-        "hint: `uv lock --script`, `uv pip compile --universal --generate-hashes` and `pip lock` write one\n"
+        f"vpython: there is no lockfile of `{script}`\n\nhint: `vpython-tool lock {script}` writes it\n"
     )
 
 
