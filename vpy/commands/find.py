@@ -23,8 +23,9 @@ ALL = 1_000_000
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print versions by platforms, the newest first, and the `wheel` entry of the newest."""
-    from vpy.commands.support import package_versions, platform_matrix, text_output
+    from vpy.commands.support import package_versions, text_output
     from vpy.model import Source, Spec
+    from vpy.operations import platform_targets
     from vpy.operations.root import open_root
 
     name = arguments.name
@@ -33,7 +34,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     setting = settings.source(request, context)
     source = sources.parse_setting(setting)
     open_root(context)
-    targets = platform_matrix.verified_targets(Spec(), context.config, "config.toml")
+    targets = platform_targets.verified(Spec(), context.config, "config.toml")
     most = ALL if arguments.all else SHOWN
 
     def in_index() -> list[PackageVersion]:

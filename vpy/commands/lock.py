@@ -28,9 +28,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         kind="uv-requirements" if arguments.format == "uv" else "pylock",
         is_check=arguments.check,
     )
-    results = [
-        lock(each, asked, context) for each in invocation.each(request, arguments, context.config)
-    ]
+    results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
     for result in results:
         for warning in result.warnings:
             context.terminal.warning(f"{printable(result.path)}: {warning}")
@@ -52,9 +50,9 @@ def lock(request: Request, asked: Asked, context: Context) -> Relocked:
     from vpy.operations import lock_files, plan, sources
 
     discovery, spec = plan.read_spec(request, context)
-    if not spec.dependencies:
-        fact = "the spec has no `dependencies`" if discovery.source.path else "there is no spec here"
-        raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
+    if not spec.dependencies and not spec.wheels:
+        fact = "the spec asks for no packages" if discovery.source.path else "there is no spec here"
+        raise UserError(fact, hint="name a script that has a spec, or a spec")
     found = plan.find_interpreter(request, context, spec, discovery.source)
     packages = plan.source_of(spec, sources.requested(request, context, spec))
     return lock_files.lock(discovery.source, spec, found.interpreter, packages, asked, context)
@@ -66,7 +64,7 @@ def account(result: Relocked) -> dict[str, Any]:
         "path": result.path,
         "new": result.is_new,
         "changed": result.is_changed,
-        "distributions": result.count,
+        f"{result.noun}s": result.count,
         "changes": [
             {
                 "name": each.name,
@@ -85,14 +83,24 @@ def account(result: Relocked) -> dict[str, Any]:
 def lines(result: Relocked) -> list[str]:
     """Return what was done as text: the file, then a line for each distribution that changed."""
     from vpy.commands.support import text_output
+    from vpy.operations import lock_files
 
-    count = f"{result.count} distribution{'' if result.count == 1 else 's'}"
+    count = f"{result.count} {result.noun}{'' if result.count == 1 else 's'}"
     state = "new" if result.is_new else "changed" if result.is_changed else "unchanged"
     shown = [] if result.is_new else [
-        (each.name, each.before or "-", "->", each.after or "-", "; ".join(_news(each)))
+        (
+            each.name,
+            lock_files.short(each.before) or "-",
+            "->",
+            lock_files.short(each.after) or "-",
+            "; ".join(_news(each)),
+        )
         for each in result.changes
     ]  # fmt: skip
-    return [f"{printable(result.path)}: {count}, {state}", *(f"  {row}" for row in text_output.columns(shown))]
+    return [
+        f"{printable(result.path)}: {count}, {state}",
+        *(f"  {row}" for row in text_output.columns(shown)),
+    ]
 
 
 def _news(change: Change) -> list[str]:

@@ -62,13 +62,14 @@ def _current(decided: Plan, context: Context) -> dict[str, str]:
 def _newest(names: list[str], decided: Plan, context: Context) -> Mapping[str, str]:
     """Return the newest release of each project in the index that has a wheel for some platform."""
     from vpy.commands import find
-    from vpy.commands.support import package_versions, platform_matrix
+    from vpy.commands.support import package_versions
     from vpy.model import Source, Spec
+    from vpy.operations import platform_targets
 
     if context.offline:
         raise UserError("`outdated` asks the index", hint="run it without -vpython-offline")
     source = decided.source if decided.source.kind == "index" else Source("index")
-    targets = platform_matrix.verified_targets(Spec(), context.config, "config.toml")
+    targets = platform_targets.verified(Spec(), context.config, "config.toml")
     found = {}
     for name in names:
         try:

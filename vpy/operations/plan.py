@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 from vpy.errors import UserError
-from vpy.model import Observation, Wanted
+from vpy.model import Observation
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Source, Spec, SpecSource, Target, Wheel
+    from vpy.model import Discovery, Interpreter, Source, Spec, SpecSource, Target, Wanted, Wheel
     from vpy.operations.context import Context
     from vpy.spec.discover import Invocation
     from vpy.spec.lockfile.model import Lockfile
@@ -34,7 +34,7 @@ class Plan:
     `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
     not for this target). PEP 508 dependencies are in `spec`. `source` is where the packages come
     from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
-    one: then nothing is resolved.
+    one: then nothing is resolved that it has.
     """
 
     discovery: Discovery
@@ -84,33 +84,31 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import additions, lockfiles, settings, sources
+    from vpy.operations import expansion, lockfiles, settings, sources
     from vpy.target import template
 
     target = template.target_for(found.interpreter)
     setting = settings.source(request, context, spec)
     source = source_of(spec, sources.parse_setting(setting))
-    lockfile, seen = lockfiles.find(
-        discovery, spec, found.interpreter, request, context, source if relocking else None
+    packages, skipped = expansion.expand(spec, target, discovery.source.path, discovery.source)
+    followed = lockfiles.follow(
+        discovery, spec, found.interpreter, request, context, source, packages, relocking=relocking
     )
-    if lockfile is not None and additions.are_asked_for(request):
-        spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
-    packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
     return Plan(
         discovery=discovery,
-        spec=spec,
+        spec=followed.spec,
         target=target,
-        packages=packages,
+        packages=followed.packages,
         skipped=skipped,
         source=source,
         observations=(
             *discovery.observations,
             *variable_observations(context),
             *found.observations,
-            *seen,
+            *followed.observations,
             *(setting.observations if packages or spec.dependencies else ()),
         ),
-        lockfile=lockfile,
+        lockfile=followed.lockfile,
     )
 
 
@@ -202,45 +200,3 @@ def variable_observations(context: Context) -> tuple[Observation, ...]:
             Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text))
         )
     return tuple(observations)
-
-
-def expand(
-    spec: Spec, target: Target, path: str, source: SpecSource | None = None
-) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
-    """Return the packages of a spec that are for this target, and the other entries with the reason.
-
-    Mistakes are reported with their position in `source` where that is given, else with `path`.
-    """
-    from vpy.spec import select, text
-    from vpy.target import template
-
-    values = dict(target.template)
-    selected = select.select(spec, target.interpreter.tags)
-    selected_entries = {(wheel.name, wheel.version) for wheel in selected}
-    skipped = [
-        (wheel, "no tag of this Python matches")
-        for wheel in spec.wheels
-        if (wheel.name, wheel.version) not in selected_entries
-    ]
-
-    packages: dict[str, Wanted] = {}
-    mistakes = []
-    for wheel in selected:
-        try:
-            name = template.expand(wheel.name, values)
-        except UserError as error:
-            position = text.position_of(source, wheel.name) if source else path
-            mistakes.append(f"{position}: {error.message}")
-            continue
-        if name is None:
-            skipped.append((wheel, "its name is not for this platform"))
-            continue
-        package = packages.setdefault(name, Wanted(name=name, template=wheel.name, version=wheel.version))
-        if package.version != wheel.version:
-            mistakes.append(
-                f"{path}: two versions of package `{name}`: `{package.version}` (as `{package.template}`)"
-                f" and `{wheel.version}` (as `{wheel.name}`)"
-            )
-    if mistakes:
-        raise UserError(mistakes)
-    return tuple(packages.values()), tuple(skipped)

@@ -38,12 +38,15 @@ UNREACHABLE_HINT = (
 
 @value
 class RootCache:
-    """Cache of a loader's answers in the root: `packages.loader.Cache`."""
+    """Cache of a loader's answers in the root: `packages.loader.Cache`. With `is_fresh` it has none yet."""
 
     layout: Layout
+    is_fresh: bool = False
 
     def get(self, question: object) -> Any:
         """Return the cached answer, or None."""
+        if self.is_fresh:
+            return None
         return cache.get(self.layout.resolution(cache.digest_of(question)))
 
     def put(self, question: object, answer: object) -> None:
@@ -126,12 +129,15 @@ def loader(source: Source, interpreter: Interpreter, context: Context) -> Packag
 
 
 def package_loader(
-    source: Source, context: Context, *, arrived: Arrived | None = None
+    source: Source, context: Context, *, arrived: Arrived | None = None, fresh: bool = False
 ) -> CipdLoader | DirectoryLoader:
-    """Return the loader of a source of CIPD packages: the service, or a directory of packages."""
+    """Return the loader of a source of CIPD packages: the service, or a directory of packages.
+
+    With `fresh` the service is asked for everything, whatever it answered before.
+    """
     if source.kind == "directory":
         return directory_loader(source, context, arrived=arrived)
-    return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived)
+    return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived, fresh=fresh)
 
 
 def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:
@@ -166,6 +172,7 @@ def cipd_loader(
     default_service: str | None = None,
     hint: str = "",
     arrived: Arrived | None = None,
+    fresh: bool = False,
 ) -> CipdLoader:
     """Return the loader of the package service; raise UserError for an address that is refused.
 
@@ -184,7 +191,7 @@ def cipd_loader(
         prpc.Service(client, root),
         None if context.offline else client,
         layout=context.layout,
-        cache=RootCache(context.layout),
+        cache=RootCache(context.layout, is_fresh=fresh and not context.offline),
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
         now=context.now,

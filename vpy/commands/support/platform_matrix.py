@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import UserError, VpythonError
-from vpy.model import Tag, Target
-from vpy.operations import plan, sources
+from vpy.operations import expansion, plan, platform_targets, sources
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from typing import Literal, TypeVar
 
     from bootstrap.request import Request
-    from vpy.config import Config
-    from vpy.model import Pin, Source, Spec, Wanted, WheelFile
+    from vpy.model import Pin, Source, Spec, Target, Wanted, WheelFile
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
@@ -77,7 +75,7 @@ def matrix_of(request: Request, context: Context) -> Matrix:
     if discovery.source.kind == "empty":
         raise UserError("there is no spec here", hint=NO_SPEC_HINT)
     source = plan.source_of(spec, sources.requested(request, context, spec))
-    columns = verified_targets(spec, context.config, discovery.source.path)
+    columns = platform_targets.verified(spec, context.config, discovery.source.path)
 
     draft = Draft(discovery.source.path, spec, columns, source)
     if spec.dependencies:
@@ -89,29 +87,6 @@ def matrix_of(request: Request, context: Context) -> Matrix:
         draft.expand()
         _fill_from_packages(draft, context)
     return draft.finish()
-
-
-def verified_targets(spec: Spec, config: Config, path: str) -> tuple[Target, ...]:
-    """Return a target for each tag that the spec verifies, or for the default ones.
-
-    No Python of theirs need be on this machine. A UserError names the spec's `path`.
-    """
-    from vpy.target import platforms
-
-    defaults = [Tag(*fields) for fields in config.verify_tags]
-    try:
-        return tuple(target_of(tag, config) for tag in platforms.tags_to_verify(spec, defaults))
-    except UserError as error:
-        raise UserError(f"{path}: {error.message}", hint=error.hint) from error
-
-
-def target_of(tag: Tag, config: Config) -> Target:
-    """Return the target that a tag stands for."""
-    from vpy.target import platforms, template
-
-    systems = platforms.Systems(config.verify_glibc, config.verify_macos)
-    values = template.values_for(tag)
-    return Target(platforms.interpreter_for(tag, systems), tag, tuple(sorted(values.items())))
 
 
 def column_names(columns: Sequence[Target]) -> list[tuple[str, str]]:
@@ -143,7 +118,7 @@ class Draft:
         """Expand the entries' names on each platform."""
         for target in self.columns:
             try:
-                packages, _ = plan.expand(self.spec, target, self.path)
+                packages, _ = expansion.expand(self.spec, target, self.path)
             except UserError as error:
                 self.faults.append((target, error))
                 continue

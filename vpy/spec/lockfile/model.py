@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     # uv-requirements: what `uv pip compile --generate-hashes` prints, a requirements file with hashes.
-    # uv-script: the TOML file of `uv lock --script`. pylock: PEP 751.
-    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock"]
+    # uv-script: the TOML file of `uv lock --script`. pylock: PEP 751. versions: CIPD's resolved versions.
+    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock", "versions"]
 
 
 @value
@@ -31,8 +31,8 @@ class LockedFile:
 class LockedDistribution:
     """One distribution at one version.
 
-    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are the wheels that
-    may be installed, and `sdist` is what one may be built of; a format that has only hashes has neither.
+    `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are the wheels
+    that may be installed, and `sdist` is what one may be built of; a format that has only hashes has neither.
     `hashes` are the sha256 of all of these files. `url` is a direct reference, "" for an index. `line` is its
     1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
     """
@@ -67,7 +67,8 @@ class Lockfile:
     say; `direct` are the normalized names that were asked for directly, None where that is unknown.
     `edges` are the dependencies of each distribution by (name, version, extra), empty where all
     distributions whose marker holds are installed. `declared_python` is the `requires-python` of the spec
-    where the lockfile is for fewer Pythons, None where that is not said.
+    where the lockfile is for fewer Pythons, None where that is not said. `instances` are the packages of a
+    text spec: name, version, instance id.
     """
 
     path: str
@@ -80,3 +81,4 @@ class Lockfile:
     direct: frozenset[str] | None = None
     edges: tuple[tuple[tuple[str, str, str], tuple[Dependency, ...]], ...] = ()
     declared_python: str | None = None
+    instances: tuple[tuple[str, str, str], ...] = ()
