@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Kind = Literal["none", "script", "module", "command", "stdin"]
 
 VALUED = ("root", "spec", "interpreter", "source", "manifest", "log-level", "python", "with", "env-file")
-PLAIN = ("offline", "local-venv", "locked", "frozen", "dev", "no-build")
+PLAIN = ("offline", "refresh", "local-venv", "locked", "frozen", "dev", "no-build", "keep-legacy")
 BETWEEN = "|"  # between the values of an option that is given more than once; no requirement has it
 VARIABLES = {
     "interpreter": "VPYTHON_INTERPRETER",
@@ -19,6 +19,7 @@ VARIABLES = {
     "offline": "VPYTHON_OFFLINE",
     "no-build": "VPYTHON_NO_BUILD",
 }
+SOURCES = ("cipd", "directory", "index")  # kinds of package sources, in front of an address
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -94,6 +95,17 @@ def parse_python(words: Sequence[str]) -> PythonCommand:
                 flags, "command" if letter == "c" else "module", text, list(words[number:]), False
             )
     return PythonCommand(flags, "none", "", [], False)
+
+
+def split_sources(text: str) -> list[str]:
+    """Split a list of package sources at each comma that a source follows; others are part of an address."""
+    sources: list[str] = []
+    for part in text.split(","):
+        if sources and part.strip().partition(":")[0] not in SOURCES:
+            sources[-1] += f",{part}"
+        else:
+            sources.append(part)
+    return [source.strip() for source in sources]
 
 
 def _script(words: Sequence[str]) -> tuple[Kind, str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from bootstrap import BUILD
-from bootstrap.command_line import VALUED, Options, parse_options, parse_python
+from bootstrap.command_line import VALUED, Options, parse_options, parse_python, split_sources
 from bootstrap.root import locate, straight, working_directory
 
 TYPE_CHECKING = False
@@ -58,6 +58,7 @@ class Request:
         self.gate = ""
         self.stdin = b""
         asked = self.options.get("log-level") == "debug" or self.options.get("local-venv")
+        asked = asked or self.options.get("refresh")
         self.direct = bool(self.record) and not (asked or self.options.help or self.options.tool)
 
     def move_to(self, root: str) -> None:
@@ -94,11 +95,23 @@ def _short(text: str) -> str:
 
 def _hangs_on_cwd(environ: dict[str, str]) -> bool:
     """Return whether a variable names a file relative to the cwd, on which the plan then depends."""
-    source = environ.get("VPYTHON_PACKAGE_SOURCE", "")
     paths = [environ.get("VPYTHON_INTERPRETER", ""), environ.get("VPYTHON_MANIFEST", "")]
-    if source.startswith("directory:") and "://" not in source:
-        paths.append(source.removeprefix("directory:"))
+    sources = split_sources(environ.get("VPYTHON_PACKAGE_SOURCE", ""))
+    paths += [source.removeprefix("directory:") for source in sources if _is_folder(source)]
     return any(path and not os.path.isabs(path) for path in paths)
+
+
+def _is_folder(source: str) -> bool:
+    """Return whether a package source is a local directory."""
+    return source.startswith("directory:") and "://" not in source
+
+
+def _absolute_sources(text: str, cwd: str) -> str:
+    """Return package sources with absolute paths."""
+    return ",".join(
+        "directory:" + os.path.join(cwd, source.removeprefix("directory:")) if _is_folder(source) else source
+        for source in split_sources(text)
+    )
 
 
 def _options_suffix(options: Options, cwd: str) -> str:
@@ -112,8 +125,8 @@ def _options_suffix(options: Options, cwd: str) -> str:
         if text is not None and name in words and name not in ("root", "log-level", "env-file"):
             if name in ("spec", "interpreter", "manifest") or (name == "python" and "/" in text):
                 text = os.path.join(cwd, text)
-            elif text.startswith("directory:") and "://" not in text:
-                text = "directory:" + os.path.join(cwd, text.removeprefix("directory:"))
+            elif name == "source":
+                text = _absolute_sources(text, cwd)
             parts.append(f"{name}={text}")
     parts += [name for name in ("locked", "frozen", "dev") if options.get(name)]
     joined = "&".join(parts)

@@ -116,6 +116,7 @@ def _run(request: Request, app: str, terminal: Terminal) -> Outcome:
         offline=bool(request.options.get("offline")),
         builds=not request.options.get("no-build"),
         now=time.time,
+        fresh_since=time.time() if request.options.get("refresh") else 0.0,
         manifest=None if is_ensure else bootstrap_manifest.read(request, settings),
     )
     if vpython := pinned_packages.other_vpython(request, context):

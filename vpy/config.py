@@ -20,6 +20,7 @@ class Config:
     contact: str
     service: str
     default_source: str
+    refresh_after: str
     wheel_prefix: str
     suffix: str
     legacy_suffix: str
@@ -44,6 +45,7 @@ def from_tables(tables: Mapping[str, Any], version: str) -> Config:
         contact=tables.get("contact", ""),
         service=tables["cipd"]["service"],
         default_source=tables["source"]["default"],
+        refresh_after=tables["source"].get("refresh_after", ""),
         wheel_prefix=tables["source"]["wheel_prefix"],
         suffix=tables["spec"]["suffix"],
         legacy_suffix=tables["spec"]["legacy_suffix"],

@@ -49,8 +49,16 @@ class UserError(VpythonError):
     exit_code = 2
 
 
+class MissingError(UserError):
+    """Package or version that a source does not have; another source may."""
+
+
 class ToolError(VpythonError):
     """Failure of a child process, the network or the disk: no environment could be made."""
+
+
+class UnreachableError(ToolError):
+    """Source that cannot be asked now; what it answered before may serve."""
 
 
 class RefusedError(ToolError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
     SourceKind = Literal["cipd", "directory", "index"]
     SpecFormat = Literal["text", "toml", "script", "empty"]
+    Forbidden = Literal["startup-code", "native-code"]
     ObservationKind = Literal[
         "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
         "listing", "signature", "until",
@@ -113,6 +116,46 @@ class Wheel:
 
 
 @value
+class ProjectSource:
+    """Origin of one project: a wheel's `url`, or the address of an `index`; the other one is "".
+
+    It counts on targets for which the PEP 508 `marker` holds, "" for all.
+    """
+
+    project: str
+    url: str = ""
+    index: str = ""
+    marker: str = ""
+
+
+@value
+class ResolutionSettings:
+    """Settings of a spec that narrow what its requirements come to.
+
+    `indexes` are addresses asked before the default index: the first that has a project is asked alone.
+    `exclude_newer` is a time in UTC (RFC 3339), or an age in seconds: files that are newer do not exist.
+    `constraints` and `overrides` are PEP 508 requirements, as uv means them.
+    """
+
+    indexes: tuple[str, ...] = ()
+    sources: tuple[ProjectSource, ...] = ()
+    exclude_newer: str = ""
+    constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+    def rows(self) -> dict[str, list[object]]:
+        """Return what is set, as JSON has it; {} for nothing."""
+        rows: dict[str, list[object]] = {
+            "indexes": list(self.indexes),
+            "sources": [[each.project, each.url, each.index, each.marker] for each in self.sources],
+            "exclude_newer": [self.exclude_newer] if self.exclude_newer else [],
+            "constraints": list(self.constraints),
+            "overrides": list(self.overrides),
+        }
+        return {name: row for name, row in rows.items() if row}
+
+
+@value
 class Spec:
     """Declaration of an environment.
 
@@ -121,6 +164,11 @@ class Spec:
     `warnings` are lines for stderr. `source` is the package source that it names, "" for none;
     `path` is the file that names it. `dev_dependencies` count where they are asked for.
     `no_build` are projects that may not be built from their source, `*` for all.
+
+    `notices` are lines for stderr too, shown once for each text of the spec. `resolution` narrows what the
+    requirements come to. `refresh_after` is the age in seconds at which an index is asked again, 0 for none.
+    `required_version` is what vpython's own version must be. `verify_platforms` are those that `verify` looks
+    at. `forbidden` says which wheels are refused.
     """
 
     python_version: str = ""
@@ -133,6 +181,12 @@ class Spec:
     path: str = ""
     dev_dependencies: tuple[str, ...] = ()
     no_build: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    resolution: ResolutionSettings = ResolutionSettings()
+    refresh_after: int = 0
+    required_version: str = ""
+    verify_platforms: tuple[str, ...] = ()
+    forbidden: tuple[Forbidden, ...] = ()
 
 
 @value
@@ -247,6 +301,44 @@ class Source:
 
 
 @value
+class Sources:
+    """Package sources in the order in which they are asked: a package comes from the first that has it."""
+
+    members: tuple[Source, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.members))
+
+    @property
+    def index(self) -> Source | None:
+        """The first index among them; None where there is none."""
+        return next((source for source in self.members if source.kind == "index"), None)
+
+    @property
+    def is_index(self) -> bool:
+        """Whether an index is the only one."""
+        return len(self.members) == 1 and self.index is not None
+
+    @property
+    def directories(self) -> tuple[Source, ...]:
+        """The directories among them."""
+        return tuple(source for source in self.members if source.kind == "directory")
+
+    def beside(self, index: Source) -> Sources:
+        """Return an index with the directories among these."""
+        return Sources((*self.directories, index))
+
+    @property
+    def find_links(self) -> tuple[str, ...]:
+        """Absolute paths and URLs of the directories, whose wheels count beside an index."""
+        return tuple(
+            os.path.abspath(source.folder) if source.folder else source.address.asked
+            for source in self.directories
+            if source.address is not None
+        )
+
+
+@value
 class Target:
     """Python that will run, the tag chosen from its tags, and the template values."""
 
@@ -273,7 +365,7 @@ class Pin:
     """One resolved package.
 
     `instance_id` is CIPD's id of the file's bytes (of the wheel file for the index source);
-    `origin` says which source answered (as `-vpython-source` spells it); `note` is a line for
+    `origin` says which source answered (as `-vpython-source` spells it, one of several); `note` is a line for
     stderr, or ""; `until` is when a ref must be asked again (seconds since the epoch; 0: never);
     `filename` is the wheel's file name where the package file is a wheel itself, else None.
     """

@@ -198,3 +198,8 @@ def test_doctor(explainer: Explainer, script: Path) -> None:
     report = of(explainer, "doctor", "--fix")
     assert report["repairs"] == [{"path": str(environment), "action": "made again", "whole": True}]
     assert of(explainer, "doctor")["damaged"] == []
+
+
+def test_upgrade(explainer: Explainer, script: Path) -> None:
+    (row,) = of(explainer, "upgrade", "-legacy", explainer.place)["converted"]
+    assert (row["from"], row["to"], row["removed"]) == (f"{script}.vpython3", str(script), True)

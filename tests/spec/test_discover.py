@@ -103,6 +103,33 @@ def test_a_command_may_hold_its_spec(top: str) -> None:
     assert search(BLOCK, cwd=os.path.join(top, "w"), kind="module").source.kind == "common"
 
 
+@pytest.mark.parametrize(
+    ("spec", "made", "kind"),
+    [
+        ("x/.vpython3", "x/vpython.toml", "option"),
+        ("x/y.vpython3", "x/y.vpython.toml", "option"),
+        ("x/s.py.vpython3", "x/s.py", "script"),
+    ],
+)
+def test_the_option_names_a_text_spec_that_was_converted(top: str, spec: str, made: str, kind: str) -> None:
+    plant(top, {made: BLOCK if made.endswith(".py") else 'dependencies = ["six"]\n'})
+    assert found(search(kind="none", cwd=top, spec=spec), top) == (kind, made)
+    result = search(kind="none", cwd=top, spec=os.path.join(top, spec))
+    assert found(result, top) == (kind, made)
+    assert read(result.source).dependencies == ("six",)
+    assert hold(result.observations, {})
+    plant(top, {spec: ""})
+    assert not hold(result.observations, {})
+    assert found(search(kind="none", cwd=top, spec=spec), top) == ("option", spec)
+
+
+@pytest.mark.parametrize("spec", ["x/y.vpython3", "x/s.py.vpython3", "x/y.toml"])
+def test_the_option_names_what_was_never_there(top: str, spec: str) -> None:
+    plant(top, {"x/s.py": "pass\n", "x/vpython.toml": ""})
+    with pytest.raises(UserError, match=r"^cannot read the spec `.*`: No such file or directory$"):
+        search(kind="none", cwd=top, spec=spec)
+
+
 def test_the_option_searches_nothing(top: str) -> None:
     plant(top, {"a/s.py": BLOCK, "a/s.py.vpython3": "", "x/spec": 'python_version: "3"', "y.toml": ""})
     result = search("a/s.py", cwd=top, spec="x/spec")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vpy.errors import UserError
+from vpy.errors import ToolError, UserError
 from vpy.spec import edit, edit_text, inline
 from vpy.spec.edit import Edit
 from vpy.spec.read import read
@@ -145,3 +145,56 @@ def test_a_file_is_replaced_at_once(tmp_path: Path) -> None:
     edit.write(str(link), "new\r\n")
     assert (real.read_bytes(), real.stat().st_mode & 0o777, link.is_symlink()) == (b"new\r\n", 0o750, True)
     assert sorted(os.listdir(tmp_path)) == ["link.py", "real.py"]
+
+
+def test_what_the_interpreter_reads_first_stays_first() -> None:
+    """The mark of UTF-8 (BOM), the `#!` line, and the encoding on the second line, behind any comment."""
+    block = edit.new_block(">=3.11")
+    for head in ("", "\ufeff", "#!/bin/x\n", "# a\n# vim: set fileencoding=latin-1 :\n", "# coding: utf-8\n"):
+        assert edit.with_block(f"{head}pass\n", block, "s.py") == f"{head}{block}\npass\n"
+    assert edit.with_block("# a\n# b\n", block, "s.py") == f"{block}\n# a\n# b\n"
+    assert edit.with_block("#!/bin/x", block, "s.py") == f"#!/bin/x\n{block}"
+    assert edit.with_block("", block, "s.py") == block
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\x0c\n"])
+@pytest.mark.parametrize("more", ["", "\nprint(os)", "\nprint(os)\n"])
+def test_guards_give_way_to_a_block(end: str, mark: str, more: str) -> None:
+    script = f"{mark}  #[VPYTHON:BEGIN]\n  #python_version: '3'\n\n  #[VPYTHON:END]{more}".replace("\n", end)
+    source = inline.find(script.encode(), "s.py")
+    assert source is not None
+    assert edit_text.are_comments(script, source)
+    block = edit.new_block(">=3")
+    changed = edit_text.replace_guards(script, source, block)
+    assert changed == f"{mark}{block.removesuffix(chr(10))}{more}".replace("\n", end)
+
+
+def test_guards_in_a_docstring_are_no_comments() -> None:
+    script = '"""\n[VPYTHON:BEGIN]\npython_version: "3"\n[VPYTHON:END]\n"""\n'
+    source = inline.find(script.encode(), "s.py")
+    assert source is not None
+    assert not edit_text.are_comments(script, source)
+
+
+def test_a_block_must_be_text_of_the_script_s_encoding() -> None:
+    edit.check_encoding("# coding: latin-1\n", "# plain\n", "s.py")
+    edit.check_encoding("# coding: utf8\n", "# ü\n", "s.py")
+    edit.check_encoding("\ufeffpass\n", "# ü\n", "s.py")
+    with pytest.raises(
+        UserError, match=r"^the spec is not in ASCII, and `s.py` is in iso-8859-1, not in UTF-8$"
+    ):
+        edit.check_encoding("# coding: latin-1\n", "# ü\n", "s.py")
+    with pytest.raises(UserError, match=r"^`s.py` is no text of Python: unknown encoding: none$"):
+        edit.check_encoding("# coding: none\n", "# ü\n", "s.py")
+
+
+def test_a_new_file_gets_the_mode_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "vpython.toml"
+    edit.write(str(path), "one", mode=0o600)
+    assert path.stat().st_mode & 0o777 == 0o600
+    edit.write(str(path), "two", mode=0o644)
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("two", 0o600)
+    edit.remove(str(path))
+    with pytest.raises(ToolError, match=r"^cannot remove `.*vpython.toml`: No such file or directory$"):
+        edit.remove(str(path))

@@ -37,7 +37,8 @@ class AwkwardIndex:
     `asked` has (path, Range) of every request. `json`: pages by PEP 691, else HTML. `ranges`: "yes",
     "ignored", "refused" or "garbled". `offers`: METADATA by PEP 658. `lies` replaces bytes of an answer
     by path. `breaks` is how often a wheel breaks off in the middle, `pause` the seconds for which each
-    pauses there; those in `held` pause until they are let go. `yanked` and `requires` are by file name.
+    pauses there; those in `held` pause until they are let go. `yanked`, `requires` and `uploaded` are by file
+    name.
     `headers` are further ones of each answer. `validator`: "ETag" or "Last-Modified" of each answer, "" for
     none; `unchanged` has the paths that were answered by 304. `login` is the `user:password` without which
     it says 401. `before` runs before each answer, with its peer. `files` is
@@ -64,6 +65,7 @@ class AwkwardIndex:
         self.held: set[str] = set()
         self.yanked: set[str] = set()
         self.requires: dict[str, str] = {}
+        self.uploaded: dict[str, str] = {}
         self.endless = ""
         self.bomb = ""
         self.server = Server(("127.0.0.1", 0), self._handler())
@@ -117,6 +119,7 @@ class AwkwardIndex:
                     "requires-python": self.requires.get(name),
                     "core-metadata": self.offers,
                     "size": len(data),
+                    **({"upload-time": self.uploaded[name]} if name in self.uploaded else {}),
                 }
             )
         if not rows:

@@ -21,6 +21,7 @@ def make_wheel(
     tag: str = "py3-none-any",
     scripts: Mapping[str, str] | None = None,
     requires: tuple[str, ...] = (),
+    extras: tuple[str, ...] = (),
 ) -> Path:
     """Write NAME-VERSION-TAG.whl; by default a module NAME with `VERSION`. `scripts`: entry points."""
     stem = f"{name.replace('-', '_')}-{version}"
@@ -29,7 +30,7 @@ def make_wheel(
         files if files is not None else {f"{name.replace('-', '_')}.py": f"VERSION = {version!r}\n"}
     )
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
-        f"Requires-Dist: {each}\n" for each in requires
+        [f"Provides-Extra: {each}\n" for each in extras] + [f"Requires-Dist: {each}\n" for each in requires]
     )
     pure = "true" if tag.endswith("-any") else "false"
     members[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {pure}\nTag: {tag}\n"

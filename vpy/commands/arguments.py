@@ -125,6 +125,19 @@ def days(text: str) -> float:
     return number * 24 * 3600
 
 
+def cutoff(text: str) -> str:
+    """Parse a date, a time or an age into what `exclude-newer` of a spec comes to."""
+    from vpy.spec.times import parse_cutoff
+
+    found = parse_cutoff(text)
+    if found is None:
+        raise UserError(
+            f"`--exclude-newer` takes a date, a time with its zone or an age, got `{text}`",
+            hint="such as 2026-11-30, 2026-11-30T12:00:00Z or 7d",
+        )
+    return found
+
+
 def size(text: str) -> int:
     """Parse a number of bytes, with K, M, G or T (powers of 1024) behind it or without."""
     number, unit = (text[:-1], UNITS[text[-1].upper()]) if text[-1:].upper() in UNITS else (text, 1)

@@ -48,6 +48,8 @@ def _settings(request: Request, context: Context, spec: Spec | None) -> Iterator
     config = context.config
     yield "source", settings.source(request, context, spec)
     yield "python", settings.python(request, context)
+    age = settings.refresh_after(context, spec)
+    yield "refresh after", _built_in(age.text, age.origin)
     for name in ("interpreter", "spec", "manifest", "offline", "log-level"):
         default = "warning" if name == "log-level" else ""
         found = settings.given(name, request)

@@ -8,7 +8,7 @@ import sys
 
 from vpy.commands.support import text_output
 from vpy.errors import UserError
-from vpy.model import Pin, Wanted
+from vpy.model import Pin, Sources, Wanted
 from vpy.system import files, locks
 from vpy.system.lean.dataclasses import value
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bootstrap.request import Request
+    from vpy.model import Source
     from vpy.operations.context import Context
     from vpy.packages.cipd.deployment import Deployment
     from vpy.packages.cipd.ensure_file import EnsureFile
@@ -104,16 +105,21 @@ def _filler(platform: str) -> Callable[[str], str | None]:
 
 
 def _loader(request: Request, context: Context, file: EnsureFile) -> PackageLoader:
-    from vpy.operations import sources
+    from vpy.operations import source_setting, sources
 
-    source = sources.requested(request, context)
-    if source.kind == "index":
+    requested = source_setting.requested(request, context)
+    members = tuple(source for source in requested.members if source.kind != "index")
+    if not members:
         raise UserError(
-            f"an ensure file's packages do not come from `{source}`", hint="use cipd or directory:PATH"
+            f"an ensure file's packages do not come from `{requested}`", hint="use cipd or directory:PATH"
         )
-    if source.kind == "cipd":
-        return sources.cipd_loader(source, context, default_service=file.service_url)
-    return sources.directory_loader(source, context)
+
+    def loader(source: Source) -> PackageLoader:
+        if source.kind == "cipd":
+            return sources.cipd_loader(source, context, default_service=file.service_url)
+        return sources.directory_loader(source, context)
+
+    return sources.in_order(Sources(members), loader)
 
 
 def _versions_path(order: Order, file: EnsureFile) -> str:

@@ -66,7 +66,7 @@ def account(request: Request, context: Context) -> dict[str, Any]:
     """
     discovery, spec = plan.read_spec(request, context)
     facts: dict[str, Any] = {"spec": _spec_account(discovery, spec), "searched": list(discovery.searched)}
-    facts["sources"] = [explain_packages.source(spec, request, context)]
+    facts["sources"] = explain_packages.named_sources(spec, request, context)
     try:
         found = plan.find_interpreter(request, context, spec, discovery.source)
     except VpythonError as error:
@@ -151,7 +151,8 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
         ("python", _python(facts["python"], short)),
         *text_output.target_sections(facts),
         ("source", [_source(source) for source in facts["sources"]]),
-        ("packages", _packages(facts["packages"])),
+        ("resolved", _resolved(facts["resolved"])),
+        ("packages", _packages(facts["packages"], several=len(facts["sources"]) > 1)),
         ("notes", facts["notes"]),
         ("wheels", _wheels(facts["wheels"])),
         ("environment", _environment(facts, short)),
@@ -206,8 +207,19 @@ def _source(source: Mapping[str, Any]) -> str:
     return f"{source['source']}  ({source['named_by']}{', offline' if source['offline'] else ''})"
 
 
-def _packages(packages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the name as written, the version, the instance; below it the name expanded, and reasons."""
+def _resolved(resolved: Mapping[str, Any] | None) -> list[str]:
+    """Return when the source was asked, until when that holds, and how to ask again."""
+    if resolved is None:
+        return []
+    until = f", holds until {resolved['until']}" if resolved["until"] else ""
+    return [f"{resolved['asked']}{until}  (-vpython-refresh asks again)"]
+
+
+def _packages(packages: Sequence[Mapping[str, Any]], *, several: bool) -> list[str]:
+    """Return the name as written, the version, the instance; below it the name expanded, and reasons.
+
+    Where there are `several` sources, the one that a package comes from is said below it, too.
+    """
     lines = []
     common = common_reason(packages)
     named = text_output.columns([(row["name"], row["version"], _outcome(row)) for row in packages])
@@ -215,6 +227,7 @@ def _packages(packages: Sequence[Mapping[str, Any]]) -> list[str]:
         more = [f"= {row['expanded']}"] if row["expanded"] and "${" in row["name"] else []
         if row["state"] != "resolved" and row["reason"] not in (common, explain_packages.OTHERS):
             more += row["reason"].split("\n")
+        more += [f"from {row['source']}"] if several and row["source"] else []
         more += [row["note"]] if row["note"] else []
         lines.append("\n  ".join([line, *more]))
     return lines

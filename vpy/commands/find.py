@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from vpy.errors import ToolError, UserError
-from vpy.operations import settings, sources
+from vpy.commands.support import package_versions
+from vpy.errors import MissingError, ToolError, UserError
+from vpy.model import Spec
+from vpy.operations import settings, source_setting, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from bootstrap.request import Request
     from vpy.commands.support.package_versions import PackageVersion
-    from vpy.model import Target
+    from vpy.model import Sources, Target
     from vpy.operations.context import Context
 
 SHOWN = 10
@@ -23,8 +25,7 @@ ALL = 1_000_000
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print versions by platforms, the newest first, and the `wheel` entry of the newest."""
-    from vpy.commands.support import package_versions, text_output
-    from vpy.model import Source, Spec
+    from vpy.commands.support import text_output
     from vpy.operations import platform_targets
     from vpy.operations.root import open_root
 
@@ -32,26 +33,18 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if not name.strip("/"):
         raise UserError("`find` needs NAME")
     setting = settings.source(request, context)
-    source = sources.parse_setting(setting)
+    asked = source_setting.parse_setting(setting, context.environ)
     open_root(context)
     targets = platform_targets.verified(Spec(), context.config, "config.toml")
     most = ALL if arguments.all else SHOWN
-
-    def in_index() -> list[PackageVersion]:
-        index = source if source.kind == "index" else Source("index")
-        return package_versions.in_index(name, most, index, targets, context)
-
-    if source.kind == "index":
-        versions = in_index()
-    else:
-        try:
-            versions = package_versions.in_catalogue(name, most, sources.catalogue(source, context), context)
-        except ToolError as error:
-            # Nobody chose the service, and this name may well be a project's.
-            if setting.origin != settings.BUILT_IN or "/" in name or context.offline:
-                raise
-            context.terminal.warning(f"{error.message}: asking the index, as -vpython-source index does")
-            versions = in_index()
+    try:
+        versions = _versions(name, most, asked, targets, context)
+    except ToolError as error:
+        # Nobody chose the service, and this name may well be a project's.
+        if setting.origin != settings.BUILT_IN or "/" in name or context.offline:
+            raise
+        context.terminal.warning(f"{error.message}: asking the index, as -vpython-source index does")
+        versions = package_versions.in_index(name, most, asked, targets, context)
     if not versions:
         raise UserError(f"there is no version of `{name}`")
 
@@ -62,6 +55,28 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         entry = f"\n\n{spec_entry(newest(versions), targets)}" if len(projects) == 1 else ""
         text_output.show(table(versions, most) + entry)
     return 0
+
+
+def _versions(
+    name: str, most: int, asked: Sources, targets: Sequence[Target], context: Context
+) -> list[PackageVersion]:
+    """Return the versions that the sources have, those of the first before others; UserError for none."""
+    found: dict[tuple[str, str], PackageVersion] = {}
+    absent = []
+    for source in asked.members:
+        try:
+            if source.kind == "index":
+                own = package_versions.in_index(name, most, asked.beside(source), targets, context)
+            else:
+                own = package_versions.in_catalogue(name, most, sources.catalogue(source, context), context)
+        except MissingError as error:
+            absent.append(error)
+            continue
+        for version in own:
+            found.setdefault((version.name, version.version), version)
+    if len(absent) == len(asked.members):
+        raise absent[0]
+    return list(found.values())
 
 
 def account(version: PackageVersion) -> dict[str, object]:

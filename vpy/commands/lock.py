@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.shown import printable
-from vpy.errors import ToolError, UserError
+from vpy.errors import ToolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         upgrade_packages=tuple(arguments.upgrade_package or ()),
         kind="uv-requirements" if arguments.format == "uv" else "pylock",
         is_check=arguments.check,
+        exclude_newer=arguments.exclude_newer or "",
     )
     results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
     for result in results:
@@ -47,15 +48,11 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 
 def lock(request: Request, asked: Asked, context: Context) -> Relocked:
     """Make the lockfile of a request's spec."""
-    from vpy.operations import lock_files, plan, sources
+    from vpy.commands.support import locking
+    from vpy.operations import lock_files
 
-    discovery, spec = plan.read_spec(request, context)
-    if not spec.dependencies and not spec.wheels:
-        fact = "the spec asks for no packages" if discovery.source.path else "there is no spec here"
-        raise UserError(fact, hint="name a script that has a spec, or a spec")
-    found = plan.find_interpreter(request, context, spec, discovery.source)
-    packages = plan.source_of(spec, sources.requested(request, context, spec))
-    return lock_files.lock(discovery.source, spec, found.interpreter, packages, asked, context)
+    spec = locking.read(request, context, packages_too=True)
+    return lock_files.lock(spec.source, spec.spec, spec.interpreter, spec.packages, asked, context)
 
 
 def account(result: Relocked) -> dict[str, Any]:

@@ -63,17 +63,16 @@ def _newest(names: list[str], decided: Plan, context: Context) -> Mapping[str, s
     """Return the newest release of each project in the index that has a wheel for some platform."""
     from vpy.commands import find
     from vpy.commands.support import package_versions
-    from vpy.model import Source, Spec
+    from vpy.model import Spec
     from vpy.operations import platform_targets
 
     if context.offline:
         raise UserError("`outdated` asks the index", hint="run it without -vpython-offline")
-    source = decided.source if decided.source.kind == "index" else Source("index")
     targets = platform_targets.verified(Spec(), context.config, "config.toml")
     found = {}
     for name in names:
         try:
-            versions = package_versions.in_index(name, find.SHOWN, source, targets, context)
+            versions = package_versions.in_index(name, find.SHOWN, decided.sources, targets, context)
         except VpythonError as error:
             context.terminal.warning(f"`{name}`: {error.message}")
             continue

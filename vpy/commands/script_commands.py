@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from vpy.commands.arguments import Command, Example, Option, Positional
+from vpy.commands.arguments import Command, Example, Option, Positional, cutoff
 
+# In front of `-vpython-tool` too, where the original takes it.
+KEEP_LEGACY = Option(
+    "--keep-legacy",
+    "keep the text specs that `--legacy` converts",
+    aliases=("-keep-legacy", "-vpython-keep-legacy", "--vpython-keep-legacy"),
+)
 SPEC_FILE = "script or spec, where the first word is one; else the vpython.toml from here up"
 SCRIPT_COMMANDS = (
     Command(
@@ -37,6 +43,32 @@ SCRIPT_COMMANDS = (
             Example("config s.py", "with what the spec of a script says"),
         ),
         takes_python=True,
+    ),
+    Command(
+        name="export",
+        summary="print a lockfile in another format",
+        description=(
+            "Prints the lockfile of a spec as PEP 751 has it (`pylock`), as a requirements file with hashes "
+            "(`requirements`), or as constraints without any (`constraints`). The versions are those of the "
+            "lockfile; where it does not name its files or markers, as uv's own and requirements files do "
+            "not, the index is asked for them. It must be current."
+        ),
+        positionals=(Positional("specs", "SCRIPT|SPEC", "script that has a spec, or a spec", count="?"),),
+        options=(
+            Option(
+                "--format",
+                "what to print",
+                metavar="FORMAT",
+                choices=("pylock", "requirements", "constraints"),
+                default="requirements",
+            ),
+            Option("--output", "write to this file", metavar="FILE", short="-o"),
+        ),
+        examples=(
+            Example("export s.py > requirements.txt", "for `pip install --require-hashes -r`"),
+            Example("export --format pylock -o pylock.toml", "for the vpython.toml here"),
+        ),
+        reports=False,
     ),
     Command(
         name="init",
@@ -96,6 +128,12 @@ SCRIPT_COMMANDS = (
                 is_repeated=True,
             ),
             Option(
+                "--exclude-newer",
+                "take no file that was uploaded after this: a date, a time, an age such as 7d",
+                metavar="DATE",
+                parse=cutoff,
+            ),
+            Option(
                 "--format",
                 "format of a new lockfile",
                 metavar="FORMAT",
@@ -153,6 +191,31 @@ SCRIPT_COMMANDS = (
         options=(Option("--directory", "directory of the launcher", metavar="DIR", default="~/.local/bin"),),
         examples=(Example("unlink report", "the command goes, its script stays"),),
         shares_store=False,
+    ),
+    Command(
+        name="upgrade",
+        summary="lock again what changed, or convert text specs",
+        description=(
+            "Locks each script and vpython.toml below PATH again that git finds modified or untracked, with "
+            "the newest versions that it allows. With `--legacy` turns a `.vpython3` into a `vpython.toml` "
+            "instead, and the text spec of one script, in it or beside it, into a PEP 723 block in the "
+            "script: a package becomes the requirement that it means at an index, a match rule a marker; "
+            "comments stay with what they are about. What cannot be said so stays as it is. All that fails "
+            "comes as one error at the end, and the exit code is 1. Directories are searched for what git "
+            "does not ignore; links and hidden directories are passed over."
+        ),
+        positionals=(Positional("paths", "PATH", "script, spec or directory to search", count="+"),),
+        options=(
+            Option("--legacy", "convert text specs to PEP 723 and vpython.toml", aliases=("-legacy",)),
+            Option("--all", "take every spec below PATH, not only what git finds changed", aliases=("-all",)),
+            KEEP_LEGACY,
+            Option("--dry-run", "show what would change as a diff, and write nothing"),
+        ),
+        examples=(
+            Example("upgrade .", "lock again what was changed in a checkout"),
+            Example("upgrade --legacy --dry-run .", "see what would become of the text specs of a checkout"),
+            Example("upgrade --legacy tools/run.py", "one script, with the spec in it or beside it"),
+        ),
     ),
     Command(
         name="which",

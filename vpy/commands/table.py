@@ -65,7 +65,8 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-source",
-        "get packages from here: cipd[:URL], directory:PATH or URL, index[:URL]",
+        "get packages from here: cipd[:URL], directory:PATH or URL, index[:URL]; "
+        "of several with commas, from the first that has a package",
         metavar="SOURCE",
         variable="VPYTHON_PACKAGE_SOURCE",
         default="{config.default_source}",
@@ -93,12 +94,16 @@ GLOBAL_OPTIONS = (
     ),
     Option("-vpython-offline", "use no network", variable="VPYTHON_OFFLINE"),
     Option(
+        "-vpython-refresh", "ask again what requirements, tags and refs come to, however new the answers are"
+    ),
+    Option(
         "-vpython-no-build",
         "build no wheel from its source: what has no wheel is an error",
         variable="VPYTHON_NO_BUILD",
     ),
     Option("-vpython-locked", "end where the lockfile is missing or stale"),
     Option("-vpython-frozen", "follow the lockfile as it is, stale or not"),
+    Option("-vpython-keep-legacy", "keep the text specs that `upgrade --legacy` converts"),
     Option("-vpython-local-venv", "link `.venv` beside the spec to the environment"),
     Option(
         "-vpython-log-level",
@@ -124,6 +129,15 @@ VARIABLES = (
     Variable("CIPD_CACHE_DIR", "cache of the CIPD client, read before anything is downloaded"),
     Variable("CIPD_READ_ONLY_CACHE_DIR", "further cache of the CIPD client, only read"),
     Variable("CIPD_HTTP_USER_AGENT_PREFIX", "text in front of vpython's own user agent"),
+    Variable(
+        "VPYTHON_AR_URL",
+        "address of the package index, and makes it the source where nothing in front of the user's "
+        "configuration file names another",
+    ),
+    Variable(
+        "VPYTHON_NETWORK_RETRY_TIMEOUT",
+        "seconds for which a request that fails is tried again; by default a few times",
+    ),
     Variable("PIP_INDEX_URL", "address of the package index; pip's other settings and files count too"),
     Variable("HTTPS_PROXY", "address of the proxy, as for other programs; also `HTTP_PROXY` and `NO_PROXY`"),
     Variable("SSL_CERT_FILE", "certificates to trust; also `SSL_CERT_DIR`"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bootstrap.request import Request
+    from vpy.commands.support.lock_matrix import LockMatrix
     from vpy.commands.support.platform_matrix import Cell, Matrix
     from vpy.operations.context import Context
 
@@ -21,28 +22,47 @@ FAILED = {"missing": "missing", "?": "not known"}
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print the table of each spec, then raise one error for all that is missing.
 
-    Packages of a service or a directory are fetched and unpacked; an index is only asked.
+    Packages of a service or a directory are fetched and unpacked; an index is only asked. Where a lockfile
+    lies beside the spec, that is what is checked.
     """
-    from vpy.commands.support import invocation, platform_matrix, text_output
+    from vpy.commands.support import invocation, lock_matrix, platform_matrix, text_output
     from vpy.operations.root import open_root
 
     open_root(context)
     matrices: list[Matrix] = []
+    locked: list[LockMatrix] = []
     errors: list[VpythonError] = []
     for asked in invocation.each(request, arguments, context.config):
         try:
-            matrices.append(platform_matrix.matrix_of(asked, context))
+            if (of_lockfile := _locked(asked, context)) is not None:
+                locked.append(of_lockfile)
+            else:
+                matrices.append(platform_matrix.matrix_of(asked, context))
         except UserError as error:
             errors.append(error)
 
     if arguments.json:
-        text_output.show_json([account(matrix) for matrix in matrices])
-    elif matrices:
+        text_output.show_json([*map(account, matrices), *map(lock_matrix.account, locked)])
+    elif matrices or locked:
         shorten = text_output.shortener(context.environ)
-        text_output.show("\n\n".join(table(matrix, shorten(matrix.path)) for matrix in matrices))
+        tables = [table(matrix, shorten(matrix.path)) for matrix in matrices]
+        text_output.show("\n\n".join([*tables, *(lock_matrix.table(each, shorten) for each in locked)]))
     warn(matrices, context)
+    if lines := [line for each in locked for line in lock_matrix.failures(each)]:
+        errors.append(
+            UserError(lines, hint="build the wheel and name it in the spec, or narrow its platforms")
+        )
     raise_failures(matrices, errors)
     return 0
+
+
+def _locked(request: Request, context: Context) -> LockMatrix | None:
+    """Return the matrix of the lockfile that a start would follow; None where there is none."""
+    from vpy.commands.support import lock_matrix, locking
+    from vpy.operations import plan
+
+    _, spec = plan.read_spec(request, context)
+    return lock_matrix.find(locking.read(request, context), context) if spec.dependencies else None
 
 
 def raise_failures(matrices: Sequence[Matrix], errors: Sequence[VpythonError] = ()) -> None:
@@ -79,7 +99,7 @@ def account(matrix: Matrix) -> dict[str, Any]:
     """Return the matrix as JSON has it."""
     return {
         "path": matrix.path,
-        "source": str(matrix.source),
+        "source": str(matrix.sources),
         "whole": matrix.is_whole,
         "platforms": [
             {"tag": str(target.tag), "platform": dict(target.template).get("platform")}
@@ -118,7 +138,7 @@ def table(matrix: Matrix, path: str) -> str:
     cells = [SHOWN[cell.state] for row in matrix.cells for cell in row]
     failed = [f"{cells.count(shown)} {meaning}" for shown, meaning in FAILED.items() if shown in cells]
     result = ", ".join(failed) or ("ok" if matrix.is_whole else "not whole")
-    head = text_output.render([("spec", [path]), ("source", [str(matrix.source)])])
+    head = text_output.render([("spec", [path]), ("source", [str(matrix.sources)])])
     return f"{head}\n\n{body}\n\n{text_output.render([('result', [result])])}"
 
 

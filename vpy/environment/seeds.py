@@ -11,13 +11,25 @@ from __future__ import annotations
 
 import os
 
+from vpy.system import files, sealed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vpy.model import Interpreter
 
 PROJECTS = ("pip", "setuptools")
+# Finds its Python beside itself, so that all environments share it. sh reads the second and third line as a
+# command, Python as a string.
+SCRIPT = b"""#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/python "$0" "$@"
+' '''
+import sys
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
+_LIST = "seeds.json"
 # Where distributions of Linux keep the wheels that `ensurepip` installs.
 SHARED_DIRECTORIES = ("/usr/share/python-wheels", "/usr/share/python-pip-wheels")
 
@@ -46,3 +58,68 @@ def _newest(listed: Sequence[str], version: tuple[int, ...]) -> Iterator[str]:
 
 def _version_key(filename: str) -> tuple[int, ...]:
     return tuple(int(part) for part in filename.split("-")[1].split(".") if part.isdigit())
+
+
+def write_scripts(tree: str, interpreter: Interpreter, seeds: Sequence[str]) -> tuple[str, ...]:
+    """Write the scripts of the seeds into an empty environment; return their paths in it."""
+    if not seeds or interpreter.platform.startswith(
+        "win"
+    ):  # there they would be launchers, which name a path
+        return ()
+    directory = dict(interpreter.scheme)["scripts"]
+    minor = ".".join(map(str, interpreter.version[:2]))
+    paths = tuple(f"{directory}/{name}" for name in ("pip", "pip3", f"pip{minor}"))
+    for path in paths:
+        files.write_bytes(os.path.join(tree, *path.split("/")), SCRIPT, mode=0o755)
+    return paths
+
+
+def write_list(template: str, directory: str, python: str) -> None:
+    """Write beside a template in the making which files its seeds in `directory` have, for `faults`."""
+    hashes = {path: files.sha256_of(os.path.join(directory, path)) for path in _files_below(directory)}
+    files.write_bytes(os.path.join(template, _LIST), sealed.dump({"python": python, "files": hashes}))
+
+
+def faults(template: str, directory: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with the seeds of a template: facts by path; none where it has none."""
+    from vpy.environment import compiled
+
+    name = os.path.basename(directory)
+    if not os.path.isdir(directory) and not os.path.exists(os.path.join(template, _LIST)):
+        return {}
+    try:
+        data = sealed.read(os.path.join(template, _LIST))
+        python, hashes = str(data["python"]), dict(data["files"])
+    except FileNotFoundError:
+        return {}  # made before there were lists
+    except (OSError, ValueError, KeyError, TypeError):
+        return {_LIST: "cannot be read"}
+    found = {}
+    for path in sorted({*hashes, *_files_below(directory)}):
+        if fact := _fault(os.path.join(directory, path), hashes.get(path)):
+            found[f"{name}/{path}"] = fact
+    if os.access(python, os.X_OK):
+        other = compiled.faults(python, directory, environ)
+        found |= {f"{name}/{path}": fact for path, fact in other.items()}
+    return found
+
+
+def _fault(path: str, sha256: str | None) -> str:
+    if sha256 is None:
+        return "was not brought by a wheel"
+    try:
+        return "" if files.sha256_of(path) == sha256 else "has other bytes than when it was made"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _files_below(directory: str) -> list[str]:
+    """Return the paths of all files, relative, with `/`; Python's compiled code is not counted."""
+    return sorted(
+        os.path.relpath(os.path.join(parent, name), directory).replace(os.sep, "/")
+        for parent, _, names in os.walk(directory)
+        for name in names
+        if os.path.basename(parent) != "__pycache__"
+    )

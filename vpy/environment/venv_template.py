@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from vpy.environment import seeds as seed_wheels
 from vpy.errors import ToolError
 from vpy.system import files, process, sealed
 from vpy.system.layout import HOOK_PTH, KEY
@@ -91,7 +92,8 @@ class VenvTemplate:
 
     `directories` come parents first; `links` are (path, what it points to). `plain` files are linked into
     environments; `relocated` files contain `built_at`, the tree's path while it was built, and are written
-    for each environment. `stamps` are (size, mtime in ns, sha256 as hex) of each file.
+    for each environment. `offered` files are linked where no wheel brings one of their name. `stamps` are
+    (size, mtime in ns, sha256 as hex) of each file.
     """
 
     path: str
@@ -100,6 +102,7 @@ class VenvTemplate:
     links: tuple[tuple[str, str], ...]
     plain: tuple[str, ...]
     relocated: tuple[str, ...]
+    offered: tuple[str, ...]
     stamps: Mapping[str, tuple[int, int, str]]
 
     def relocated_data(self, relative: str, environment: str) -> bytes:
@@ -124,7 +127,7 @@ def identity(interpreter: Interpreter, seeds: Sequence[str] = ()) -> str:
         ACTIVATE_THIS,
         START_LINE,
         SEEDS_LINE,
-        [(path, *files.signature(path)[:2]) for path in seeds],
+        [(path, *files.signature(path)[:2], seed_wheels.SCRIPT) for path in seeds],
     )
     digest = hashlib.sha256(repr(ingredients).encode("utf-8", "surrogateescape"))
     digest.update(files.read_bytes(hook_source()))
@@ -197,6 +200,7 @@ def load(path: str) -> VenvTemplate | None:
             links=tuple((link, target) for link, target in data["links"]),
             plain=tuple(data["plain"]),
             relocated=tuple(data["placed"]),
+            offered=tuple(data.get("offered", ())),
             stamps={name: (size, mtime, sha256) for name, (size, mtime, sha256) in data["stamps"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -252,7 +256,10 @@ def _build(
     activate = os.path.join(tree, scheme["scripts"], "activate_this.py")
     text = ACTIVATE_THIS.replace("@PURELIB@", repr(scheme["purelib"]))
     files.write_bytes(activate, text.encode(), mode=0o644)
-    description = sealed.dump(_describe(tree))
+    offered = seed_wheels.write_scripts(tree, interpreter, seeds)
+    if seeds:
+        seed_wheels.write_list(directory, os.path.join(directory, SEEDS), interpreter.executable)
+    description = sealed.dump(_describe(tree, offered))
     files.write_bytes(os.path.join(directory, _DESCRIPTION), description)
 
 
@@ -264,7 +271,7 @@ def _hint(line: str) -> str | None:
     return "install its venv module (Debian: python3-venv)" if "venv" in line else None
 
 
-def _describe(tree: str) -> dict[str, object]:
+def _describe(tree: str, offered: Sequence[str]) -> dict[str, object]:
     """Return the description of a tree as JSON; make its files read-only, since environments share them."""
     directories, links, stamps = [], [], {}
     plain: list[str] = []
@@ -281,14 +288,15 @@ def _describe(tree: str) -> dict[str, object]:
                 directories.append(relative)
             else:
                 data = files.read_bytes(path)
-                (relocated if built_at in data else plain).append(relative)
+                if relative not in offered:
+                    (relocated if built_at in data else plain).append(relative)
                 files.protect(path, 0o555 if os.stat(path).st_mode & 0o100 else 0o444)
                 size, mtime, _ = files.signature(path)
                 stamps[relative] = (size, mtime, hashlib.sha256(data).hexdigest())
 
     return {
         "written": tree, "directories": directories, "links": links,
-        "plain": plain, "placed": relocated, "stamps": stamps,
+        "plain": plain, "placed": relocated, "offered": list(offered), "stamps": stamps,
     }  # fmt: skip
 
 
@@ -304,3 +312,10 @@ def clone(template: VenvTemplate, into: str, environment: str) -> None:
         data = template.relocated_data(relative, environment)
         with open(os.path.join(into, relative), "xb") as file:
             file.write(data)
+
+
+def offer(template: VenvTemplate, into: str) -> None:
+    """Link the files that a template offers into an environment whose wheels are linked already."""
+    for relative in template.offered:
+        with contextlib.suppress(FileExistsError):
+            files.link_or_copy(os.path.join(template.path, relative), os.path.join(into, relative))

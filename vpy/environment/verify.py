@@ -121,13 +121,16 @@ def missing_file(template: VenvTemplate, prefix: str, python: str) -> str | None
     for path, target in template.links:
         if _link_target(os.path.join(prefix, path)) != target:
             return path
+    for path in template.offered:
+        if not os.path.exists(os.path.join(prefix, path)):
+            return path
     return None if os.access(python, os.X_OK) else os.path.relpath(python, prefix)
 
 
 def template_paths(template: VenvTemplate) -> set[str]:
     """Return every path of a template, relative, with `/`."""
     links = [path for path, _ in template.links]
-    return {*template.directories, *template.plain, *template.relocated, *links}
+    return {*template.directories, *template.plain, *template.relocated, *template.offered, *links}
 
 
 def foreign_names(prefix: str, watched: Sequence[str], known: set[str]) -> list[str]:
@@ -162,9 +165,16 @@ def template_faults(template: VenvTemplate) -> dict[str, str]:
     return faults
 
 
-def template_differences(template: VenvTemplate, prefix: str) -> dict[str, str]:
-    """Return what is wrong with the files of an environment that come from its template: facts by path."""
+def template_differences(template: VenvTemplate, prefix: str, brought: set[str]) -> dict[str, str]:
+    """Return what is wrong with the files of an environment that come from its template: facts by path.
+
+    `brought` are the paths that its wheels bring.
+    """
     faults = {}
+    for path in template.offered:
+        fact = _fault(os.path.join(prefix, path), template.stamps[path][2])
+        if fact and path not in brought:
+            faults[path] = fact
     for path, target in template.links:
         if _link_target(os.path.join(prefix, path)) != target:
             faults[path] = "is not the link that it was"

@@ -29,7 +29,7 @@ def lay_over(spec: Spec, request: Request) -> Spec:
         return spec
     if spec.wheels:
         return replace(spec, wheels=(*spec.wheels, *map(_wheel, wanted)))
-    from vpy.spec.toml import requirement_fact
+    from vpy.spec.requirements import requirement_fact
 
     facts = [fact for entry in wanted if (fact := requirement_fact(entry))]
     if facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.shown import has_password
-from vpy.model import Spec, Tag, Wheel
+from vpy.model import ProjectSource, ResolutionSettings, Spec, Tag, Wheel
 from vpy.system import files, sealed
 from vpy.system.lean import hashlib, json
 
@@ -58,7 +58,7 @@ def spec_question(source: SpecSource, default: SpecSource | None) -> object:
 
 
 def dump_spec(spec: Spec) -> dict[str, object]:
-    """Return a spec as JSON has it."""
+    """Return a spec as JSON has it; without its notices, which are shown when it is parsed."""
     return {
         "python_version": spec.python_version,
         "wheels": [
@@ -72,6 +72,11 @@ def dump_spec(spec: Spec) -> dict[str, object]:
         "source": [spec.source, spec.path],
         "dev": list(spec.dev_dependencies),
         "no_build": list(spec.no_build),
+        "resolution": spec.resolution.rows(),
+        "refresh_after": spec.refresh_after,
+        "required_version": spec.required_version,
+        "verify_platforms": list(spec.verify_platforms),
+        "forbidden": list(spec.forbidden),
     }
 
 
@@ -91,6 +96,22 @@ def load_spec(data: Mapping[str, Any]) -> Spec:
         path=data["source"][1],
         dev_dependencies=tuple(data["dev"]),
         no_build=tuple(data["no_build"]),
+        resolution=_resolution(data["resolution"]),
+        refresh_after=data["refresh_after"],
+        required_version=data["required_version"],
+        verify_platforms=tuple(data["verify_platforms"]),
+        forbidden=tuple(data["forbidden"]),
+    )
+
+
+def _resolution(rows: Mapping[str, Any]) -> ResolutionSettings:
+    """Return the settings that `ResolutionSettings.rows` wrote."""
+    return ResolutionSettings(
+        indexes=tuple(rows.get("indexes", ())),
+        sources=tuple(ProjectSource(*row) for row in rows.get("sources", ())),
+        exclude_newer="".join(rows.get("exclude_newer", ())),
+        constraints=tuple(rows.get("constraints", ())),
+        overrides=tuple(rows.get("overrides", ())),
     )
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 class Context:
     """Settings, root, variables and terminal of one start, made once by `cli`.
 
-    `now` returns seconds since the epoch. `builds`: wheels may be built from sdists. `app` is the
-    directory that holds vpython's own code. `manifest` is the manifest beside vpython, read once; None
-    where this start needs none. `host` is a Python that is loading pip already, where one was started ahead.
+    `now` returns seconds since the epoch; what a source answered before `fresh_since` is asked for again.
+    `builds`: wheels may be built from sdists. `app` is the directory that holds vpython's own code.
+    `manifest` is the manifest beside vpython, read once; None where this start needs none. `host` is a
+    Python that is loading pip already, where one was started ahead.
     """
 
     config: Config
@@ -31,6 +32,7 @@ class Context:
     app: str
     offline: bool
     now: Callable[[], float]
+    fresh_since: float = 0.0
     builds: bool = True
     manifest: BootstrapManifest | None = None
     host: HostPython | None = None

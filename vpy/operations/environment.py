@@ -166,13 +166,15 @@ def fill(
 
     limits = script.limits_of(context.config, sys.platform)
     python = python_in(final, plan.interpreter)
-    venv_template.clone(template.get(context), directory, final)
+    venv = template.get(context)
+    venv_template.clone(venv, directory, final)
     context.terminal.debug("venv: cloned")
 
     for attempt in (1, 2):
         stored = wheel_sets.install(plan, wheels, context)
         try:
             link.link(stored, final, directory, python, limits=limits)
+            venv_template.offer(venv, directory)
             context.terminal.debug(f"venv: {len(stored)} wheels linked")
             return
         except link.StaleWheel as stale:
@@ -246,7 +248,7 @@ def why_json(plan: Plan, wheels: WheelSet, ingredients: Mapping[str, object]) ->
     source = plan.discovery.source
     return {
         "ingredients": ingredients,
-        "source": str(plan.source),
+        "source": str(plan.sources),
         "spec": {
             "kind": source.kind,
             "format": source.format,

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.operations.relock import Locking
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
@@ -22,14 +22,18 @@ SHOWN_CHARACTERS = 12
 
 @value
 class Asked:
-    """What a lockfile is made for: `upgrade` keeps none of its versions, `upgrade_packages` not those of these
-    projects; `kind` is the format of a new one. Under `is_check` nothing is written.
+    """What is asked of a lockfile.
+
+    `upgrade` keeps none of its versions, `upgrade_packages` not those of these projects; `kind` is the format
+    of a new one. Files that were uploaded after `exclude_newer` do not count, "" for the spec's own (see
+    `ResolutionSettings`). Under `is_check` nothing is written.
     """
 
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
     kind: LockfileFormat | None = None
     is_check: bool = False
+    exclude_newer: str = ""
 
 
 @value
@@ -68,13 +72,13 @@ def lock(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    packages: Source,
+    packages: Sources,
     asked: Asked,
     context: Context,
 ) -> Relocked:
-    """Make the lockfile of a spec, which runs on `interpreter` here; write it where it differs from before.
+    """Make the lockfile of a spec; write it where it is another than before.
 
-    `packages` is where its packages come from.
+    `interpreter` is what the spec runs on here, `packages` where its packages come from.
     """
     from vpy.spec import edit
     from vpy.spec.lockfile import write
@@ -85,7 +89,9 @@ def lock(
     before = _before(path, kind, is_kept=not asked.upgrade)
     names = frozenset(edit.project(name) for name in asked.upgrade_packages)
     keeping = Keeping(before, names, is_upgrade=asked.upgrade)
-    made = relock.lock(spec, path, kind, packages, interpreter, context, keeping)
+    made = relock.lock(
+        spec, path, kind, packages, interpreter, context, keeping, exclude_newer=asked.exclude_newer
+    )
     text, known = write.text_of(made.lockfile, kind), _text(path)
     if known != text and not asked.is_check:
         edit.write(path, text)
@@ -103,7 +109,7 @@ def _lock_packages(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    packages: Source,
+    packages: Sources,
     asked: Asked,
     context: Context,
 ) -> Relocked:

@@ -30,7 +30,7 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
                 f" `{other.version}` and `{distribution.version}`"
             )
             continue
-        file = _best_file(distribution, interpreter)
+        file = best_file(distribution, interpreter)
         if file is None and not _hashes(distribution):
             mistakes.append(
                 f"no wheel of `{distribution.name}` {distribution.version} in it fits `{interpreter.tags[0]}`"
@@ -47,15 +47,16 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
 
 
 def _hashes(distribution: LockedDistribution) -> tuple[str, ...]:
-    """Return the hashes of what may be asked for where no wheel that is named fits: of the sdist, or of all
-    files where a lockfile names none.
+    """Return the hashes of what may be asked for where no wheel that is named fits.
+
+    They are those of the sdist, or of all files where a lockfile names none.
     """
     if distribution.sdist is not None:
         return (distribution.sdist.sha256,)
     return () if distribution.files else distribution.hashes
 
 
-def _best_file(distribution: LockedDistribution, interpreter: Interpreter) -> LockedFile | None:
+def best_file(distribution: LockedDistribution, interpreter: Interpreter) -> LockedFile | None:
     """Return the wheel that fits a Python best; None where none does, or where only hashes are locked."""
     from vpy.wheels import select as wheel_select
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Observation, Source, Spec, SpecSource, Wanted
+    from vpy.model import Discovery, Interpreter, Observation, Sources, Spec, SpecSource, Wanted
     from vpy.operations.context import Context
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
 
@@ -45,14 +45,14 @@ def follow(
     interpreter: Interpreter,
     request: Request,
     context: Context,
-    source: Source,
+    sources: Sources,
     packages: tuple[Wanted, ...],
     *,
     relocking: bool = False,
 ) -> Followed:
     """Find the lockfile beside a spec as `find` does, and lay it over the spec and its packages."""
     lockfile, observations = find(
-        discovery, spec, interpreter, request, context, source, packages, relocking=relocking
+        discovery, spec, interpreter, request, context, sources, packages, relocking=relocking
     )
     if lockfile is None:
         return Followed(None, spec, packages, observations)
@@ -71,19 +71,21 @@ def find(
     interpreter: Interpreter,
     request: Request,
     context: Context,
-    source: Source,
+    sources: Sources,
     packages: Sequence[Wanted] = (),
     *,
     relocking: bool = False,
 ) -> tuple[Lockfile | None, tuple[Observation, ...]]:
     """Return the lockfile beside a spec that is to be followed, and the observations of the search.
 
-    `source` is where the packages come from, `packages` are those that a text spec means here. A lockfile
+    `sources` are where the packages come from, `packages` are those that a text spec means here. A lockfile
     that is stale is a UserError on a bot and under `-vpython-locked`; elsewhere it is brought up to date with
     `relocking`, or else a warning. `-vpython-frozen` follows it as it is.
     """
     is_frozen, is_locked = bool(request.options.get("frozen")), bool(request.options.get("locked"))
-    found, observations = _search(discovery.source, spec, source, context, is_demanded=is_locked or is_frozen)
+    found, observations = _search(
+        discovery.source, spec, sources, context, is_demanded=is_locked or is_frozen
+    )
     if found is None:
         return None, observations
 
@@ -94,15 +96,15 @@ def find(
     if is_locked or is_bot(context.environ):
         lines = [f"{printable(lockfile.path)} is not current: {fact}" for fact in stale]
         raise UserError(lines, hint=STALE_HINT.format(_shown(discovery.source)))
-    origin, declared = source if relocking else None, additions.without(spec, request)
+    origin, declared = sources if relocking else None, additions.without(spec, request)
     if _is_locked_again(lockfile, stale, discovery.source, declared, interpreter, origin, context):
-        return find(discovery, spec, interpreter, request, context, source, packages)
+        return find(discovery, spec, interpreter, request, context, sources, packages)
     followed = lockfile if _holds_in_part(lockfile) else None
     return followed, (*observations, *_bot_observations(context.environ))
 
 
 def _search(
-    spec_source: SpecSource, spec: Spec, source: Source, context: Context, *, is_demanded: bool
+    spec_source: SpecSource, spec: Spec, sources: Sources, context: Context, *, is_demanded: bool
 ) -> tuple[Found | None, tuple[Observation, ...]]:
     """Return the lockfile that there is for the source; raise UserError where there must be one."""
     from vpy.spec.lockfile import find as lockfile_search
@@ -112,9 +114,9 @@ def _search(
     found, observations = lockfile_search.find(spec_source)
     if found is None and is_demanded:
         raise _missing(spec_source)
-    if found is None or found[1] != "versions" or source.kind != "index":
+    if found is None or found[1] != "versions" or not sources.is_index:
         return found, observations
-    fact = f"`{printable(found[0])}` pins packages of CIPD, and the source is `{source}`"
+    fact = f"`{printable(found[0])}` pins packages of CIPD, and the source is `{sources}`"
     if is_demanded:
         raise UserError(fact, hint="take them from -vpython-source cipd or directory:PLACE")
     context.terminal.warning(f"{fact}: it is not followed")
@@ -136,13 +138,17 @@ def _read(
         lockfile = instance_pins.read(data, path)
         return lockfile, instance_pins.missing(lockfile, packages, spec, request)
 
+    from vpy.operations import spec_settings
     from vpy.spec.lockfile import current, read
 
     lockfile = read.read(data, path, kind)
     if additions.are_asked_for(request):
         return lockfile, ()  # it locks the spec, to which the command line adds
     markers = dict(interpreter.markers)
-    return lockfile, current.differences(lockfile, spec.dependencies, spec.requires_python, markers)
+    wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
+    return lockfile, current.differences(
+        lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec)
+    )
 
 
 def _holds_in_part(lockfile: Lockfile) -> bool:
@@ -156,7 +162,7 @@ def _is_locked_again(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    packages: Source | None,
+    packages: Sources | None,
     context: Context,
 ) -> bool:
     """Bring a stale lockfile up to date from `packages`; say so, or what is done without."""
@@ -184,6 +190,13 @@ def _is_locked_again(
     for warning in done.warnings:
         context.terminal.warning(warning)
     return True
+
+
+def _wanted(spec: Spec, interpreter: Interpreter) -> tuple[str, ...]:
+    """Return what a lockfile that does not repeat the requirements must hold: with its overrides."""
+    from vpy.operations import spec_settings
+
+    return spec_settings.overridden(spec_settings.for_target(spec, interpreter, with_hashes=False))
 
 
 def _bot_observations(environ: Mapping[str, str]) -> Iterator[Observation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import VpythonError
+from vpy.errors import UserError, VpythonError
 from vpy.model import WheelFile
 from vpy.operations import cache
 from vpy.system.lean.dataclasses import replace
@@ -35,7 +35,7 @@ def get_wheels(pins: Sequence[Pin], tags: Sequence[Tag], layout: Layout) -> tupl
     if not packaged:
         return tuple(wheels)
     chosen = select.choose_known(packaged, tags)
-    return None if chosen is None else (*wheels, *chosen)
+    return None if chosen is None else _together(wheels, chosen)
 
 
 def likely_wheels(
@@ -93,7 +93,29 @@ def unpack_wheels(
             owners.setdefault(name, pin.name)
     chosen = select.choose(directory, tags, owners, contact=contact)
     _put(package_pins, contents, directory, chosen, layout)
-    return (*wheels, *chosen)
+    return _together(wheels, chosen)
+
+
+def _together(whole: Sequence[WheelFile], chosen: Sequence[WheelFile]) -> tuple[WheelFile, ...]:
+    """Return the wheels of an index and those chosen from packages, without what both have.
+
+    Raises UserError where they have two wheels of one distribution.
+    """
+    from vpy.wheels import filename
+
+    owners = {filename.parse(wheel.filename).name: wheel for wheel in whole}
+    faults = []
+    for wheel in chosen:
+        project = filename.parse(wheel.filename).name
+        other = owners.setdefault(project, wheel)
+        if (other.filename, other.sha256) != (wheel.filename, wheel.sha256):
+            faults.append(
+                f"packages `{other.package}` and `{wheel.package}` bring two of `{project}`: "
+                f"`{other.filename}`, `{wheel.filename}`"
+            )
+    if faults:
+        raise UserError(faults)
+    return tuple(owners.values())
 
 
 def _wheel_of(pin: Pin, layout: Layout) -> WheelFile:

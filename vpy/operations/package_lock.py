@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vpy.errors import ToolError, UserError, VpythonError
-from vpy.model import Wanted
+from vpy.model import Sources, Wanted
 from vpy.operations import expansion, instance_pins, platform_targets, sources
 from vpy.packages.cipd import versions_file
 from vpy.system.lean.dataclasses import value
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource, Target
+    from vpy.model import Interpreter, Spec, SpecSource, Target
     from vpy.operations.context import Context
     from vpy.operations.relock import Keeping
 
@@ -54,17 +54,17 @@ def lock(
     source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
-    packages: Source,
+    packages: Sources,
     context: Context,
     keeping: Keeping,
 ) -> PackageLocking:
     """Pin the packages of a spec for all platforms that it is verified for, and for the Python here.
 
-    `packages` is where they come from. What the lockfile of before has stays, for other platforms too, while
-    the spec means it. Raises the error of a platform that the spec asks for, and of a source that does not
-    answer; a default platform that lacks a package is left out with a warning.
+    `packages` are where they come from, but for an index among these. What the lockfile of before has stays,
+    for other platforms too, while the spec means it. Raises the error of a platform that the spec asks for,
+    and of a source that does not answer; a default platform that lacks a package is left out with a warning.
     """
-    if packages.kind == "index":
+    if packages.is_index:
         raise UserError(
             f"a text spec is locked to packages of CIPD, and the source is `{packages}`",
             hint="lock it with -vpython-source cipd or directory:PLACE; the index has its own lockfiles, of "
@@ -117,7 +117,7 @@ def _key(wanted: Wanted) -> Key:
 
 
 def _resolve(
-    wanted: Iterable[Wanted], before: Mapping[Key, str], packages: Source, context: Context, keeping: Keeping
+    wanted: Iterable[Wanted], before: Mapping[Key, str], packages: Sources, context: Context, keeping: Keeping
 ) -> tuple[dict[Key, str], dict[Key, VpythonError]]:
     """Return the instance of each package that has one, kept or asked for, and the errors of the others."""
     from vpy.packages.loader import answered
@@ -129,7 +129,8 @@ def _resolve(
     unknown = [each for key, each in every.items() if key not in kept]
     if not unknown:
         return kept, {}
-    loader = sources.package_loader(packages, context, fresh=True)
+    asked = Sources(tuple(each for each in packages.members if each.kind != "index"))
+    loader = sources.in_order(asked, lambda each: sources.package_loader(each, context, fresh=True))
     with context.terminal.status.stage("locking"):
         pins, failed = answered(unknown, lambda some: loader.resolve(some).pins)
     new = {_key(each): pin.instance_id for each, pin in pins.items()}

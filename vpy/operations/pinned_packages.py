@@ -8,7 +8,7 @@ import sys
 from bootstrap import unsettled
 from vpy.errors import UserError
 from vpy.model import Source
-from vpy.operations import sources
+from vpy.operations import source_setting, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,12 +94,14 @@ def unpack(
 
 
 def _loader(pin: Pin, manifest: BootstrapManifest, request: Request, context: Context) -> PackageLoader:
-    """Return the loader of this start's source where it is a directory that has the package, else CIPD's."""
-    source = sources.parse(request.options.get("source") or context.config.default_source)
-    if source.kind == "directory" and (
-        source.folder is None
-        or os.path.exists(os.path.join(source.folder, *pin.name.split("/"), "+", pin.instance_id))
-    ):
-        return sources.directory_loader(source, context)
-    service = source if source.kind == "cipd" else Source("cipd")
+    """Return the loader of this start's first directory that has the package, else CIPD's."""
+    named = request.options.get("source") or context.config.default_source
+    members = source_setting.parse(named, context.environ).members
+    for source in members:
+        if source.kind == "directory" and (
+            source.folder is None
+            or os.path.exists(os.path.join(source.folder, *pin.name.split("/"), "+", pin.instance_id))
+        ):
+            return sources.directory_loader(source, context)
+    service = next((source for source in members if source.kind == "cipd"), Source("cipd"))
     return sources.cipd_loader(service, context, default_service=manifest.service)

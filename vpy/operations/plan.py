@@ -11,8 +11,9 @@ from vpy.system.lean.dataclasses import replace, value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Source, Spec, SpecSource, Target, Wanted, Wheel
+    from vpy.model import Discovery, Interpreter, Sources, Spec, SpecSource, Target, Wanted, Wheel
     from vpy.operations.context import Context
+    from vpy.operations.settings import Age, Setting
     from vpy.spec.discover import Invocation
     from vpy.spec.lockfile.model import Lockfile
     from vpy.target.discovery import FoundInterpreter
@@ -32,9 +33,10 @@ class Plan:
     """Decisions of a start before any package is asked for.
 
     `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
-    not for this target). PEP 508 dependencies are in `spec`. `source` is where the packages come
-    from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
-    one: then nothing is resolved that it has.
+    not for this target). PEP 508 dependencies are in `spec`. `sources` are where the packages
+    come from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
+    one: then nothing is resolved that it has. `refresh_after` is the age in seconds at which an index is
+    asked again, 0 for none.
     """
 
     discovery: Discovery
@@ -42,9 +44,10 @@ class Plan:
     target: Target
     packages: tuple[Wanted, ...]
     skipped: tuple[tuple[Wheel, str], ...]
-    source: Source
+    sources: Sources
     observations: tuple[Observation, ...]
     lockfile: Lockfile | None = None
+    refresh_after: int = 0
 
     @property
     def interpreter(self) -> Interpreter:
@@ -84,39 +87,50 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import expansion, lockfiles, settings, sources
+    from vpy.operations import expansion, lockfiles, settings, source_setting, spec_settings
     from vpy.target import template
 
+    spec_settings.check_version(spec, context)
     target = template.target_for(found.interpreter)
     setting = settings.source(request, context, spec)
-    source = source_of(spec, sources.parse_setting(setting))
+    requested = source_setting.parse_setting(setting, context.environ)
+    packages_from = source_setting.of_spec(spec, requested, context.environ)
     packages, skipped = expansion.expand(spec, target, discovery.source.path, discovery.source)
     followed = lockfiles.follow(
-        discovery, spec, found.interpreter, request, context, source, packages, relocking=relocking
+        discovery, spec, found.interpreter, request, context, packages_from, packages, relocking=relocking
     )
+    spec = spec_settings.for_target(spec_settings.without_replaced(followed.spec, setting), found.interpreter)
+    refresh_after = settings.refresh_after(context, spec)
     return Plan(
         discovery=discovery,
-        spec=followed.spec,
+        spec=spec,
         target=target,
         packages=followed.packages,
         skipped=skipped,
-        source=source,
+        sources=packages_from,
         observations=(
             *discovery.observations,
-            *variable_observations(context),
             *found.observations,
             *followed.observations,
-            *(setting.observations if packages or spec.dependencies else ()),
+            *_setting_observations(spec, setting, refresh_after, context),
         ),
         lockfile=followed.lockfile,
+        refresh_after=refresh_after.seconds,
     )
 
 
-def source_of(spec: Spec, requested: Source) -> Source:
-    """Return the source of a spec's packages: PEP 508 dependencies always come from an index."""
-    from vpy.model import Source
+def _setting_observations(
+    spec: Spec, setting: Setting, refresh_after: Age, context: Context
+) -> tuple[Observation, ...]:
+    """Return what the settings of a start depend on, those for packages where its spec asks for some."""
+    from vpy.operations import spec_settings
 
-    return Source("index") if spec.dependencies and requested.kind != "index" else requested
+    return (
+        *variable_observations(context),
+        *(setting.observations if spec.wheels or spec.dependencies else ()),
+        *(refresh_after.observations if spec.dependencies else ()),
+        *spec_settings.observations(spec),
+    )
 
 
 def discover_spec(request: Request, context: Context) -> Discovered:
@@ -155,6 +169,8 @@ def read_spec(
         from vpy.spec import read
 
         spec = read.read(discovery.source, default)
+        for notice in spec.notices:
+            context.terminal.warning(notice)
         cache.put(context.layout.resolution(cache.digest_of(question)), cache.dump_spec(spec))
     return discovery, additions.lay_over(spec, request)
 
@@ -194,7 +210,7 @@ def find_interpreter(
 def variable_observations(context: Context) -> tuple[Observation, ...]:
     """Return the state of each variable that would have changed the plan."""
     observations = []
-    for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL"):
+    for variable in (*VARIABLES.values(), "CIPD_SERVICE_URL", "VPYTHON_AR_URL"):
         text = context.environ.get(variable)
         observations.append(
             Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text))

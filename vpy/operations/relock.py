@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from vpy.model import Interpreter, Source, Spec, SpecSource, Tag
+    from vpy.model import Interpreter, Sources, Spec, SpecSource, Tag
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.index.universal import UniversalTarget
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 @value
 class Keeping:
-    """Lockfile of before: what is made is compared with it, and its versions stay where they fit, but those of
-    the projects `not_of`; none of them with `is_upgrade`.
+    """Lockfile of before, with which the new one is compared.
+
+    Its versions stay where they fit, but those of the projects `not_of`; none of them with `is_upgrade`.
     """
 
     lockfile: Lockfile | None = None
@@ -46,8 +47,11 @@ class Locking:
 
 
 @value
-class _Cell:
-    """One target: a Python on a platform. `is_required`: a lockfile without it is none."""
+class LockTarget:
+    """Target of a lockfile: a Python on a platform.
+
+    `is_own`: it is this machine's platform; `is_required`: a lockfile without it is none.
+    """
 
     python: Version
     tag: Tag
@@ -74,34 +78,51 @@ def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple
 
 
 def lock(
-    spec: Spec, path: str, kind: LockfileFormat, source: Source, interpreter: Interpreter, context: Context,
+    spec: Spec,
+    path: str,
+    kind: LockfileFormat,
+    packages: Sources,
+    interpreter: Interpreter,
+    context: Context,
     keeping: Keeping | None = None,
-) -> Locking:  # fmt: skip
+    *,
+    exclude_newer: str = "",
+) -> Locking:
     """Resolve a spec's requirements for all of its platforms and Pythons.
 
-    `interpreter` is the Python that the spec runs on here. Raises the error of a target that the spec asks
-    for; a default platform that cannot be had, and the newest Pythons, are left out with a warning.
+    `interpreter` is the Python that the spec runs on here; `exclude_newer` takes the place of the spec's.
+    Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
+    Pythons, are left out with a warning.
     """
-    from vpy.operations import sources, wheel_build
+    from vpy.operations import sources, spec_settings, wheel_build
     from vpy.packages.index import universal
     from vpy.spec.lockfile.current import normalized
 
-    pythons = _pythons(spec, interpreter)
-    cells = _cells(spec, pythons, interpreter, context)
-    index = sources.index_loader(source, interpreter, context)
+    pythons = pythons_of(spec, interpreter)
+    targets = targets_of(spec, interpreter, context)
+    meant = spec_settings.for_target(spec, interpreter)
+    if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
+        raise UserError(
+            f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
+            hint="leave out the `marker` in its `sources`",
+        )
+    resolution = meant.resolution
+    if exclude_newer:
+        resolution = replace(resolution, exclude_newer=exclude_newer)
+    index = sources.index_loader(packages, interpreter, context, resolution=resolution)
     requires_python = spec.requires_python or f">={pythons[0][0]}.{pythons[0][1]}"
     with context.terminal.status.stage("locking"):
         answer = universal.resolve(
             index,
-            spec.dependencies,
-            [_target(cell, keeping or Keeping()) for cell in cells],
+            meant.dependencies,
+            [_target(target, keeping or Keeping()) for target in targets],
             requires_python=requires_python,
-            builder=wheel_build.builder(source, interpreter, spec, context),
+            builder=wheel_build.builder(packages, interpreter, spec, context),
             stage=context.layout.staging,
-            before=versions(keeping.lockfile) if keeping and keeping.lockfile else None,
+            before=versions(keeping.lockfile, has_urls=False) if keeping and keeping.lockfile else None,
         )
-    left, warnings = _judge(cells, answer["targets"], index)
-    limit = max(cell.python for cell in left)
+    left, warnings = _judge(targets, answer["targets"], index)
+    limit = max(target.python for target in left)
     if limit < pythons[-1]:
         requires_python = f"{requires_python},<{limit[0]}.{limit[1] + 1}"
 
@@ -109,9 +130,10 @@ def lock(
 
     return Locking(
         lockfile=replace(
-            _lockfile(answer, spec.dependencies, requires_python, path, kind),
+            _lockfile(answer, requires_python, path, kind),
             requirements=tuple(sorted(normalized(Requirement(text)) for text in spec.dependencies)),
-            environments=_environments(cells, left),
+            settings=spec_settings.lines(spec),
+            environments=_environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
         warnings=(*_went_bad(keeping.lockfile if keeping else None, answer["listed"]), *warnings),
@@ -131,19 +153,20 @@ def _went_bad(before: Lockfile | None, listed: Mapping[str, Mapping[str, Any]]) 
         elif not row["sha256"]:
             yield f"`{each.name}` {each.version} is not on the index any more{instead}"
         elif all(row["sha256"]) and (strange := set(each.hashes) - set(row["sha256"])):
-            count = f"{len(strange)} of its {len(each.hashes)} files"
-            yield f"`{each.name}` {each.version} has other files on the index than before: {count} are gone{instead}"
+            gone = f"{len(strange)} of its {len(each.hashes)} files are gone"
+            yield f"`{each.name}` {each.version} has other files on the index than before: {gone}{instead}"
 
 
-def versions(lockfile: Lockfile) -> dict[str, list[str]]:
-    """Return the versions of each distribution, or the URL of one that has none."""
+def versions(lockfile: Lockfile, *, has_urls: bool = True) -> dict[str, list[str]]:
+    """Return the versions of each distribution; with `has_urls` the URL of one that has none."""
     found: dict[str, list[str]] = {}
     for each in lockfile.distributions:
-        found.setdefault(each.name, []).append(each.version or each.url)
+        if each.version or has_urls:
+            found.setdefault(each.name, []).append(each.version or each.url)
     return found
 
 
-def _pythons(spec: Spec, interpreter: Interpreter) -> list[Version]:
+def pythons_of(spec: Spec, interpreter: Interpreter) -> list[Version]:
     """Return the minor versions that a spec allows; without `requires-python` the one here and newer."""
     from vpy.target import platforms
     from vpy.target.python_requirement import PythonRequirement
@@ -156,10 +179,8 @@ def _pythons(spec: Spec, interpreter: Interpreter) -> list[Version]:
     return [version for version in known if version == own or requirement.may_accept(version)]
 
 
-def _cells(
-    spec: Spec, pythons: Sequence[Version], interpreter: Interpreter, context: Context
-) -> list[_Cell]:
-    """Return the targets: for each Python this machine's platform first."""
+def targets_of(spec: Spec, interpreter: Interpreter, context: Context) -> list[LockTarget]:
+    """Return the targets of a spec's lockfile, by Pythons: for each this machine's platform first."""
     from vpy.model import Tag
     from vpy.target import platforms
 
@@ -168,19 +189,19 @@ def _cells(
     defaults = [Tag(*fields) for fields in config.verify_tags]
     names = dict.fromkeys(tag.platform for tag in platforms.tags_to_verify(spec, defaults))
     own = _place(interpreter)
-    cells = []
-    for python in pythons:
+    targets = []
+    for python in pythons_of(spec, interpreter):
         row = []
         for name in names:
             tag = _tag(python, name)
             found = _at_patch(platforms.interpreter_for(tag, systems), spec.requires_python)
             is_own = _place(found) == own
-            is_required = is_own or bool(spec.verify_tags)
-            row.append(_Cell(python, tag, found, is_own, is_required))
-        if not any(cell.is_own for cell in row) and python == interpreter.version[:2]:
-            row.append(_Cell(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))
-        cells += sorted(row, key=lambda cell: not cell.is_own)
-    return cells
+            is_required = is_own or bool(spec.verify_platforms)
+            row.append(LockTarget(python, tag, found, is_own, is_required))
+        if not any(target.is_own for target in row) and python == interpreter.version[:2]:
+            row.append(LockTarget(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))
+        targets += sorted(row, key=lambda target: not target.is_own)
+    return targets
 
 
 def _tag(python: Version, platform: str) -> Tag:
@@ -212,7 +233,7 @@ def _at_patch(interpreter: Interpreter, requires_python: str) -> Interpreter:
     )
 
 
-def _target(cell: _Cell, keeping: Keeping) -> UniversalTarget:
+def _target(target: LockTarget, keeping: Keeping) -> UniversalTarget:
     """Return what the index is asked for, with the versions that the lockfile of before has for it."""
     from vpy.packages.index.universal import UniversalTarget
     from vpy.spec.lockfile import select as lockfile_select
@@ -220,17 +241,17 @@ def _target(cell: _Cell, keeping: Keeping) -> UniversalTarget:
     preferred: dict[str, list[str]] = {}
     if keeping.lockfile is not None and not keeping.is_upgrade:
         try:
-            for distribution in lockfile_select.applying(keeping.lockfile, cell.interpreter):
+            for distribution in lockfile_select.applying(keeping.lockfile, target.interpreter):
                 if distribution.version and distribution.name not in keeping.not_of:
                     preferred[distribution.name] = [distribution.version]
         except UserError:  # it was not for this target
             preferred = {}
-    return UniversalTarget(cell.interpreter, cell.is_required, preferred)
+    return UniversalTarget(target.interpreter, target.is_required, preferred)
 
 
 def _judge(
-    cells: Sequence[_Cell], rows: Sequence[Mapping[str, Any]], index: IndexLoader
-) -> tuple[list[_Cell], list[str]]:
+    targets: Sequence[LockTarget], rows: Sequence[Mapping[str, Any]], index: IndexLoader
+) -> tuple[list[LockTarget], list[str]]:
     """Return the targets that have an answer, and a line for those that are left out.
 
     Raises the error of one that the spec asks for: all of its Pythons here, but the newest ones.
@@ -239,40 +260,42 @@ def _judge(
 
     by_markers = {tuple(sorted(row["markers"].items())): row for row in rows}
     failed = {
-        cell: universal.failure(index, row["errors"])
-        for cell in cells
-        if (row := by_markers[cell.interpreter.markers]).get("errors")
+        target: universal.failure(index, row["errors"])
+        for target in targets
+        if (row := by_markers[target.interpreter.markers]).get("errors")
     }
-    left = [cell for cell in cells if cell not in failed]
-    newest = max((cell.python for cell in left if cell.is_own), default=(0, 0))
-    fatal = [cell for cell in failed if cell.is_required and cell.python < newest or not left]
+    left = [target for target in targets if target not in failed]
+    newest = max((target.python for target in left if target.is_own), default=(0, 0))
+    fatal = [target for target in failed if (target.is_required and target.python < newest) or not left]
     if fatal or not newest > (0, 0):
-        cell = fatal[0] if fatal else next(iter(failed))
-        raise _of_target(failed[cell], cell, is_oldest=cell.python < newest)
-    left = [cell for cell in left if cell.python <= newest]
-    return left, [_left_out(cell, error) for cell, error in failed.items() if cell.python <= newest] + [
-        f"not locked for Python {cell.python[0]}.{cell.python[1]}: {error.lines[0]}"
-        for cell, error in failed.items()
-        if cell.is_own and cell.python > newest
+        target = fatal[0] if fatal else next(iter(failed))
+        raise _of_target(failed[target], target, is_oldest=target.python < newest)
+    left = [target for target in left if target.python <= newest]
+    return left, [_left_out(target, error) for target, error in failed.items() if target.python <= newest] + [
+        f"not locked for Python {target.python[0]}.{target.python[1]}: {error.lines[0]}"
+        for target, error in failed.items()
+        if target.is_own and target.python > newest
     ]
 
 
-def _left_out(cell: _Cell, error: VpythonError) -> str:
-    return f"not locked for `{cell.tag}`: {error.lines[0]}"
+def _left_out(target: LockTarget, error: VpythonError) -> str:
+    return f"not locked for `{target.tag}`: {error.lines[0]}"
 
 
-def _of_target(error: VpythonError, cell: _Cell, *, is_oldest: bool) -> VpythonError:
+def _of_target(error: VpythonError, target: LockTarget, *, is_oldest: bool) -> VpythonError:
     """Return an error that names the target which it is about."""
-    python = f"Python {cell.python[0]}.{cell.python[1]}"
-    where = f"on {python}" if cell.is_own else f"on `{cell.tag}`"
-    hint = f"raise `requires-python` above {python[7:]}" if is_oldest and cell.is_own else error.hint
-    return type(error)([f"{where}: {line}" if not at else line for at, line in enumerate(error.lines)], hint=hint)
+    python = f"Python {target.python[0]}.{target.python[1]}"
+    where = f"on {python}" if target.is_own else f"on `{target.tag}`"
+    hint = f"raise `requires-python` above {python[7:]}" if is_oldest and target.is_own else error.hint
+    return type(error)(
+        [f"{where}: {line}" if not at else line for at, line in enumerate(error.lines)], hint=hint
+    )
 
 
-def _environments(cells: Sequence[_Cell], left: Sequence[_Cell]) -> tuple[str, ...]:
+def _environments(targets: Sequence[LockTarget], left: Sequence[LockTarget]) -> tuple[str, ...]:
     """Return the markers of the platforms that are locked, where some are not; () where all are."""
-    every = {_place(cell.interpreter) for cell in cells}
-    there = {_place(cell.interpreter) for cell in left}
+    every = {_place(target.interpreter) for target in targets}
+    there = {_place(target.interpreter) for target in left}
     if every == there:
         return ()
     return tuple(
@@ -280,12 +303,8 @@ def _environments(cells: Sequence[_Cell], left: Sequence[_Cell]) -> tuple[str, .
     )
 
 
-def _lockfile(
-    answer: Mapping[str, Any], requirements: Sequence[str], requires_python: str, path: str,
-    kind: LockfileFormat,
-) -> Lockfile:  # fmt: skip
+def _lockfile(answer: Mapping[str, Any], requires_python: str, path: str, kind: LockfileFormat) -> Lockfile:
     """Return the lockfile of an answer, each distribution with its marker."""
-    from vpy.packages.index.names import public_requirement
     from vpy.spec.lockfile import universal
     from vpy.spec.lockfile.model import Lockfile
 
@@ -301,8 +320,7 @@ def _lockfile(
         universal.ResolvedDistribution(row["name"], row["version"], tuple(row["dependencies"]))
         for row in answer["distributions"]
     ]
-    texts = [public_requirement(text)[0] for text in requirements]
-    placed = universal.place(texts, targets, distributions, requires_python)
+    placed = universal.place(answer["requirements"], targets, distributions, requires_python)
     return Lockfile(
         path=path,
         format=kind,
@@ -339,3 +357,16 @@ def _files(rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
 
     for filename, url, sha256, size, _ in rows:
         yield LockedFile(filename, url, sha256, size)
+
+
+def with_hashes(distribution: LockedDistribution, hashes: Sequence[str]) -> LockedDistribution:
+    """Return a distribution with those of its files that have one of the hashes; () for any."""
+    if not hashes:
+        return distribution
+    sdist = distribution.sdist
+    return replace(
+        distribution,
+        files=tuple(file for file in distribution.files if file.sha256 in hashes),
+        sdist=sdist if sdist and sdist.sha256 in hashes else None,
+        hashes=tuple(each for each in distribution.hashes if each in hashes),
+    )

@@ -1,6 +1,7 @@
 """Settings of a start that may come from several places, and from which one each comes.
 
-An option comes first, then a variable, the spec, the user's configuration file, the built-in default.
+An option comes first, then a variable, the spec, the user's configuration file, the built-in default. The
+variable of the index's address makes the index the source where no option, variable or spec names another.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from vpy.model import Spec
     from vpy.operations.context import Context
 
-KEYS = ("build", "python", "source")
+KEYS = ("build", "python", "refresh-after", "source")
 LARGEST = 64 * 1024
 BUILT_IN = "built in"
+# Address of the index, by its name in the original, which has no other source.
+INDEX_VARIABLE = "VPYTHON_AR_URL"
 
 
 @value
@@ -31,6 +34,21 @@ class Setting:
     text: str
     origin: str
     directory: str
+    observations: tuple[Observation, ...] = ()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether it comes from the command line or a variable."""
+        return self.origin.startswith(("-vpython-", "VPYTHON_"))
+
+
+@value
+class Age:
+    """Age in seconds at which an index is asked again, 0 for none, as text too; and where it comes from."""
+
+    seconds: int
+    text: str
+    origin: str
     observations: tuple[Observation, ...] = ()
 
 
@@ -85,6 +103,19 @@ def python(request: Request, context: Context) -> Setting:
     return _first("python", request, context, "", "", "")
 
 
+def refresh_after(context: Context, spec: Spec | None = None) -> Age:
+    """Return the age at which the answer of an index is too old: the spec's, the user's, else the default."""
+    from vpy.spec.times import parse_duration
+
+    if spec and spec.refresh_after:
+        return Age(spec.refresh_after, f"{spec.refresh_after} seconds", "[tool.vpython] of the spec")
+    user = user_file(context.environ)
+    text = user.values.get("refresh-after", "")
+    origin = user.path if text else BUILT_IN
+    text = text or context.config.refresh_after
+    return Age(parse_duration(text) or 0, text, origin, user.observations)
+
+
 def no_build(context: Context) -> str:
     """Return what forbids to build any wheel: the option, or the user's file; "" for nothing."""
     if not context.builds:
@@ -112,6 +143,8 @@ def _first(
         return found
     if spec_text:
         return Setting(spec_text, spec_path, os.path.dirname(spec_path))
+    if name == "source" and (url := context.environ.get(INDEX_VARIABLE)):
+        return Setting(f"index:{url}", INDEX_VARIABLE, "/")
     user = user_file(context.environ)
     if name in user.values:
         return Setting(user.values[name], user.path, os.path.dirname(user.path), user.observations)

@@ -1,29 +1,29 @@
-"""Package sources of a start: `-vpython-source` becomes a `Source`, a `Source` becomes its loader."""
+"""Loaders of package sources, with the network and the root of a start."""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from vpy.errors import ToolError, UserError
-from vpy.model import Address, Source
-from vpy.operations import cache, settings
+from vpy.operations import cache, source_setting
+from vpy.packages.freshness import Freshness
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from bootstrap.request import Request
-    from vpy.model import Interpreter, Observation, Spec
+    from vpy.model import Interpreter, Observation, ResolutionSettings, Source, Sources, Spec
     from vpy.operations.context import Context
-    from vpy.operations.settings import Setting
     from vpy.packages.catalogue import Catalogue
     from vpy.packages.cipd.loader import CipdLoader
     from vpy.packages.directory import DirectoryLoader
     from vpy.packages.index.loader import Heard, IndexLoader
+    from vpy.packages.index.rules import Rules
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
@@ -58,59 +58,23 @@ class RootCache:
         cache.drop(self.layout.resolution(cache.digest_of(question)))
 
 
-def requested(request: Request, context: Context, spec: Spec | None = None) -> Source:
-    """Return the source of a start: an option's, a variable's, the spec's, the user's, else the default."""
-    return parse_setting(settings.source(request, context, spec))
+def identity(sources: Sources, context: Context) -> tuple[list[object], tuple[Observation, ...]]:
+    """Return what tells sources from all others, and the observations that this depends on."""
+    found = [_identity(source, context) for source in sources.members]
+    names: list[object] = [name for name, _ in found]
+    observations = [each for _, seen in found for each in seen]
+    if len(names) == 1:
+        return found[0][0], tuple(observations)
+    if sources.index is not None:
+        from vpy.packages.index import pip_config
+
+        listed, seen = pip_config.files_beside(sources.find_links)
+        names.append(listed)
+        observations += seen
+    return names, tuple(observations)
 
 
-def parse_setting(setting: Setting) -> Source:
-    """Return the source that a setting names; an error names the file that it is in."""
-    try:
-        source = parse(setting.text)
-    except UserError as error:
-        if not os.path.isabs(setting.origin):
-            raise
-        raise UserError(f"{setting.origin}: {error.message}", hint=error.hint) from None
-    if os.path.isabs(setting.origin) and source.folder is not None:
-        source = replace(source, address=Address(os.path.join(setting.directory, source.folder)))
-    return source
-
-
-def parse(text: str) -> Source:
-    """Parse `-vpython-source`'s value without asking anybody; raise UserError where it is no source."""
-    kind, colon, location = text.partition(":")
-    if kind == "cipd":
-        return Source("cipd", Address(location) if colon else None)
-    if kind == "directory":
-        if not location:
-            raise UserError(f"not a directory of packages: `{text}`", hint="use directory:PATH")
-        return Source("directory", Address(location))
-    if kind == "index":
-        if colon:
-            _check_index_url(location)
-        return Source("index", Address(location) if colon else None)
-    raise UserError(
-        f"unknown package source `{text}`",
-        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL",
-    )
-
-
-def _check_index_url(url: str) -> None:
-    from urllib.parse import urlsplit
-
-    from vpy.system.network import urls
-
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
-        is_valid = False
-    if not is_valid and not url.startswith("file:///"):
-        raise UserError(f"not the address of an index: `{urls.shown(url)}`", hint="use index:URL")
-
-
-def identity(source: Source, context: Context) -> tuple[list[str], tuple[Observation, ...]]:
-    """Return what tells the source from every other one, and the observations that this depends on."""
+def _identity(source: Source, context: Context) -> tuple[list[object], tuple[Observation, ...]]:
     if source.kind == "index":
         from vpy.packages.index import pip_config
 
@@ -121,11 +85,26 @@ def identity(source: Source, context: Context) -> tuple[list[str], tuple[Observa
     return [str(source), service_url(source, context)], ()
 
 
-def loader(source: Source, interpreter: Interpreter, context: Context) -> PackageLoader:
-    """Return the loader of a source; an index is asked for the wheels that fit `interpreter`."""
-    if source.kind == "index":
-        return index_loader(source, interpreter, context)
-    return package_loader(source, context)
+def loader(sources: Sources, interpreter: Interpreter, context: Context, spec: Spec) -> PackageLoader:
+    """Return the loader of sources for a spec; an index's wheels fit `interpreter`."""
+    if spec.dependencies:
+        return index_loader(sources, interpreter, context, resolution=spec.resolution)
+
+    def of(source: Source) -> PackageLoader:
+        if source.kind == "index":
+            return index_loader(sources.beside(source), interpreter, context, resolution=spec.resolution)
+        return package_loader(source, context)
+
+    return in_order(sources, of)
+
+
+def in_order(sources: Sources, loader: Callable[[Source], PackageLoader]) -> PackageLoader:
+    """Return the loader that takes each package from the first source that has it."""
+    if len(sources.members) == 1:
+        return loader(sources.members[0])
+    from vpy.packages.chain import ChainLoader
+
+    return ChainLoader([(str(source), partial(loader, source)) for source in sources.members])
 
 
 def package_loader(
@@ -194,7 +173,7 @@ def cipd_loader(
         cache=RootCache(context.layout, is_fresh=fresh and not context.offline),
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
-        now=context.now,
+        freshness=Freshness(context.now, context.fresh_since),
         origin=str(source),
         contact=context.config.contact,
         hint=hint,
@@ -203,22 +182,29 @@ def cipd_loader(
 
 
 def index_loader(
-    source: Source,
+    sources: Sources,
     interpreter: Interpreter,
     context: Context,
     *,
     needs_files: bool = False,
+    resolution: ResolutionSettings | None = None,
+    refresh_after: int = 0,
     **options: Any,
 ) -> IndexLoader:
-    """Return the loader of a package index for one target; `options` are those of `IndexLoader`.
+    """Return the loader of the index among sources for one target; `options` are those of `IndexLoader`.
 
+    The wheels in the directories among them count, too.
     It does not fetch the file of a wheel that is installed in the store, unless the caller
-    `needs_files`.
+    `needs_files`. `resolution` is that of a spec for the target. An answer that is `refresh_after` seconds
+    old is asked for again, 0 for never.
     """
     from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
     from vpy.wheels import store
 
+    for source in sources.directories:
+        if source.folder is not None:
+            _folder(source.folder)
     scheme = store.scheme_id(interpreter)
     pip_host = host_python(context)
 
@@ -229,16 +215,27 @@ def index_loader(
         config=context.config,
         layout=context.layout,
         interpreter=interpreter,
-        source=source if source.kind == "index" else Source("index"),
+        source=sources.index or source_setting.index(context.environ),
+        find_links=sources.find_links,
         environ=context.environ,
         home=home(context),
         offline=context.offline,
         ask=ask,
+        rules=_rules(resolution, refresh_after, context),
         is_installed=lambda sha256: (
             not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
         ),
         **options,
     )
+
+
+def _rules(resolution: ResolutionSettings | None, refresh_after: int, context: Context) -> Rules:
+    """Return how an index is asked: by a spec's settings, where it has any."""
+    from vpy.model import ResolutionSettings
+    from vpy.packages.index.rules import Rules
+
+    freshness = Freshness(context.now, context.fresh_since, refresh_after)
+    return Rules(resolution or ResolutionSettings(), freshness, context.terminal.warning)
 
 
 def catalogue(source: Source, context: Context) -> Catalogue:
@@ -292,10 +289,11 @@ def http_client(context: Context) -> Client:
     import time
 
     from vpy.system.network import http
-    from vpy.system.network.retry import Clock
+    from vpy.system.network.retry import Clock, retry_seconds
 
     clock = Clock(now=time.monotonic, sleep=time.sleep, random=random.random)
-    return http.Client(context.environ, user_agent(context), clock)
+    policy = replace(http.POLICY, retry_seconds=retry_seconds(context.environ))
+    return http.Client(context.environ, user_agent(context), clock, policy)
 
 
 def user_agent(context: Context) -> str:

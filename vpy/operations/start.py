@@ -6,8 +6,8 @@ import os
 
 from vpy.errors import ToolError
 from vpy.operations import environment as environments
+from vpy.operations import forbidden_wheels, settle
 from vpy.operations import plan as plans
-from vpy.operations import settle
 from vpy.operations import wheel_set as wheel_sets
 from vpy.operations.root import open_root
 from vpy.system.lean import contextlib
@@ -115,6 +115,7 @@ def provide(plan: Plan, context: Context) -> tuple[Environment, WheelSet]:
     """Return the environment of a plan, made where it is missing, and the wheels in it."""
     with environments.template_ahead(plan, context) as template:
         wheels = wheel_sets.resolve(plan, context)
+        forbidden_wheels.check(plan, wheels, context)
         return environments.ensure(plan, wheels, template, context), wheels
 
 
@@ -210,7 +211,7 @@ def _recorded_by_another(request: Request, context: Context) -> Started | None:
     """Return the start that another process has just recorded, where its record holds here too."""
     from vpy.environment import record
 
-    if request.options.get("local-venv"):
+    if request.options.get("local-venv") or request.options.get("refresh"):
         return None
     recorded = record.read(request.record) if request.record else None
     if recorded is None:

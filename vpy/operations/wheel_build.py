@@ -12,6 +12,7 @@ import shutil
 
 from vpy.environment import seeds
 from vpy.errors import ToolError
+from vpy.packages.freshness import cutoff_at
 from vpy.packages.index.builds import Builder, BuiltWheel
 from vpy.system import files, process
 
@@ -19,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vpy.model import Interpreter, Source, Spec
+    from vpy.model import Interpreter, Sources, Spec
     from vpy.operations.context import Context
     from vpy.packages.index.builds import Sdist
 
@@ -52,11 +53,11 @@ _HINTS = (
 )
 
 
-def builder(source: Source, interpreter: Interpreter, spec: Spec, context: Context) -> Builder:
-    """Return the builder of wheels for a target; build requirements come from the same source."""
+def builder(sources: Sources, interpreter: Interpreter, spec: Spec, context: Context) -> Builder:
+    """Return the builder of wheels for a target; build requirements come from the same sources."""
 
     def build(sdist: Sdist, directory: str) -> BuiltWheel:
-        return _build(sdist, directory, source, interpreter, context)
+        return _build(sdist, directory, sources, interpreter, spec, context)
 
     identity = [
         interpreter.executable,
@@ -96,7 +97,7 @@ def _compiler(environ: Mapping[str, str]) -> list[object]:
 
 
 def _build(
-    sdist: Sdist, directory: str, source: Source, interpreter: Interpreter, context: Context
+    sdist: Sdist, directory: str, sources: Sources, interpreter: Interpreter, spec: Spec, context: Context
 ) -> BuiltWheel:
     """Build a wheel below `directory`; say so, since it may take minutes."""
     doing = f"building `{sdist.name}` {sdist.version} from its source"
@@ -107,7 +108,7 @@ def _build(
     ):
         out = os.path.join(stage, "wheel")
         pip = _pip(interpreter, stage, context)
-        environ = _environ(source, stage, context)
+        environ = _environ(sources, spec, stage, context)
         words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
         command = [interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
         log = ""
@@ -147,15 +148,26 @@ def _pip(interpreter: Interpreter, stage: str, context: Context) -> str:
     return unpacked
 
 
-def _environ(source: Source, stage: str, context: Context) -> dict[str, str]:
-    """Return the variables of a build: the user's, of pip's only how to reach an index."""
+def _environ(sources: Sources, spec: Spec, stage: str, context: Context) -> dict[str, str]:
+    """Return the variables of a build: the user's, of pip's only how to reach an index.
+
+    An older pip than 26 does not know of a cutoff, and takes the newest build requirements.
+    """
+    from pathlib import Path
+
     environ = process.clean_environ(context.environ)
     for name in _FOREIGN_SETTINGS:
         environ.pop(name, None)
-    if source.kind == "index" and source.address is not None:
-        environ["PIP_INDEX_URL"] = source.address.asked
+    if sources.index is not None and sources.index.address is not None:
+        environ["PIP_INDEX_URL"] = sources.index.address.asked
         for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
             environ.pop(name, None)
+    if sources.find_links:
+        # The variable is a list with blanks between, which a URL does not have.
+        beside = [path if "://" in path else Path(path).as_uri() for path in sources.find_links]
+        environ["PIP_FIND_LINKS"] = " ".join((environ.get("PIP_FIND_LINKS", ""), *beside)).strip()
+    if spec.resolution.exclude_newer:
+        environ["PIP_UPLOADED_PRIOR_TO"] = cutoff_at(spec.resolution.exclude_newer, context.now())
     temporary = os.path.join(stage, "tmp")
     os.makedirs(temporary, exist_ok=True)
     return {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from bootstrap import unsettled
-from vpy.errors import RefusedError, UserError
+from vpy.errors import RefusedError, UnreachableError, UserError
 from vpy.model import Observation, Pin, StoredWheel, WheelFile
 from vpy.operations import cache, package_contents, sources
+from vpy.packages.freshness import OUTAGE_SECONDS, REF_SECONDS
 from vpy.system import files, run_once
 from vpy.system.lean import contextlib, hashlib
 from vpy.system.lean.dataclasses import replace, value
@@ -18,31 +19,32 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Resolution
+    from vpy.model import Interpreter, Resolution, Source, Sources
     from vpy.operations.context import Context
     from vpy.operations.pipe_status import PipeStatus
     from vpy.operations.plan import Plan
     from vpy.packages.gather import Gathering
     from vpy.packages.index.builds import Builder
+    from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.wheels.install import Installation
     from vpy.wheels.pip_runner import HostPython
-
-REF_SECONDS = 24 * 3600
 
 
 @value
 class WheelSet:
     """Wheels of a plan and the pins they came from.
 
-    `notes` are lines for stderr; `observations` are what the resolution depends on.
+    `notes` are lines for stderr; `observations` are what the resolution depends on. `asked` is when the
+    source was asked (seconds since the epoch).
     """
 
     wheels: tuple[WheelFile, ...]
     pins: tuple[Pin, ...]
     notes: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
+    asked: float = 0.0
 
 
 def resolve(plan: Plan, context: Context) -> WheelSet:
@@ -70,10 +72,23 @@ def resolve(plan: Plan, context: Context) -> WheelSet:
         run_once.run_once(lock, is_done, "gets the same packages", context.terminal) as is_ours,
     ):
         if is_ours:
-            known = get(plan, context)
+            known = _get_or_last(path, plan, context)
             cache.put(path, _dump(known))
     assert known is not None
     return _with_observations(known, observations)
+
+
+def _get_or_last(path: str, plan: Plan, context: Context) -> WheelSet:
+    """Ask the source; where it cannot be asked, and answered before, return that with one line."""
+    try:
+        return get(plan, context)
+    except UnreachableError as error:
+        last = _read(path)
+        if last is None or not is_installed(last, plan, context):
+            raise
+        context.terminal.warning(f"using the last answer of `{plan.sources}`: {error.summary}")
+        until = int(context.now()) + OUTAGE_SECONDS
+        return replace(last, observations=(Observation("until", (str(until),)),), asked=context.now())
 
 
 def cached(plan: Plan, context: Context) -> WheelSet | None:
@@ -83,7 +98,7 @@ def cached(plan: Plan, context: Context) -> WheelSet | None:
 
 def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[Observation, ...]]:
     """Return everything that decides which wheels a plan comes to, and the observations of it."""
-    source, observations = sources.identity(plan.source, context)
+    source, observations = sources.identity(plan.sources, context)
     interpreter = plan.interpreter
     return {
         "packages": [
@@ -95,6 +110,8 @@ def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[
         "python": [interpreter.version_text, interpreter.platform, _lasting(interpreter.markers)],
         "source": source,
         **({"lockfile": plan.lockfile.digest} if plan.lockfile and plan.spec.dependencies else {}),
+        **({"resolution": rows} if (rows := plan.spec.resolution.rows()) else {}),
+        **({"refresh after": plan.refresh_after} if plan.refresh_after else {}),
     }, observations
 
 
@@ -119,7 +136,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     ):
         gathering = Gathering(stage)
         if not installing:
-            loader = _loader(plan, context, fetching=False, watch=status.watch)
+            loader = loader_of(plan, context, fetching=False, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             return _unpacked(plan, loader, resolution, gathering, context)
 
@@ -134,7 +151,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
                     status.added(installation.add(wheel))
 
-            loader = _loader(plan, context, arrived=arrived, stage=stage, watch=status.watch)
+            loader = loader_of(plan, context, arrived=arrived, stage=stage, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
@@ -155,6 +172,7 @@ def _unpacked(
         pins=resolution.pins,
         notes=resolution.notes,
         observations=_until(resolution.pins, plan, context),
+        asked=context.now(),
     )
     if wheel_set.wheels and is_installed(wheel_set, plan, context):
         return wheel_set
@@ -178,7 +196,7 @@ def _installation(plan: Plan, context: Context, host: HostPython, status: PipeSt
     )
 
 
-def _loader(
+def loader_of(
     plan: Plan,
     context: Context,
     *,
@@ -187,26 +205,34 @@ def _loader(
     stage: str = "",
     watch: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> PackageLoader:
-    """Return the loader of a plan's source; one that does not fetch says what a start would build."""
-    if plan.source.kind != "index":
-        return sources.package_loader(plan.source, context, arrived=arrived)
+    """Return the loader of a plan's sources; one that does not fetch says what a start would build."""
 
     def builder() -> Builder:
         from vpy.operations import wheel_build
 
-        result = wheel_build.builder(plan.source, plan.interpreter, plan.spec, context)
+        result = wheel_build.builder(plan.sources, plan.interpreter, plan.spec, context)
         return result if fetching else replace(result, build=None)
 
-    return sources.index_loader(
-        plan.source,
-        plan.interpreter,
-        context,
-        builder=builder,
-        fetching=fetching,
-        arrived=arrived,
-        stage=stage,
-        watch=watch,
-    )
+    def index(asked: Sources) -> IndexLoader:
+        return sources.index_loader(
+            asked,
+            plan.interpreter,
+            context,
+            builder=builder,
+            fetching=fetching,
+            arrived=arrived,
+            stage=stage,
+            watch=watch,
+            resolution=plan.spec.resolution,
+            refresh_after=plan.refresh_after,
+        )
+
+    def of(source: Source) -> PackageLoader:
+        if source.kind != "index":
+            return sources.package_loader(source, context, arrived=arrived)
+        return index(plan.sources.beside(source))
+
+    return index(plan.sources) if plan.spec.dependencies else sources.in_order(plan.sources, of)
 
 
 @contextlib.contextmanager
@@ -244,7 +270,7 @@ def _resolution(plan: Plan, loader: PackageLoader, context: Context) -> Resoluti
 
 
 def _until(pins: Sequence[Pin], plan: Plan, context: Context) -> tuple[Observation, ...]:
-    """Return the time at which a ref must be asked again, since it may point elsewhere then.
+    """Return the time at which a source must be asked again: a ref may point elsewhere by then.
 
     One that a lockfile pins need not be.
     """
@@ -255,9 +281,8 @@ def _until(pins: Sequence[Pin], plan: Plan, context: Context) -> tuple[Observati
     times = [
         pin.until or tomorrow
         for pin in pins
-        if not pin.filename
-        and pin.name not in locked
-        and (pin.until or names.parse_version(pin.version).kind == "ref")
+        if pin.name not in locked
+        and (pin.until or (not pin.filename and names.parse_version(pin.version).kind == "ref"))
     ]
     return (Observation("until", (str(min(times)),)),) if times else ()
 
@@ -267,15 +292,14 @@ def download(requirements: Sequence[str], request: Request, directory: str, cont
 
     They are for the Python of this machine that fits best.
     """
-    from vpy.model import Source, Spec
-    from vpy.operations import plan
+    from vpy.model import Spec
+    from vpy.operations import plan, source_setting
 
     found = plan.find_interpreter(request, context, Spec())
-    named = request.options.get("source")
-    source = sources.parse(named) if named else Source("index")
+    named = source_setting.parse(request.options.get("source") or "index", context.environ)
     paths = []
     with files.staging_directory(directory, "downloads-") as stage:
-        index = sources.index_loader(source, found.interpreter, context, needs_files=True, stage=stage)
+        index = sources.index_loader(named, found.interpreter, context, needs_files=True, stage=stage)
         pins = index.resolve_exact(requirements).pins
         for pin, fetched in zip(pins, index.fetch(pins), strict=True):
             paths.append(os.path.join(directory, str(pin.filename)))
@@ -326,14 +350,19 @@ def _get_installed(path: str, plan: Plan, context: Context) -> WheelSet | None:
 
 def _get(path: str, context: Context) -> WheelSet | None:
     """Return the cached wheel set where it is whole and still holds."""
+    wheel_set = _read(path)
+    if wheel_set is None or wheel_set.asked < context.fresh_since:
+        return None
+    times = [int(row.fields[0]) for row in wheel_set.observations if row.kind == "until"]
+    return wheel_set if all(context.now() < time for time in times) else None
+
+
+def _read(path: str) -> WheelSet | None:
+    """Return the cached wheel set where it is whole, however old."""
     try:
-        wheel_set = _load(cache.get(path))
+        return _load(cache.get(path))
     except (ValueError, KeyError, TypeError):
         return None
-    for row in wheel_set.observations:
-        if row.kind == "until" and int(row.fields[0]) <= context.now() and not context.offline:
-            return None
-    return wheel_set
 
 
 def _with_observations(wheel_set: WheelSet, observations: tuple[Observation, ...]) -> WheelSet:
@@ -349,6 +378,7 @@ def _dump(wheel_set: WheelSet) -> dict[str, object]:
         ],
         "notes": list(wheel_set.notes),
         "until": [row.fields[0] for row in wheel_set.observations if row.kind == "until"],
+        "asked": wheel_set.asked,
     }
 
 
@@ -358,4 +388,5 @@ def _load(data: Mapping[str, Any]) -> WheelSet:
         pins=tuple(Pin(*row) for row in data["pins"]),
         notes=tuple(data["notes"]),
         observations=tuple(Observation("until", (time,)) for time in data["until"]),
+        asked=data.get("asked", 0.0),
     )

@@ -11,9 +11,15 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import ToolError, UserError, VpythonError
+from vpy.errors import MissingError, ToolError, UserError, VpythonError
 from vpy.model import Pin, Resolution
-from vpy.packages.cipd.names import parse_instance_id, parse_package_name, parse_version, weak_hash_note
+from vpy.packages.cipd.names import (
+    looks_like_instance_id,
+    parse_instance_id,
+    parse_package_name,
+    parse_version,
+    weak_hash_note,
+)
 from vpy.packages.loader import collect, telling
 from vpy.system.files import disk_errors
 from vpy.system.lean import json
@@ -158,7 +164,7 @@ class DirectoryLoader:
 
         if not instances:
             hint = "; ".join(filter(None, (_last_names(versions), self._contact)))
-            raise UserError(f"`{self._origin}` has no such {version.kind}", hint=hint or None)
+            raise MissingError(f"`{self._origin}` has no such {version.kind}", hint=hint or None)
         if len(instances) > 1:
             listed = " and ".join(f"`{instance_id}`" for instance_id in instances)
             raise UserError(
@@ -170,7 +176,7 @@ class DirectoryLoader:
         if name not in self._versions:
             versions = read_versions(self._reader, name)
             if versions is None:
-                raise UserError(f"`{self._origin}` has no such package", hint=self._contact or None)
+                raise MissingError(f"`{self._origin}` has no such package", hint=self._contact or None)
             self._versions[name] = versions
         return self._versions[name]
 
@@ -179,7 +185,18 @@ class DirectoryLoader:
 
         path = f"{pin.name}/+/{pin.instance_id}"
         size = self._reader.size(path)
-        return store.ensure(pin, lambda: self._reader.stream(path), self._layout, size=size)
+        try:
+            return store.ensure(pin, lambda: self._reader.stream(path), self._layout, size=size)
+        except ToolError as error:
+            if not (_is_absent(error) and looks_like_instance_id(pin.version)):
+                raise
+            hint = self._contact or None
+            raise MissingError(f"`{self._origin}` has no such instance", hint=hint) from error
+
+
+def _is_absent(error: ToolError) -> bool:
+    """Return whether a reader's error means that there is no such file."""
+    return isinstance(error.__cause__, FileNotFoundError) or getattr(error, "status", 0) in (404, 410)
 
 
 def read_versions(reader: Reader, name: str) -> Versions | None:

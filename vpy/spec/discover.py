@@ -95,8 +95,29 @@ class _Search:
         path = self.invocation.spec
         if not path:
             return None
+        if source := self._converted(path):
+            return source
         whole = _absolute_observed(path, self.invocation.cwd, self.observer)
         return self.observer.read_spec(whole, "option", _format(path))
+
+    def _converted(self, path: str) -> SpecSource | None:
+        """Return what `upgrade` made of a text spec that is gone: who names that need not change a word."""
+        whole = absolute(path, self.invocation.cwd)
+        name = whole.removesuffix(self.suffix)
+        if name == whole or os.path.lexists(whole):
+            return None
+        toml_name = self.common_names[0][0]
+        tables = f"{name}.{toml_name}" if os.path.basename(name) else f"{name}{toml_name}"
+        is_file = os.path.isfile(tables)
+        if not is_file and not os.path.isfile(name):
+            return None
+        if not os.path.isabs(path):
+            self.observer.observe_same(os.path.dirname(path) or ".", os.path.dirname(whole))
+        self.observer.observe("absent", whole)
+        if is_file:
+            return self.observer.read_spec(tables, "option", "toml")
+        self.observer.observe("absent", tables)
+        return inline.find(self.observer.read_script(name), name)
 
     def _for_script(self) -> SpecSource | None:
         given = absolute(self.invocation.target, self.invocation.cwd)

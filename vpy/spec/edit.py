@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 88  # characters of a list; a longer one gets a line for each entry
 _NAME = re.compile(r"[-_.]+")
+_CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+", re.ASCII)
 
 
 @value
@@ -40,12 +41,15 @@ def read(path: str) -> str:
         raise UserError(f"cannot read `{printable(path)}`: {error.strerror}") from None
 
 
-def write(path: str, text: str, *, executable: bool = False) -> None:
-    """Replace a file at once, its mode and what a link leads to kept; a new one may be `executable`."""
+def write(path: str, text: str, *, executable: bool = False, mode: int | None = None) -> None:
+    """Replace a file at once, its mode and what a link leads to kept; a new one may be `executable`.
+
+    `mode` is that of a new file, where it is not what the umask leaves.
+    """
     real = os.path.realpath(path)
     beside = f"{real}.{os.getpid()}.new"
     try:
-        mode = _mode(real)
+        mode = _mode(real, mode)
         if executable:
             mode |= (mode & 0o444) >> 2
         try:
@@ -62,11 +66,38 @@ def write(path: str, text: str, *, executable: bool = False) -> None:
         raise ToolError(f"cannot write `{printable(path)}`: {error.strerror}") from None
 
 
-def _mode(path: str) -> int:
-    """Return the mode of a file, of a new one what the umask leaves."""
+def remove(path: str) -> None:
+    """Remove a file."""
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise ToolError(f"cannot remove `{printable(path)}`: {error.strerror}") from None
+
+
+def check_encoding(text: str, block: str, path: str) -> None:
+    """Raise UserError for a block that is not ASCII, where the script is not in UTF-8 (PEP 263)."""
+    if block.isascii():
+        return
+    import codecs
+    import io
+    import tokenize
+
+    data = io.BytesIO(text.encode("utf-8", "surrogateescape"))
+    try:
+        encoding, _ = tokenize.detect_encoding(data.readline)
+    except SyntaxError as error:
+        raise UserError(f"`{printable(path)}` is no text of Python: {error.msg}") from None
+    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
+        raise UserError(f"the spec is not in ASCII, and `{printable(path)}` is in {encoding}, not in UTF-8")
+
+
+def _mode(path: str, new: int | None) -> int:
+    """Return the mode of a file, of a new one `new` or what the umask leaves."""
     try:
         return os.stat(path).st_mode & 0o7777
     except FileNotFoundError:
+        if new is not None:
+            return new
         given = os.umask(0o022)
         os.umask(given)
         return 0o666 & ~given
@@ -85,17 +116,24 @@ def new_block(requires: str) -> str:
 
 def with_block(text: str, block: str, path: str) -> str:
     """Return a script with a block behind its first comments, which name its Python and its encoding."""
-    lines = text.splitlines(keepends=True)
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    lines = text.removeprefix(mark).splitlines(keepends=True)
     if any(kind == "script" for kind, *_ in script_blocks([line.rstrip("\r\n") for line in lines])):
         raise UserError(f"`{printable(path)}` has a PEP 723 block already")
-    number = 0
-    if lines and lines[0].startswith("#!"):
-        number = 1
-    if number < len(lines) and re.match(r"#.*coding[:=]", lines[number]):
-        number += 1
+    number = _first_line(lines)
     end = _line_end(text)
+    if number and not lines[number - 1].endswith("\n"):
+        lines[number - 1] += end
     gap = "" if number >= len(lines) or not lines[number].strip() else end
-    return "".join([*lines[:number], block.replace("\n", end), gap, *lines[number:]])
+    return "".join([mark, *lines[:number], block.replace("\n", end), gap, *lines[number:]])
+
+
+def _first_line(lines: Sequence[str]) -> int:
+    """Return how many lines must stay the first ones: that of the Python, that of the encoding (PEP 263)."""
+    for number in (1, 0):
+        if number < len(lines) and _CODING.match(lines[number]):
+            return number + 1
+    return 1 if lines and lines[0].startswith("#!") else 0
 
 
 def change_block(text: str, change: Sequence[Edit]) -> str:

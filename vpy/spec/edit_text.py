@@ -70,6 +70,28 @@ def _spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def replace_guards(script: str, source: SpecSource, block: str) -> str:
+    """Return a script with other lines in the place of its guarded block, the guards included."""
+    lines = re.split(r"(?<=\n)", script)
+    first = source.first_line - 2
+    last = first + source.text.count("\n") + 1
+    end = "\r\n" if lines[first].endswith("\r\n") else "\n"
+    final = lines[last][len(lines[last].rstrip("\r\n")) :]
+    mark = "\ufeff" if lines[first].startswith("\ufeff") else ""
+    return "".join(
+        [*lines[:first], mark, block.removesuffix("\n").replace("\n", end), final, *lines[last + 1 :]]
+    )
+
+
+def are_comments(script: str, source: SpecSource) -> bool:
+    """Return whether the guards of a script's block stand in comments."""
+    lines = script.removeprefix("\ufeff").split("\n")
+    first = source.first_line - 2
+    return all(
+        lines[number].lstrip().startswith("#") for number in (first, first + source.text.count("\n") + 1)
+    )
+
+
 def put_back(script: str, source: SpecSource, text: str) -> str:
     """Return a script with another text in its guarded block; lines that stay keep their indentation."""
     from difflib import SequenceMatcher

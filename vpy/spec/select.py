@@ -63,7 +63,7 @@ def select(spec: Spec, tags: Sequence[Tag], path: str = "") -> tuple[Wheel, ...]
     """
     versions: dict[str, dict[str, None]] = {}
     for wheel in spec.wheels:
-        if _is_selected(wheel, tags):
+        if is_selected(wheel, tags):
             versions.setdefault(wheel.name, {})[wheel.version] = None
 
     before = f"{printable(path)}: " if path else ""
@@ -80,7 +80,8 @@ def select(spec: Spec, tags: Sequence[Tag], path: str = "") -> tuple[Wheel, ...]
     return tuple(Wheel(name=name, version=next(iter(found))) for name, found in sorted(versions.items()))
 
 
-def _is_selected(wheel: Wheel, tags: Sequence[Tag]) -> bool:
+def is_selected(wheel: Wheel, tags: Sequence[Tag]) -> bool:
+    """Return whether the match rules of a wheel let it be one for a Python with these tags."""
     if any(_matches(rule, tag) for rule in wheel.not_match_tags for tag in tags):
         return False
     return not wheel.match_tags or any(_matches(rule, tag) for rule in wheel.match_tags for tag in tags)

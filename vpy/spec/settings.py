@@ -22,12 +22,18 @@ def source_of_text(text: str) -> str:
     return found[1] if found else ""
 
 
+def without_source(text: str) -> str:
+    """Return a text spec without the comment that names its source."""
+    return _SOURCE_COMMENT.sub("", text, count=1)
+
+
 def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str, str]:
     """Parse the user's configuration file: strings by `keys`; raise UserError for anything else.
 
     A truth value counts as its word, `build = false` as "false".
     """
     from vpy.spec.toml import load, position_of_key
+    from vpy.spec.tool_vpython import age_fact
 
     def formatted(position: tuple[int, int], fact: str) -> str:
         return format_mistake(path, *position, fact)
@@ -40,6 +46,8 @@ def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str,
         fact = "" if isinstance(value, str) and value else f"`{key}` is not a string with something in it"
         if key == "build" and value not in ("true", "false"):
             fact = "`build` is not true or false"
+        if key == "refresh-after" and not fact and (wrong := age_fact(value)):
+            fact = f"`refresh-after` is {wrong}"
         fact = fact if key in keys else f"unknown key {quoted(key)}"
         if fact:
             mistakes.append(formatted(position_of_key(text, key), fact))

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     Version = tuple[int, int]
 
 LAST_PATCH = 99  # of a Python in use today: the newest, whichever that is
+# Of a platform that a spec names, unless the spec wants another.
+_PYTHON_TAG = "cp311"
+_PLATFORMS = {
+    "linux-386": "manylinux1_i686",
+    "linux-amd64": "manylinux1_x86_64",
+    "linux-arm64": "linux_arm64",
+    "mac-amd64": "macosx_10_10_intel",
+    "mac-arm64": "macosx_11_0_arm64",
+    "windows-386": "win32",
+    "windows-amd64": "win_amd64",
+    "windows-arm64": "win_arm64",
+}
 MINORS = range(8, 15)  # of the Pythons that a spec may be verified for
 _PYTHON = re.compile(r"([a-z]+)(\d)_?(\d*)")
 _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
@@ -46,10 +58,12 @@ class Systems:
 
 
 def tags_to_verify(spec: Spec, defaults: Sequence[Tag]) -> tuple[Tag, ...]:
-    """Return the spec's own tags, else the platforms of `defaults` with the Python that the spec wants.
+    """Return the spec's own tags, else its platforms or those of `defaults` with the Python that it wants.
 
-    Raises UserError for a tag of the spec that leaves a field open.
+    Raises UserError for a tag of the spec that leaves a field open, and for a platform that is unknown.
     """
+    if spec.verify_platforms:
+        defaults = [_platform_tag(name, defaults) for name in spec.verify_platforms]
     if not spec.verify_tags:
         return tuple(dict.fromkeys(_default_tag(tag, spec) for tag in defaults))
 
@@ -60,6 +74,17 @@ def tags_to_verify(spec: Spec, defaults: Sequence[Tag]) -> tuple[Tag, ...]:
                 hint="give it `python`, `abi` and `platform`",
             )
     return tuple(dict.fromkeys(spec.verify_tags))
+
+
+def _platform_tag(name: str, defaults: Sequence[Tag]) -> Tag:
+    """Return the tag of a platform, by its name in packages or in wheels; `defaults` come first."""
+    known = {each: Tag(_PYTHON_TAG, _PYTHON_TAG, platform) for each, platform in _PLATFORMS.items()}
+    known |= {cipd_platform(tag) or "": tag for tag in reversed(defaults)}
+    tag = Tag(_PYTHON_TAG, _PYTHON_TAG, name)
+    if name not in known and not cipd_platform(tag):
+        listed = ", ".join(f"`{each}`" for each in sorted(known))
+        raise UserError(f"`verify-platforms`: unknown platform `{name}`", hint=f"it is one of {listed}")
+    return known.get(name, tag)
 
 
 def _default_tag(tag: Tag, spec: Spec) -> Tag:

@@ -7,7 +7,8 @@ own output goes to stderr.
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
 answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
 of them; `index` None leaves the choice to the user's own pip configuration, of which only the settings of
-where and how to reach an index count.
+where and how to reach an index count. The wheels in `find_links`, directories as paths or URLs, count beside
+the index; the `directory` of a wheel is the one that it lies in.
 
 Most jobs are answered by `index_client`, the others by pip's resolver. `sha256` is "" where only the file
 tells it. A wheel that is not whole lies at `partial` + its sha256 until another job goes on with it.
@@ -16,6 +17,10 @@ Where `fetching` is false nothing is downloaded, and the rows are the same. With
 the wheels are those that a download would bring. Without `dependencies` they are then {row, filename}, where
 `row` is the requirement's position, and a requirement without a version gets {row, files}, all wheels of that
 project that are not yanked. An error has its `row` then.
+
+A request is retried for `retry_seconds` after its first failure; None leaves that to pip's settings.
+`indexes`, `pinned`, `constraints`, `overrides` and `exclude_newer` are those of `index_client.rules`. The
+`undated` of an answer are projects of which files were passed over: nobody says when they were uploaded.
 
 `pages` is the directory where pages and METADATA are kept, "" for none. With `offline` they serve as they
 are: no network is used, and what is missing is an error of the kind `network`.
@@ -34,11 +39,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.finder_log import FinderLog
+    from vpy.wheels.index_client.rules import Rules
 
 # pip's exceptions for a failed network; another attempt may succeed.
 TRANSIENT = (
@@ -109,32 +115,67 @@ def resolve(
     command: Any, options: Any, job: dict[str, Any], answer: dict[str, Any], conversation: Conversation
 ) -> int:
     """Do what `pip download` does, for the job's target and with wheels alone; return the exit code."""
-    log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog()
+    rules: Rules = importlib.import_module("vpy.wheels.index_client.rules").Rules(job)
+    try:
+        return resolve_by(rules, command, options, job, answer, conversation)
+    finally:
+        answer["undated"] = sorted(rules.undated)
+
+
+def resolve_by(
+    rules: Rules,
+    command: Any,
+    options: Any,
+    job: dict[str, Any],
+    answer: dict[str, Any],
+    conversation: Conversation,
+) -> int:
+    """Resolve by rules, which note what they leave out."""
+    log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog(rules)
     log.attach()
     settings = configuration()
-    settings.set_options(options, job)
-    if fact := settings.odd_address([options.index_url, *options.extra_index_urls]):
+    settings.set_options(options, job, rules)
+    if fact := settings.odd_address([*rules.own_indexes, options.index_url, *options.extra_index_urls]):
         answer["errors"] = [{"kind": "configuration", "fact": fact, "url": ""}]
         return 1
-    session = settings.make_session(command, options, offline=bool(job.get("offline")))
-    finder = settings.make_finder(command, options, session, job, log)
+    session = settings.make_session(command, options, job, rules)
+    finder = settings.make_finder(command, options, session, job, rules, log)
     if job.get("sdists"):
-        return fetch_sdists(session, finder, job, answer)
+        return fetch_sdists(session, finder, job, rules, answer)
     if job.get("targets"):
-        return lock(command, options, session, finder, job, log, answer)
+        job["requirements"] = rules.rows(job["requirements"])
+        return lock(command, options, session, finder, job, rules, log, answer)
     if job.get("look") and not job["dependencies"]:
         look(job["requirements"], finder, log, answer)
         return 0
 
-    if answered_by_client(session, finder, log, job, answer, conversation):
+    job["requirements"] = rules.rows(job["requirements"])
+    if answered_by_client(session, finder, log, job, rules, answer, conversation):
         return 0 if not answer["errors"] else 1
+    return resolve_by_pip(rules, command, options, session, finder, job, log, answer)
+
+
+def resolve_by_pip(
+    rules: Rules,
+    command: Any,
+    options: Any,
+    session: Any,
+    finder: Any,
+    job: dict[str, Any],
+    log: FinderLog,
+    answer: dict[str, Any],
+) -> int:
+    """Resolve by pip's own resolver; return the exit code."""
     preparer = make_preparer(command, options, session, finder, job["directory"])
     parts = {"preparer": preparer, "finder": finder, "options": options}
     resolver = command.make_resolver(**parts, py_version_info=tuple(job["version"]))
     wanted: list[Any] = []
     try:
         wanted += [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
-        found = resolver.resolve(wanted, check_supported_wheels=False).requirements.values()
+        constraints = rules.constraint_requirements(
+            lambda text: read_requirement({"text": text, "hashes": []}, finder, [])
+        )
+        found = resolver.resolve(wanted + constraints, check_supported_wheels=False).requirements.values()
         if is_fetching(job):
             preparer.prepare_linked_requirements_more(found)
     except Exception as error:
@@ -145,24 +186,30 @@ def resolve(
     answer["errors"] = log.network_errors()
     for item in found if is_fetching(job) else ():
         preparer.save_linked_requirement(item)
-    answer["wheels"] = list(map(describe, found))
+    answer["wheels"] = [describe(item, job.get("find_links", ())) for item in found]
     return 0
 
 
 def lock(
-    command: Any, options: Any, session: Any, finder: Any, job: dict[str, Any], log: FinderLog,
+    command: Any,
+    options: Any,
+    session: Any,
+    finder: Any,
+    job: dict[str, Any],
+    rules: Rules,
+    log: FinderLog,
     answer: dict[str, Any],
-) -> int:  # fmt: skip
+) -> int:
     """Resolve for all targets of a job; return the exit code."""
     client = importlib.import_module("vpy.wheels.index_client.lock")
     errors = importlib.import_module("vpy.wheels.index_client.errors")
 
     def explain(error: Any, target: dict[str, Any]) -> list[dict[str, Any]]:
-        one = configuration().make_finder(command, options, session, {**job, **target}, log)
+        one = configuration().make_finder(command, options, session, {**job, **target}, rules, log)
         return list(error.rows(lambda wanted, parent: no_candidate(wanted, parent, one, log)))
 
     try:
-        answer.update(client.run(session, finder.index_urls, finder.find_links, job, explain))
+        answer.update(client.run(session, finder.index_urls, finder.find_links, job, rules, explain))
     except errors.RefusedError as error:
         answer["errors"] = [error.row]
     except errors.NetworkError as error:
@@ -177,13 +224,13 @@ def is_fetching(job: dict[str, Any]) -> bool:
     return bool(job.get("fetching", not job.get("look")))
 
 
-def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], answer: dict[str, Any]) -> int:
+def fetch_sdists(session: Any, finder: Any, job: dict[str, Any], rules: Rules, answer: dict[str, Any]) -> int:
     """Fetch an sdist for each of the job's requirements that has one."""
     sdists = importlib.import_module("vpy.wheels.index_client.sdists")
     errors = importlib.import_module("vpy.wheels.index_client.errors")
     items = [read_requirement(row, finder, answer["notes"]) for row in job["requirements"]]
     try:
-        answer["sdists"] = sdists.fetch(session, finder, items, job["directory"])
+        answer["sdists"] = sdists.fetch(session, finder, items, rules, job["directory"])
     except errors.RefusedError as error:
         answer["errors"] = [error.row]
     except errors.UncoveredError as error:
@@ -196,6 +243,7 @@ def answered_by_client(
     finder: Any,
     log: FinderLog,
     job: dict[str, Any],
+    rules: Rules,
     answer: dict[str, Any],
     conversation: Conversation,
 ) -> bool:
@@ -204,13 +252,14 @@ def answered_by_client(
     What the client does not cover is left to pip's resolver. Where the requirements cannot be met, the client
     says why, and pip's finder what there is instead.
     """
-    usable = not log.ignored and all(url.startswith(("http://", "https://")) for url in finder.index_urls)
-    if not finder.index_urls or not usable or finder.uploaded_prior_to is not None:
+    urls = [*rules.own_indexes, *finder.index_urls]
+    usable = not log.ignored and all(url.startswith(("http://", "https://")) for url in urls)
+    if not finder.index_urls or not usable or finder.uploaded_prior_to != rules.cutoff:
         return False
     client = importlib.import_module("vpy.wheels.index_client.job")
     errors = importlib.import_module("vpy.wheels.index_client.errors")
     try:
-        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job, conversation)
+        answer["wheels"] = client.run(session, finder.index_urls, finder.find_links, job, rules, conversation)
     except errors.UncoveredError as error:
         print(f"left to pip's resolver: {one_line(error)}", file=sys.stderr)
         return False
@@ -293,7 +342,7 @@ def read_requirement(row: dict[str, Any], finder: Any, notes: list[dict[str, str
     return item
 
 
-def describe(item: Any) -> dict[str, str]:
+def describe(item: Any, find_links: Sequence[str]) -> dict[str, str]:
     """Return a resolved requirement as a row of the answer."""
     url = item.link.url if item.is_direct else ""
     filename = item.link.filename
@@ -303,7 +352,15 @@ def describe(item: Any) -> dict[str, str]:
         "url": url,
         "filename": filename,
         "sha256": item.link.hash or "" if item.link.hash_name == "sha256" else "",
+        "directory": next((place for place in find_links if lies_in(item.link, place)), ""),
     }
+
+
+def lies_in(link: Any, directory: str) -> bool:
+    """Return whether a link is of a file in a directory of `find_links`, a path or a URL."""
+    if link.comes_from == directory:
+        return True
+    return bool(link.is_file and os.path.dirname(link.file_path) == os.path.normpath(directory))
 
 
 def explain(error: Exception, wanted: list[Any], finder: Any, log: FinderLog) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ TRACES = (b"some-user", b"se%cret.tok-en", b"se%25cret", b"cret.tok-en", b"c29tZ
 WAYS = (
     "option",
     "variable",
+    "ar variable",
     "pip variable",
     "pip extra",
     "pip file",
@@ -61,6 +62,9 @@ class Private:
 
     def _by_variable(self) -> None:
         self.env["VPYTHON_PACKAGE_SOURCE"] = f"index:{self.url}"
+
+    def _by_ar_variable(self) -> None:
+        self.env["VPYTHON_AR_URL"] = self.url
 
     def _by_pip_variable(self) -> None:
         self.env["PIP_INDEX_URL"] = self.url

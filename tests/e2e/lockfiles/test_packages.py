@@ -209,7 +209,7 @@ def test_upgrade(project: Project) -> None:
 
 def test_json(project: Project) -> None:
     done = project.lock("--json")
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": name,
             "before": None,
@@ -387,8 +387,8 @@ def test_a_directory_of_packages(project: Project) -> None:
     source = ("-vpython-source", f"directory:{repository}")
     done = project.run(*source, "-vpython-tool", "lock", "s.py")
     assert done.returncode == 0, done.stderr
-    for data in (path for path in repository.rglob("versions.json")):
-        data.write_text("{}")
+    for path in repository.rglob("versions.json"):
+        path.write_text("{}")
     project.good(*source, "-vpython-locked")
     assert project.service.asked == []
     for (name, _), instance_id in project.pins().items():

@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.start.stage import BASE, Stage, spec
 from tests.support.wheelmaker import make_wheel, spec_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SEEDS = ["pip", "setuptools"] if sys.version_info < (3, 12) else ["pip"]
 TELL = """
@@ -21,6 +18,8 @@ import importlib.util, sys
 print(*[name for name in ("pip", "setuptools", "one") if importlib.util.find_spec(name)])
 """
 BUNDLED = BASE.parents[1] / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "ensurepip"
+
+SCRIPTS = ["pip", "pip3", f"pip{sys.version_info[0]}.{sys.version_info[1]}"]
 
 pytestmark = pytest.mark.skipif(
     not (BUNDLED / "_bundled").is_dir(), reason="this Python brings no bundle of ensurepip"
@@ -55,15 +54,17 @@ def test_version_of_the_spec_wins(stage: Stage, tmp_path: Path) -> None:
 
 
 def test_one_copy_for_all_that_costs_an_environment_nothing(stage: Stage) -> None:
-    """It is not linked: another environment has no more files by it, and no start reads a file more."""
+    """It is not linked: another environment has its scripts alone, and no start reads a file more."""
     run = stage.put("s.py", "import pip, sys; print(pip.__file__); print(sys.prefix)\n")
     places = []
     for names in (("one",), ("two",)):
         stage.put("s.py.vpython3", spec(*names))
         pip, prefix = stage.must(run).splitlines()
         places.append(pip)
-        assert not os.path.exists(os.path.join(prefix, "bin", "pip"))
-        assert not any("pip" in name for _, found, _ in os.walk(prefix) for name in found)
+        linked = {os.path.join(path, name) for path, _, found in os.walk(prefix) for name in found}
+        assert {path for path in linked if "pip" in os.path.relpath(path, prefix)} == {
+            os.path.join(prefix, "bin", name) for name in SCRIPTS
+        }
     assert places[0] == places[1]
     assert "/interpreters-1/" in places[0]
     assert importlib.metadata.version("pip")
@@ -79,3 +80,62 @@ def test_root_with_any_name(stage: Stage, name: str, locale: str) -> None:
     stage.put("s.py.vpython3", spec())
     env = {"LC_ALL": locale, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     assert stage.see(run, env=env) == (0, " ".join(SEEDS) + "\n", "")
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "it's", "x" * 120])
+def test_scripts_run_wherever_the_root_is(stage: Stage, tmp_path: Path, name: str) -> None:
+    stage.root = stage.place / name
+    stage.environ["VPYTHON_VIRTUALENV_ROOT"] = str(stage.root)
+    run = stage.put("s.py", "import sys; print(sys.prefix)")
+    stage.put("s.py.vpython3", spec("one"))
+    prefix = stage.must(run).strip()
+    for script in SCRIPTS:
+        done = stage.run_command(os.path.join(prefix, "bin", script), "list")
+        assert done.returncode == 0, done.stderr
+        assert {line.split()[0] for line in done.stdout.splitlines()[2:]} == {*SEEDS, "one"}
+    (tmp_path / "pip").symlink_to(os.path.join(prefix, "bin", "pip"))
+    done = stage.run_command(tmp_path / "pip", "--version")
+    assert done.stdout.startswith("pip "), done.stderr
+
+
+def test_scripts_of_the_spec_s_own_pip_win(stage: Stage, tmp_path: Path) -> None:
+    code = {"pip/__init__.py": "def main():\n    print('its own')\n"}
+    wheel = make_wheel(tmp_path, "pip", "99.0", files=code, scripts={"pip": "pip:main"})
+    stage.must("-vpython-tool", "pack", "-repo", tmp_path / "repository", wheel)
+    run = stage.put("s.py", "import sys; print(sys.prefix)")
+    stage.put("s.py.vpython3", spec_text(("infra/python/wheels/pip-py3", "version:99.0")))
+    source = ("-vpython-source", f"directory:{tmp_path / 'repository'}")
+    prefix = stage.must(*source, run).strip()
+    assert stage.run_command(os.path.join(prefix, "bin", "pip")).stdout == "its own\n"
+    assert stage.see(*source, "-vpython-log-level", "debug", run)[2].count("(found)") == 1
+    assert stage.see("-vpython-tool", "doctor")[0] == 0
+
+
+def test_doctor_looks_at_them(stage: Stage) -> None:
+    run = stage.put("s.py", "import pip; print(pip.__file__)")
+    stage.put("s.py.vpython3", spec("one"))
+    path = stage.must(run).strip()
+    stage.must("-vpython-tool", "doctor")
+    changed = Path(path).read_text() + "# changed\n"
+    os.unlink(path)  # the file may be linked from another root
+    Path(path).write_text(changed)
+    Path(path).with_name("added.py").write_text("")
+    code, out, _ = stage.see("-vpython-tool", "doctor")
+    assert code == 1
+    assert "seeds/pip/__init__.py: has other bytes than when it was made\n" in out
+    assert "seeds/pip/added.py: was not brought by a wheel\n" in out
+    assert stage.see("-vpython-tool", "doctor", "--fix")[0] == 0
+    stage.must("-vpython-tool", "doctor")
+    assert stage.must(run).strip() == path
+    assert "# changed" not in Path(path).read_text()
+
+
+def test_a_script_that_is_gone_is_made_again(stage: Stage) -> None:
+    run = stage.put("s.py", "import sys; print(sys.prefix)")
+    stage.put("s.py.vpython3", spec("one"))
+    prefix = stage.must(run).strip()
+    os.unlink(os.path.join(prefix, "bin", "pip3"))
+    code, out, _ = stage.see("-vpython-tool", "doctor")
+    assert (code, "bin/pip3: is missing\n" in out) == (1, True)
+    assert stage.see("-vpython-tool", "doctor", "--fix")[0] == 0
+    assert os.path.exists(os.path.join(prefix, "bin", "pip3"))

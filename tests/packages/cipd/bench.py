@@ -12,6 +12,7 @@ from vpy.model import Pin, Wanted
 from vpy.packages.cipd.caches import Caches
 from vpy.packages.cipd.loader import CipdLoader
 from vpy.packages.cipd.prpc import Service as Rpc
+from vpy.packages.freshness import Freshness
 from vpy.system.layout import Layout
 from vpy.system.network.http import Client
 from vpy.system.network.retry import Clock, RetryPolicy
@@ -93,7 +94,7 @@ class Bench:
             cache=self.cache,
             caches=self.caches,
             terminal=self.terminal,
-            now=lambda: self.now,
+            freshness=Freshness(now=lambda: self.now),
             origin="cipd",
         )
 

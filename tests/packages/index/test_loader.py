@@ -13,7 +13,7 @@ from vpy.config import load
 from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Observation, Pin, Resolution, Tags, Wanted, WheelFile
 from vpy.operations.package_contents import get_wheels
-from vpy.operations.sources import parse
+from vpy.operations.source_setting import parse
 from vpy.packages.cipd import names as cipd_names
 from vpy.packages.index.loader import IndexLoader
 from vpy.system.lean.dataclasses import replace, value
@@ -75,7 +75,7 @@ class Index:
             config=self.config,
             layout=self.layout,
             interpreter=self.interpreter,
-            source=parse(self.source),
+            source=parse(self.source, {}).members[0],
             environ=self.environ,
             home=self.home,
             offline=self.offline,

@@ -123,11 +123,10 @@ CASES: dict[str, tuple[Wheels, list[str], str]] = {
     "no project": (
         [("b", "1.0")],
         ["b", "yaml", "sqlite3", "zorg"],
-        "the index has no project `yaml`\n"
-        "the index has no project `sqlite3`\n"
-        "the index has no project `zorg`\n"
-        "hint: the module `yaml` is in the project `pyyaml`; `sqlite3` is a module of Python itself, which"
-        " needs no requirement",
+        "the index has no project `yaml`; the module `yaml` is in the project `pyyaml`\n"
+        "the index has no project `sqlite3`; `sqlite3` is a module of Python itself, which needs no"
+        " requirement\n"
+        "the index has no project `zorg`",
     ),
     "no project, several levels deep": (
         [("app", "1.0", "needy"), ("needy", "1.0", "ghost>=2; python_version > '3'")],
@@ -199,12 +198,25 @@ def test_versions_for_other_pythons(ask: Asker) -> None:
 
 def test_wheels_for_other_pythons_and_platforms(ask: Asker) -> None:
     system = TAG.rpartition("-")[2]
-    names = [put(ask.index, "b", tag=f"cp3{minor}-cp3{minor}-{system}").name for minor in (1, 2)]
+    names = [put(ask.index, "b", tag=f"cp3{minor}-cp3{minor}-{system}").name for minor in (7, 8)]
+    for version in ("1.1", "1.2"):
+        put(ask.index, "c", version)
+    put(ask.index, "c", "1.0", tag=f"cp38-cp38-{system}")
     put(ask.index, "w", tag="cp311-cp311-win_arm64")
     assert said(ask, "b") == (
         f"no wheel of `b` fits `{TAG}`: there is `{names[1]}`, `{names[0]}`\n"
-        "hint: let the script ask for another Python: there are wheels for 3.1, 3.2 here"
+        "hint: let the script ask for another Python: there are wheels for 3.8 here"
     )
+    assert said(ask, "c==1.0").endswith(
+        "`\nhint: take `c==1.1`, which has a wheel, or let the script ask for another Python: "
+        "there are wheels for 3.8 here"
+    )
+    first, second = said(ask, "c==1.0", "b").split("\n")
+    assert first.endswith(
+        "`; take `c==1.1`, which has a wheel, or let the script ask for another Python: "
+        "there are wheels for 3.8 here"
+    )
+    assert second.endswith("`; let the script ask for another Python: there are wheels for 3.8 here")
     assert said(ask, "w") == f"no wheel of `w` fits `{TAG}`: there is `w-1.0-cp311-cp311-win_arm64.whl`"
 
 

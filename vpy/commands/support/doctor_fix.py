@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 
-from vpy.environment import compiled, verify
+from vpy.environment import compiled, seeds, venv_template, verify
 from vpy.errors import VpythonError
 from vpy.model import Discovery, SpecSource
 from vpy.operations import plan, start
 from vpy.system import files, locks, processes, usage_lock
 from vpy.system.lean.dataclasses import value
+from vpy.target import probe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def repair(findings: Sequence[Finding], request: Request, context: Context) -> I
             for finding in stored:
                 _drop(finding.path, context)
                 yield Repair(finding.path, DROPPED[finding.kind], True)
+            _make_templates_again(findings, context)
     with locks.shared(context.layout.store_lock):
         for finding in findings:
             if finding.kind == "environment":
@@ -62,6 +64,22 @@ def _drop(path: str, context: Context) -> None:
         contextlib.suppress(FileNotFoundError),
     ):
         files.rename(path, os.path.join(aside, "dropped"))
+
+
+def _make_templates_again(findings: Sequence[Finding], context: Context) -> None:
+    """Make the dropped venv templates again that environments have their seeds from."""
+    dropped = {os.path.basename(finding.path) for finding in findings if finding.kind == "venv template"}
+    for key in verify.keys(context.layout) if dropped else ():
+        description = verify.describe(context.layout, key)
+        if isinstance(description, str) or description.template not in dropped:
+            continue
+        try:
+            python = probe.probe(description.python, layout=context.layout, environ=context.environ)
+            wheels = seeds.wheels_of(python)
+            if venv_template.identity(python, wheels) == description.template:
+                venv_template.ensure(python, description.template, context.layout, context.environ, wheels)
+        except (VpythonError, OSError) as error:
+            context.terminal.debug(f"the venv template of `{description.path}` is not back: {error}")
 
 
 def _install_again(findings: Sequence[Finding], request: Request, context: Context) -> None:

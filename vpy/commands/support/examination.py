@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 
-from vpy.environment import compiled, venv_template, verify
+from vpy.environment import compiled, seeds, venv_template, verify
 from vpy.errors import UserError, VpythonError
 from vpy.model import StoredWheel
 from vpy.operations import environment
@@ -94,6 +94,7 @@ class _Examination:
                 continue
             result = venv_template.load(path)
             facts = {"": "cannot be read"} if result is None else verify.template_faults(result)
+            facts |= seeds.faults(path, os.path.join(path, venv_template.SEEDS), self.environ)
             if facts:
                 yield Finding("venv template", path, facts)
 
@@ -125,8 +126,8 @@ class _Examination:
         template = venv_template.load(self.layout.interpreter(description.template))
         if template is None:
             return facts
-        facts |= verify.template_differences(template, description.path)
-        known |= {*template.plain, *template.relocated, *(path for path, _ in template.links)}
+        facts |= verify.template_differences(template, description.path, known)
+        known |= verify.template_paths(template)
         return facts | (verify.unknown_files(description.path, known) if is_complete else {})
 
     def _trees_of(self, description: Description, interpreter: Interpreter) -> Iterator[audit.Audited | None]:

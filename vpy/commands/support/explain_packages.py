@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from vpy.commands.support import explain_target
 from vpy.errors import ToolError, UserError, VpythonError
 from vpy.model import Spec
-from vpy.operations import environment, settings, sources, wheel_set
+from vpy.operations import environment, settings, source_setting, wheel_set
+from vpy.packages import loader as loaders
 from vpy.system.lean.dataclasses import replace
 from vpy.wheels import startup, store
 
@@ -20,19 +19,22 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bootstrap.request import Request
-    from vpy.model import Pin, StoredWheel, Tag, Wheel, WheelFile
+    from vpy.model import Pin, StoredWheel, Tag, Wanted, Wheel, WheelFile
     from vpy.operations.context import Context
     from vpy.operations.plan import Plan
     from vpy.operations.wheel_set import WheelSet
+    from vpy.packages.loader import PackageLoader
 
 
-def source(spec: Spec, request: Request, context: Context) -> dict[str, Any]:
-    """Return where packages would come from, and what names it."""
+def named_sources(spec: Spec, request: Request, context: Context) -> list[dict[str, Any]]:
+    """Return where packages would come from, in the order in which it is asked, and what names it."""
     setting = settings.source(request, context, spec)
-    if spec.dependencies and sources.parse_setting(setting).kind != "index":
-        return {"source": "index", "named_by": "dependencies of PEP 508", "offline": context.offline}
+    requested = source_setting.parse_setting(setting, context.environ)
+    asked = source_setting.of_spec(spec, requested, context.environ)
     by = "the default" if setting.origin == settings.BUILT_IN else setting.origin
-    return {"source": setting.text, "named_by": by, "offline": context.offline}
+    if spec.dependencies and requested.index is None:
+        by = "dependencies of PEP 508"
+    return [{"source": str(source), "named_by": by, "offline": context.offline} for source in asked.members]
 
 
 def account(plan: Plan, context: Context) -> dict[str, Any]:
@@ -44,7 +46,8 @@ def account(plan: Plan, context: Context) -> dict[str, Any]:
     except (VpythonError, OSError) as error:
         reason = error.message if isinstance(error, VpythonError) else str(error)
         packages = _packages(plan, _pins_left(plan, error, context), reason)
-        return {"packages": packages, "wheels": [], "environment": unresolved(reason), "notes": []}
+        unknown = unresolved(reason)
+        return {"packages": packages, "wheels": [], "environment": unknown, "notes": [], "resolved": None}
     ingredients = environment.ingredients_of(plan, resolution)
     key = build.key_of(ingredients)
     return {
@@ -58,7 +61,21 @@ def account(plan: Plan, context: Context) -> dict[str, Any]:
             "reason": "",
         },
         "notes": list(resolution.notes),
+        "resolved": _resolved(resolution) if resolution.pins else None,
     }
+
+
+def _resolved(resolution: WheelSet) -> dict[str, str | None]:
+    """Return when the source was asked, and until when that holds, None for as long as nobody asks again."""
+    times = [int(row.fields[0]) for row in resolution.observations if row.kind == "until"]
+    return {"asked": _utc(resolution.asked), "until": _utc(min(times)) if times else None}
+
+
+def _utc(seconds: float) -> str:
+    """Return a time as RFC 3339 has it."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def unresolved(reason: str) -> dict[str, Any]:
@@ -79,24 +96,55 @@ def _pins_left(plan: Plan, error: Exception, context: Context) -> dict[str, Pin 
 
     A source elsewhere that did not answer for any is not asked again.
     """
-    if plan.spec.dependencies or plan.source.kind == "index":
-        return {}
     failed = _failed(plan, error)
-    local = plan.source.folder is not None
-    if isinstance(error, ToolError) and len(failed) == len(plan.packages) and not local:
+    local = all(source.folder is not None for source in plan.sources.members)
+    if isinstance(error, ToolError) and len(failed) in (0, len(plan.packages)) and not local:
         return failed
     try:
-        loader = sources.package_loader(plan.source, context)
+        loader = wheel_set.loader_of(plan, context, fetching=False)
+        if plan.spec.dependencies:
+            return _each_dependency(plan.spec.dependencies, error, loader)
+        return _each(plan.packages, loader)
     except VpythonError:
-        return {}
-    try:
-        return _by_name(loader.resolve(plan.packages).pins)
-    except VpythonError as second_error:
-        failed = _failed(plan, second_error)
-    with contextlib.suppress(VpythonError):
-        others = [package for package in plan.packages if package.name not in failed]
-        failed.update(_by_name(loader.resolve(others).pins))
-    return failed
+        return failed
+
+
+def _each(packages: Sequence[Wanted], loader: PackageLoader) -> dict[str, Pin | str]:
+    """Return the pin of each package, or why it has none."""
+    found: list[Pin] = []
+
+    def ask(wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+        found.extend(loader.resolve(wanted).pins)
+        return wanted
+
+    _, errors = loaders.answered(packages, ask)
+    return {**{package.name: error.message for package, error in errors.items()}, **_by_name(found)}
+
+
+def _each_dependency(
+    dependencies: Sequence[str], error: Exception, loader: PackageLoader
+) -> dict[str, Pin | str]:
+    """Return the pins of dependencies without those that errors speak of, and what is said of these."""
+    reasons: dict[str, Pin | str] = {}
+    left = {text: _canonical_name(text) for text in dependencies}
+    while True:
+        lines = str(error).split("\n")
+        blamed = {text: [line for line in lines if _speaks_of(line, name)] for text, name in left.items()}
+        reasons.update({left[text]: "\n".join(own) for text, own in blamed.items() if own})
+        if not any(blamed.values()):
+            return reasons
+        left = {text: name for text, name in left.items() if not blamed[text]}
+        try:
+            return {**reasons, **_by_name(loader.resolve((), list(left)).pins)} if left else reasons
+        except VpythonError as next_error:
+            error = next_error
+
+
+def _canonical_name(requirement: str) -> str:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def _by_name(pins: Sequence[Pin]) -> dict[str, Pin | str]:
@@ -205,12 +253,11 @@ def _rules(tags: tuple[Tag, ...]) -> str:
 def _dependencies(plan: Plan, pins: Mapping[str, Pin | str], reason: str) -> list[dict[str, Any]]:
     """Return the requirements as declared, then what they depend on."""
     from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
 
     rows = []
     markers = {**dict(plan.interpreter.markers), "extra": ""}
     declared = [(text, Requirement(text)) for text in plan.spec.dependencies]
-    names = [str(canonicalize_name(requirement.name)) for _, requirement in declared]
+    names = [_canonical_name(text) for text in plan.spec.dependencies]
     reasons = _reasons(reason, {name: name for name in names})
     for (text, requirement), name in zip(declared, names):
         pin = pins.get(name)
@@ -254,7 +301,8 @@ def without_python(spec: Spec, tag: Tag | None, values: dict[str, str]) -> dict[
     """Return the packages and the environment of a spec whose Python was not found."""
     packages = [_named_package(wheel, tag, values) for wheel in dict.fromkeys(spec.wheels)]
     packages += [_package(text, None, "", {"reason": NO_PYTHON}) for text in spec.dependencies]
-    return {"packages": packages, "wheels": [], "environment": unresolved(NO_PYTHON), "notes": []}
+    unknown = unresolved(NO_PYTHON)
+    return {"packages": packages, "wheels": [], "environment": unknown, "notes": [], "resolved": None}
 
 
 def _named_package(wheel: Wheel, tag: Tag | None, values: dict[str, str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vpy.config import Config
 
 # Options that the command's own surroundings are made of, before its arguments are read.
-EARLY = ("root", "manifest", "offline", "log-level", "tool")
+EARLY = ("root", "manifest", "offline", "refresh", "log-level", "tool")
 
 
 def of(request: Request, arguments: Namespace) -> Request:

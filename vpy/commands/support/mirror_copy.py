@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import UserError
-from vpy.operations import sources
+from vpy.operations import sources, spec_settings
 from vpy.system import files
 from vpy.system.lean.dataclasses import value
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from vpy.commands.support.platform_matrix import Matrix
-    from vpy.model import Target, Wanted, WheelFile
+    from vpy.model import Source, Sources, Spec, Target, Wanted, WheelFile
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
 
@@ -37,14 +37,16 @@ def copy_all(matrices: Sequence[Matrix], directory: str, context: Context) -> It
     for matrix in matrices:
         if matrix.spec.dependencies:
             yield from _copy_wheels(matrix, directory, context)
-        elif matrix.source.kind == "index":
-            yield from _pack_wheels(matrix, directory, context)
-        else:
-            yield from _copy_packages(matrix, directory, context)
+            continue
+        for source in matrix.sources.members:
+            if source.kind == "index":
+                yield from _pack_wheels(matrix, source, directory, context)
+            else:
+                yield from _copy_packages(matrix, source, directory, context)
 
 
-def _copy_packages(matrix: Matrix, directory: str, context: Context) -> Iterator[Copied]:
-    """Copy the packages that have a wheel for some platform, byte for byte."""
+def _copy_packages(matrix: Matrix, source: Source, directory: str, context: Context) -> Iterator[Copied]:
+    """Copy the packages of a source that have a wheel for some platform, byte for byte."""
     from vpy.model import Pin
     from vpy.packages import repository
     from vpy.packages.cipd import names
@@ -52,12 +54,11 @@ def _copy_packages(matrix: Matrix, directory: str, context: Context) -> Iterator
     versions_of: dict[tuple[str, str], dict[str, None]] = {}
     for (_, version), cells in zip(matrix.rows, matrix.cells):
         for cell in cells:
-            if cell.state == "ok":
+            if cell.state == "ok" and cell.source == source:
                 versions_of.setdefault((cell.package, cell.instance_id), {})[version] = None
 
-    origin = str(matrix.source)
-    pins = [Pin(name, name, instance_id, instance_id, origin) for name, instance_id in versions_of]
-    paths = sources.package_loader(matrix.source, context).fetch(pins)
+    pins = [Pin(name, name, instance_id, instance_id, str(source)) for name, instance_id in versions_of]
+    paths = sources.package_loader(source, context).fetch(pins)
 
     for (name, instance_id), path in zip(versions_of, paths, strict=True):
         versions = [(names.parse_version(text).kind, text) for text in versions_of[name, instance_id]]
@@ -73,19 +74,22 @@ def _copy_packages(matrix: Matrix, directory: str, context: Context) -> Iterator
         yield Copied(name, instance_id)
 
 
-def _pack_wheels(matrix: Matrix, directory: str, context: Context) -> Iterator[Copied]:
+def _pack_wheels(matrix: Matrix, source: Source, directory: str, context: Context) -> Iterator[Copied]:
     """Pack the wheels that the index has for a package's project, on all platforms, as one package."""
     wheels_of: dict[tuple[str, str], dict[str, WheelFile]] = {}
     with files.staging_directory(context.layout.staging, "mirror-") as stage:
         for number, target in enumerate(matrix.columns):
-            for package, wheel in _fetch_column(matrix, number, _index(matrix, target, stage, context)):
+            index = _index(matrix.sources.beside(source), target, stage, context)
+            for package, wheel in _fetch_column(matrix, source, number, index):
                 wheels_of.setdefault((package.name, package.version), {})[wheel.filename] = wheel
         for (name, version), wheels in sorted(wheels_of.items()):
             yield Copied(name, _pack(directory, name, version, wheels, context))
 
 
-def _fetch_column(matrix: Matrix, number: int, index: IndexLoader) -> Iterator[tuple[Wanted, WheelFile]]:
-    """Fetch the wheel of each package that one platform has."""
+def _fetch_column(
+    matrix: Matrix, source: Source, number: int, index: IndexLoader
+) -> Iterator[tuple[Wanted, WheelFile]]:
+    """Fetch the wheel of each package that one platform has from an index."""
     from vpy.model import Wanted
     from vpy.packages.index import simple_repository
 
@@ -94,7 +98,7 @@ def _fetch_column(matrix: Matrix, number: int, index: IndexLoader) -> Iterator[t
             cells[number].wheels[0]
         )
         for (template, version), cells in zip(matrix.rows, matrix.cells)
-        if cells[number].state == "ok"
+        if cells[number].state == "ok" and cells[number].source == source
     }
     if not project_of:
         return
@@ -104,9 +108,18 @@ def _fetch_column(matrix: Matrix, number: int, index: IndexLoader) -> Iterator[t
         yield package, wheel_of[project]
 
 
-def _index(matrix: Matrix, target: Target, stage: str, context: Context) -> IndexLoader:
+def _index(
+    asked: Sources, target: Target, stage: str, context: Context, spec: Spec | None = None
+) -> IndexLoader:
     """Return the index for a target, whose wheels are fetched into `stage` even where they are installed."""
-    return sources.index_loader(matrix.source, target.interpreter, context, needs_files=True, stage=stage)
+    return sources.index_loader(
+        asked,
+        target.interpreter,
+        context,
+        needs_files=True,
+        stage=stage,
+        resolution=spec.resolution if spec else None,
+    )
 
 
 def _fetch(index: IndexLoader, packages: Sequence[Wanted], dependencies: Sequence[str]) -> list[WheelFile]:
@@ -162,7 +175,10 @@ def _copy_wheels(matrix: Matrix, directory: str, context: Context) -> Iterator[C
             ]
             if not requirements:
                 continue
-            for wheel in _fetch(_index(matrix, target, stage, context), (), requirements):
+            spec = spec_settings.for_target(matrix.spec, target.interpreter)
+            meant = dict(zip(matrix.spec.dependencies, spec.dependencies, strict=True))
+            index = _index(matrix.sources, target, stage, context, spec)
+            for wheel in _fetch(index, (), [meant[text] for text in requirements]):
                 if simple_repository.add(pages, wheel.path, wheel.filename):
                     yield Copied(wheel.filename)
     simple_repository.write_pages(pages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vpy.errors import UserError
+from vpy.errors import MissingError
 from vpy.operations import sources
 from vpy.system.lean.dataclasses import value
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from vpy.model import Source, Target
+    from vpy.model import Sources, Target
     from vpy.operations.context import Context
     from vpy.packages.catalogue import Catalogue, Instance
     from vpy.packages.index.loader import IndexLoader
@@ -96,7 +96,7 @@ def _packages(name: str, catalogue: Catalogue, prefix: str) -> list[str]:
     return sorted(set(found))
 
 
-def no_such_package(name: str, known: Sequence[str]) -> UserError:
+def no_such_package(name: str, known: Sequence[str]) -> MissingError:
     """Return the error for a name that is not there, with the names that come near."""
     import difflib
 
@@ -106,7 +106,7 @@ def no_such_package(name: str, known: Sequence[str]) -> UserError:
     if imported and (imported in known or not known):
         near.insert(0, imported)
     hint = f"there is {', '.join(f'`{name}`' for name in dict.fromkeys(near))}" if near else None
-    return UserError(f"there is no package `{name}`", hint=hint)
+    return MissingError(f"there is no package `{name}`", hint=hint)
 
 
 def _normal(name: str) -> str:
@@ -157,9 +157,9 @@ def _rank(version: str) -> tuple[bool, Version]:
 
 
 def in_index(
-    name: str, most: int, source: Source, targets: Sequence[Target], context: Context
+    name: str, most: int, asked: Sources, targets: Sequence[Target], context: Context
 ) -> list[PackageVersion]:
-    """Return the versions in an index, the newest first.
+    """Return the versions in the index among sources, else in the default one, the newest first.
 
     Raises UserError where it has no wheel of the project.
     """
@@ -170,8 +170,8 @@ def in_index(
     try:
         project = str(canonicalize_name(_index_name(name, context.config.wheel_prefix), validate=True))
     except InvalidName:
-        raise UserError(f"no project of an index is called `{name}`") from None
-    index: IndexLoader = sources.index_loader(source, targets[0].interpreter, context)
+        raise MissingError(f"no project of an index is called `{name}`") from None
+    index: IndexLoader = sources.index_loader(asked, targets[0].interpreter, context)
     by_version: dict[str, list[WheelName]] = {}
     for wheel in _wheels(query.files(index, project)):
         by_version.setdefault(wheel.version, []).append(wheel)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import UserError, VpythonError
-from vpy.operations import expansion, plan, platform_targets, sources
+from vpy.errors import MissingError, UserError, VpythonError
+from vpy.operations import expansion, plan, platform_targets, settings, source_setting, sources, spec_settings
+from vpy.packages import chain
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Literal, TypeVar
 
     from bootstrap.request import Request
-    from vpy.model import Pin, Source, Spec, Target, Wanted, WheelFile
+    from vpy.model import Pin, Source, Sources, Spec, Target, Wanted, WheelFile
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
@@ -36,7 +37,8 @@ class Cell:
     """Outcome of one entry of a spec on one platform.
 
     `wheels` are file names. `package` is the name after expansion and `instance_id` its instance, ""
-    where there is none. `reason` says why a wheel is missing, or could not be asked for.
+    where there is none; it comes from `source`. `reason` says why a wheel is missing, or could not be
+    asked for.
     """
 
     state: State
@@ -45,6 +47,7 @@ class Cell:
     wheels: tuple[str, ...] = ()
     reason: str = ""
     hint: str = ""
+    source: Source | None = None
 
 
 @value
@@ -60,7 +63,7 @@ class Matrix:
     rows: tuple[Row, ...]
     cells: tuple[tuple[Cell, ...], ...]
     faults: tuple[tuple[Target, VpythonError], ...]
-    source: Source
+    sources: Sources
 
     @property
     def is_whole(self) -> bool:
@@ -74,18 +77,20 @@ def matrix_of(request: Request, context: Context) -> Matrix:
     discovery, spec = plan.read_spec(request, context)
     if discovery.source.kind == "empty":
         raise UserError("there is no spec here", hint=NO_SPEC_HINT)
-    source = plan.source_of(spec, sources.requested(request, context, spec))
+    setting = settings.source(request, context, spec)
+    spec = spec_settings.without_replaced(spec, setting)
+    requested = source_setting.parse_setting(setting, context.environ)
+    asked = source_setting.of_spec(spec, requested, context.environ)
     columns = platform_targets.verified(spec, context.config, discovery.source.path)
 
-    draft = Draft(discovery.source.path, spec, columns, source)
+    draft = Draft(discovery.source.path, spec, columns, asked)
     if spec.dependencies:
         _fill_from_requirements(draft, context)
-    elif source.kind == "index":
-        draft.expand()
-        _fill_from_index(draft, context)
     else:
         draft.expand()
-        _fill_from_packages(draft, context)
+        for source in asked.members:
+            fill = _fill_from_index if source.kind == "index" else _fill_from_packages
+            fill(draft, source, context)
     return draft.finish()
 
 
@@ -102,16 +107,18 @@ def column_names(columns: Sequence[Target]) -> list[tuple[str, str]]:
 
 
 class Draft:
-    """Matrix that is being filled: `wanted` has the package of each (row, target) that has one."""
+    """Matrix that is being filled: `wanted` has the package of each (row, target) that is to be asked for."""
 
-    def __init__(self, path: str, spec: Spec, columns: tuple[Target, ...], source: Source) -> None:
+    def __init__(self, path: str, spec: Spec, columns: tuple[Target, ...], asked: Sources) -> None:
         self.path = path
         self.spec = spec
         self.columns = columns
-        self.source = source
+        self.sources = asked
         self.rows: list[Row] = list(dict.fromkeys((wheel.name, wheel.version) for wheel in spec.wheels))
         self.cells: dict[tuple[Row, Target], Cell] = {}
         self.wanted: dict[tuple[Row, Target], Wanted] = {}
+        self._owners: dict[Target, Owners] = {target: {} for target in columns}
+        self._absent: dict[tuple[Row, Target], list[tuple[str, VpythonError]]] = {}
         self.faults: list[tuple[Target, VpythonError]] = []
 
     def expand(self) -> None:
@@ -130,6 +137,27 @@ class Draft:
         """Set one cell."""
         self.cells[row, target] = cell
 
+    def found(self, row: Row, target: Target, cell: Cell, wheels: Iterable[tuple[str, str]]) -> None:
+        """Set the cell of a package with its wheels, (file name, sha256) each, unless another has others."""
+        del self.wanted[row, target]
+        try:
+            for file, sha256 in wheels:
+                claim(cell.package, file, sha256, self._owners[target])
+        except UserError as error:
+            cell = failed_cell(error, cell.package, cell.instance_id)
+        self.put(row, target, cell)
+
+    def fail(self, row: Row, target: Target, source: Source, error: VpythonError, instance_id: str) -> None:
+        """Set the cell of a package that a source does not give: the next one may have what this has not."""
+        name = self.wanted[row, target].name
+        answers = self._absent.setdefault((row, target), [])
+        if isinstance(error, MissingError):
+            answers.append((str(source), error))
+            error = error if len(answers) == 1 else chain.nowhere(answers)
+        else:
+            del self.wanted[row, target]
+        self.put(row, target, failed_cell(error, name, instance_id))
+
     def finish(self) -> Matrix:
         """Return the matrix; a cell that was not set is skipped, or failed with its platform."""
         faulty = {target for target, _ in self.faults}
@@ -141,7 +169,7 @@ class Draft:
             for row in self.rows
         )
         rows, faults = tuple(self.rows), tuple(self.faults)
-        return Matrix(self.path, self.spec, self.columns, rows, cells, faults, self.source)
+        return Matrix(self.path, self.spec, self.columns, rows, cells, faults, self.sources)
 
 
 def failed_cell(error: VpythonError, package: str, instance_id: str = "") -> Cell:
@@ -166,58 +194,58 @@ def claim(package: str, file: str, sha256: str, owners: Owners) -> None:
 
     project = filename.parse(file).name
     owner, earlier, digest = owners.setdefault(project, (package, file, sha256))
-    if (earlier, digest) != (file, sha256):
+    # Of a wheel that only an index has named no hash is known.
+    if earlier != file or (digest != sha256 and digest and sha256):
         raise UserError(f"packages `{owner}` and `{package}` bring two of `{project}`: `{earlier}`, `{file}`")
 
 
-def _fill_from_index(draft: Draft, context: Context) -> None:
+def _fill_from_index(draft: Draft, source: Source, context: Context) -> None:
     """Ask the index, once for each platform, which wheels it has."""
     from vpy.packages.index import query
 
+    asked = dict(draft.wanted)
+
     def ask(target: Target) -> dict[Row, str | VpythonError]:
-        packages = {row: package for (row, column), package in draft.wanted.items() if column == target}
-        index = sources.index_loader(draft.source, target.interpreter, context)
+        packages = {row: package for (row, column), package in asked.items() if column == target}
+        index = sources.index_loader(draft.sources.beside(source), target.interpreter, context)
         names = query.wheel_names(index, list(packages.values()))
         return {row: names[package] for row, package in packages.items()}
 
     for target, answer in ask_each_platform(draft.columns, ask):
-        owners: Owners = {}
         for row, wheel in answer().items():
-            name = draft.wanted[row, target].name
-            try:
-                if not isinstance(wheel, str):
-                    raise wheel
-                claim(name, wheel, "", owners)
-                draft.put(row, target, Cell("ok", name, wheels=(wheel,)))
-            except VpythonError as error:
-                draft.put(row, target, failed_cell(error, name))
+            if isinstance(wheel, VpythonError):
+                draft.fail(row, target, source, wheel, "")
+            else:
+                cell = Cell("ok", asked[row, target].name, wheels=(wheel,), source=source)
+                draft.found(row, target, cell, [(wheel, "")])
 
 
-def _fill_from_packages(draft: Draft, context: Context) -> None:
+def _fill_from_packages(draft: Draft, source: Source, context: Context) -> None:
     """Fetch every package of every platform, and read which wheels it has."""
     from vpy.system import files
 
-    loader = sources.package_loader(draft.source, context)
+    loader = sources.package_loader(source, context)
     with files.staging_directory(context.layout.staging, "verify-") as stage:
         packages = FetchedPackages(loader, stage, context.config.contact)
         packages.fetch(draft.wanted.values())
         for target in draft.columns:
-            owners: Owners = {}
             for row in draft.rows:
                 if package := draft.wanted.get((row, target)):
-                    draft.put(row, target, _package_cell(packages, package, target, owners))
+                    _fill_cell(draft, row, target, packages, package, source)
 
 
-def _package_cell(packages: FetchedPackages, wanted: Wanted, target: Target, owners: Owners) -> Cell:
-    """Return the cell of a package; `owners` are the others of the same platform so far."""
+def _fill_cell(
+    draft: Draft, row: Row, target: Target, packages: FetchedPackages, wanted: Wanted, source: Source
+) -> None:
     instance_id = packages.instance_of(wanted)
     try:
         wheels = packages.wheels(wanted, target)
-        for wheel in wheels:
-            claim(wanted.name, wheel.filename, wheel.sha256, owners)
     except VpythonError as error:
-        return failed_cell(error, wanted.name, instance_id)
-    return Cell("ok", wanted.name, instance_id, tuple(wheel.filename for wheel in wheels))
+        draft.fail(row, target, source, error, instance_id)
+        return
+    names = tuple(wheel.filename for wheel in wheels)
+    cell = Cell("ok", wanted.name, instance_id, names, source=source)
+    draft.found(row, target, cell, [(wheel.filename, wheel.sha256) for wheel in wheels])
 
 
 class FetchedPackages:
@@ -288,7 +316,10 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             for text, requirement in declared.items()
             if requirement.marker is None or requirement.marker.evaluate(markers)
         }
-        return _requirement_cells(holding, sources.index_loader(draft.source, target.interpreter, context))
+        spec = spec_settings.for_target(draft.spec, target.interpreter)
+        meant = dict(zip(draft.spec.dependencies, spec.dependencies, strict=True))
+        index = sources.index_loader(draft.sources, target.interpreter, context, resolution=spec.resolution)
+        return _requirement_cells(holding, meant, index)
 
     for target, answer in ask_each_platform(draft.columns, ask):
         cells, fault = answer()
@@ -298,10 +329,13 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             draft.faults.append((target, fault))
 
 
-def _requirement_cells(projects: dict[str, str], index: IndexLoader) -> RequirementCells:
+def _requirement_cells(
+    projects: dict[str, str], meant: dict[str, str], index: IndexLoader
+) -> RequirementCells:
     """Return the cells of the requirements that hold on a platform, by their text.
 
-    `projects` are their names by their text. Where some fail, the rest is resolved without them.
+    `projects` are their names by their text, `meant` is what they mean on the platform. Where some fail, the
+    rest is resolved without them.
     """
     from vpy.packages.index import query
 
@@ -309,7 +343,7 @@ def _requirement_cells(projects: dict[str, str], index: IndexLoader) -> Requirem
     left = dict(projects)
     while left:
         try:
-            wheels = query.resolved(index, list(left))
+            wheels = query.resolved(index, [meant[text] for text in left])
         except VpythonError as error:
             blamed = _blamed(left, error)
             if not blamed:

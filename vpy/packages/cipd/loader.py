@@ -1,7 +1,7 @@
 """Package service as a `PackageLoader`: resolves versions and downloads package files.
 
-The answer for a tag, and for a SHA-1 id, is cached for ever, for a ref a day. Where the service cannot
-be reached, the last answer is used. A SHA-256 id needs no answer.
+The answer for a tag, and for a SHA-1 id, is cached for ever, for a ref a day; both are asked for again where
+the freshness says so. Where the service cannot be asked, the last answer is used. A SHA-256 id needs none.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from vpy.packages.cipd.names import (
     reference_from_id,
     weak_hash_note,
 )
+from vpy.packages.freshness import OUTAGE_SECONDS, REF_SECONDS, Freshness
 from vpy.packages.loader import collect, telling
 from vpy.system import locks
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 from vpy.system.network import urls
 from vpy.system.network.download import Download
 from vpy.system.network.retry import NetworkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from vpy.model import Wanted
@@ -41,9 +42,8 @@ if TYPE_CHECKING:
     from vpy.system.network.http import Client
     from vpy.system.terminal import Terminal
 
-REF_SECONDS = 24 * 3600
-OUTAGE_SECONDS = 15 * 60
 WORKERS = 8
+DISABLED = "network access is disabled by `-vpython-offline`"
 
 
 @value
@@ -70,7 +70,7 @@ class CipdLoader:
         cache: Cache,
         caches: Caches,
         terminal: Terminal,
-        now: Callable[[], float],
+        freshness: Freshness,
         origin: str,
         contact: str | None = None,
         hint: str | None = None,
@@ -82,7 +82,7 @@ class CipdLoader:
         self._cache = cache
         self._caches = caches
         self._terminal = terminal
-        self._now = now
+        self._freshness = freshness
         self._origin = origin
         self._contact = contact
         self._hint = hint
@@ -127,24 +127,25 @@ class CipdLoader:
         """Return the instance of a version, and until when that holds (0: for ever)."""
         if version.kind == "id" and reference_from_id(parse_instance_id(version.text))[0] == SHA256:
             return version.text, 0
+        is_ref = version.kind == "ref"
+        rule = replace(self._freshness, max_age=REF_SECONDS if is_ref else 0)
         cached = self._cached(name, version.text)
-        if cached is not None:
-            if version.kind != "ref":
-                return cached.instance_id, 0
-            age = self._now() - cached.asked
-            if self._client is None or 0 <= age < REF_SECONDS:
-                return cached.instance_id, int(cached.asked) + REF_SECONDS
+        if cached is not None and rule.holds(cached.asked):
+            return cached.instance_id, rule.until(cached.asked)
+        if cached is not None and self._client is None:
+            self._outdated.append((f"`{name}` at `{version.text}`", DISABLED))
+            return cached.instance_id, int(rule.now()) + OUTAGE_SECONDS
 
         try:
             instance_id = self._ask(name, version.text, hurried=cached is not None)
         except UserError as error:
-            raise UserError(error.lines, hint=error.hint or self._contact or None) from error
+            raise type(error)(error.lines, hint=error.hint or self._contact or None) from error
         except NetworkError as error:
             if cached is None:
                 raise
             self._outdated.append((f"`{name}` at `{version.text}`", error.message))
-            return cached.instance_id, int(self._now()) + OUTAGE_SECONDS
-        return instance_id, 0 if version.kind != "ref" else int(self._now()) + REF_SECONDS
+            return cached.instance_id, int(rule.now()) + OUTAGE_SECONDS
+        return instance_id, rule.until(rule.now())
 
     def _question(self, name: str, version: str) -> object:
         return ["cipd", self._service.root, name, version]
@@ -167,14 +168,16 @@ class CipdLoader:
 
         if looks_like_instance_id(version) and instance_id != version:
             raise NetworkError(f"`{service}` answers with another instance: `{instance_id}`")
-        self._cache.put(self._question(name, version), {"instance": instance_id, "asked": self._now()})
+        self._cache.put(
+            self._question(name, version), {"instance": instance_id, "asked": self._freshness.now()}
+        )
         return instance_id
 
     def _call(self, method: str, message: Mapping[str, object], *, hurried: bool = False) -> dict[str, Any]:
         """Call the service; raise the last error at once while it cannot be reached."""
         if self._client is None:
             raise ToolError(
-                "it is not cached, and network access is disabled by `-vpython-offline`",
+                f"it is not cached, and {DISABLED}",
                 hint="run it once without -vpython-offline",
             )
         if self._outage is not None:
@@ -198,7 +201,7 @@ class CipdLoader:
         """Yield the bytes of a package file from the service's storage."""
         if self._client is None:
             raise ToolError(
-                "its file is not cached, and network access is disabled by `-vpython-offline`",
+                f"its file is not cached, and {DISABLED}",
                 hint="run it once without -vpython-offline",
             )
         return Download(self._client, lambda: self._signed_url(pin), pin.name, self._terminal.status).pieces()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from vpy.errors import ToolError, UserError
+from vpy.errors import MissingError, ToolError, UserError
 from vpy.packages.cipd.names import SHA1, SHA256, id_from_reference, printable, reference_from_id
 from vpy.system.network import http, urls
 from vpy.system.network.retry import NetworkError, retry
@@ -29,6 +29,7 @@ HASH_ALGORITHMS = {"SHA1": SHA1, "SHA256": SHA256}
 
 # gRPC codes by what a user can do about them (https://grpc.io/docs/guides/status-codes/).
 OK = 0
+MISSING = 5
 USER_ERRORS = {
     3: "the package service takes it for malformed",
     5: "the package service does not have it",
@@ -118,6 +119,8 @@ def failure(code: int, reply: http.Reply) -> VpythonError:
     """Return the error for a gRPC code that is not 0, with the service's own explanation."""
     explanation = printable(reply.body[:1000].decode("utf-8", "replace").strip())
     suffix = f": {explanation}" if explanation else ""
+    if code == MISSING:
+        return MissingError(f"{USER_ERRORS[code]}{suffix}")
     if code in USER_ERRORS:
         return UserError(f"{USER_ERRORS[code]}{suffix}", hint=HINTS.get(code))
     if code in TRANSIENT_ERRORS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UserError
 from vpy.packages.cipd import names
 from vpy.system import files, locks, sealed
 from vpy.system.lean import json
@@ -18,13 +18,14 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from vpy.system.layout import Layout
 
+BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
 SUFFIXES = (".tar.gz", ".zip")
-_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late")
+_UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late", "upload_time_missing")
 
 
 @value
@@ -70,6 +71,67 @@ def is_buildable(row: Mapping[str, Any]) -> bool:
 def forbidden(builder: Builder, rows: Iterable[Mapping[str, Any]]) -> str:
     """Return who forbids to build one of the projects that rows are about; "" where nobody does."""
     return next(filter(None, (builder.forbidden(row["project"]) for row in rows)), "")
+
+
+def build(
+    lacking: Iterable[Mapping[str, Any]],
+    asked: Sequence[dict[str, Any]],
+    builder: Builder,
+    fetch: Callable[[Iterable[str], str], list[dict[str, str]]],
+    directory: str,
+    layout: Layout,
+) -> set[str]:
+    """Build wheels for what errors say is lacking, below a directory; return their file names.
+
+    `fetch` fetches the sdists of requirements into a directory. What was `asked` with hashes gets those of
+    the wheels that were made of a locked sdist.
+    """
+    sources = os.path.join(directory, "sdists")
+    os.makedirs(sources, exist_ok=True)
+    found = [
+        locked(
+            Sdist(
+                row["name"],
+                row["version"],
+                row["filename"],
+                row["sha256"],
+                os.path.join(sources, row["filename"]),
+            ),
+            asked,
+        )
+        for row in fetch(dict.fromkeys(str(row["requirement"]) for row in lacking), sources)
+    ]
+    wheels = {sdist: get(builder, sdist, os.path.join(directory, BUILT), layout) for sdist in found}
+    _allow(wheels, asked)
+    return {os.path.basename(wheel) for wheel in wheels.values()}
+
+
+def locked(sdist: Sdist, asked: Iterable[Mapping[str, Any]]) -> Sdist:
+    """Return an sdist that was fetched; raise UserError where a lockfile allows only other hashes."""
+    digest = files.sha256_of(sdist.path)
+    for row in asked:
+        if row["hashes"] and _is_of(sdist, row) and digest not in row["hashes"]:
+            raise UserError(
+                f"`{sdist.filename}` has another hash than the lockfile allows: sha256 `{digest}`",
+                hint="`vpython-tool lock` locks again, if that is what you want",
+            )
+    return sdist
+
+
+def _allow(wheels: Mapping[Sdist, str], asked: Iterable[dict[str, Any]]) -> None:
+    """Add the hashes of wheels that were just built to those that may be installed."""
+    for row in asked:
+        for sdist, wheel in wheels.items() if row["hashes"] else ():
+            if _is_of(sdist, row):
+                row["hashes"] = [*row["hashes"], files.sha256_of(wheel)]
+
+
+def _is_of(sdist: Sdist, row: Mapping[str, Any]) -> bool:
+    """Return whether an sdist is of the project that a requirement asks for."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(row["text"]).name) == canonicalize_name(sdist.name)
 
 
 def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpy.errors import ToolError, UserError, VpythonError
+from vpy.errors import MissingError, ToolError, UnreachableError, UserError, VpythonError
 from vpy.packages.index import conflicts, hints
 
 TYPE_CHECKING = False
@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from vpy.model import Wanted
+
 _LISTED = 12
-_HINTS = 3
 _NEAREST = 6
 _PYTHONS = 3
 _USER_ERRORS = frozenset(("project", "version", "wheel", "yanked", "conflict", "rounds", "other"))
+_ABSENT = frozenset(("project", "version"))
 _MISSING = frozenset(("project", "version", "wheel"))
 _PAGE_KINDS = frozenset(("project", "denied", "page", "ignored"))
 _DENIED_HINT = (
@@ -24,27 +26,66 @@ _IGNORED_HINT = "give it an address with https, or name its host in pip's `trust
 _REASONS = {
     "requires_python_mismatch": " (for another Python)",
     "yanked": " (withdrawn)",
-    "upload_too_late": " (too new for the pip configuration)",
+    "upload_too_late": " (uploaded after the cutoff)",
+    "upload_time_missing": " (without an upload time)",
 }
 
 
-def failure(errors: Sequence[Mapping[str, Any]], tag: str, *, contact: str | None = None) -> VpythonError:
+def failure(
+    errors: Sequence[Mapping[str, Any]],
+    tag: str,
+    *,
+    contact: str | None = None,
+    reason: str = "",
+    packages: Mapping[str, Wanted] | None = None,
+) -> VpythonError:
     """Return one error for all rows: a UserError where each can be mended in the spec, else a ToolError.
 
-    `tag` is the target's best tag; `contact` is the hint where something is missing.
+    `tag` is the target's best tag; `contact` is the hint where something is missing, `reason` a further one.
+    Each of `packages`, by its project, that rows are about has its own error in `failed`.
     """
-    lines = dict.fromkeys(line for row in errors for line in _lines(row, tag))
+    error = _failure(errors, tag, contact, reason=reason)
+    for row in errors if packages else ():
+        if package := (packages or {}).get(_project(row)):
+            own = [each for each in errors if _project(each) == _project(row)]
+            error.failed[package] = _failure(own, tag, contact, alone=False)
+    return error
+
+
+def _project(row: Mapping[str, Any]) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(row.get("project", ""))
+
+
+def _failure(
+    errors: Sequence[Mapping[str, Any]],
+    tag: str,
+    contact: str | None,
+    *,
+    alone: bool = True,
+    reason: str = "",
+) -> VpythonError:
+    """Return the error of rows; beside others the way out of each is in its line, not in the hint."""
+    ways = [hints.way_on(row, tag) for row in errors]
+    facts = [_lines(row, tag) for row in errors]
+    if not alone or len({first for first, *_ in facts}) > 1:
+        facts = [[f"{first}; {way}" if way else first, *rest] for (first, *rest), way in zip(facts, ways)]
+        ways = []
+    lines = dict.fromkeys(line for each in facts for line in each)
     rows = [*errors, *(each for row in errors for each in row.get("lacking", ()))]
     kinds = {row["kind"] for row in rows}
-    family = UserError if kinds <= _USER_ERRORS else ToolError
-    found = dict.fromkeys(filter(None, (hints.way_on(row, tag) for row in errors)))
-    hint = "; ".join([*found][:_HINTS]) or (contact if kinds & _MISSING else None)
+    family: type[VpythonError] = UserError if kinds <= _USER_ERRORS else ToolError
+    family = MissingError if kinds <= _ABSENT else family
+    hint = "; ".join([*([reason] if reason else []), *dict.fromkeys(filter(None, ways))]) or (
+        contact if kinds & _MISSING else None
+    )
     if "ignored" in kinds:
         hint = _IGNORED_HINT
     if "denied" in kinds:
         hint = _DENIED_HINT
     if "network" in kinds:
-        hint = "with -vpython-offline only what was resolved before is used"
+        family, hint = UnreachableError, "with -vpython-offline only what was resolved before is used"
     return family(lines, hint=hint or None)
 
 
@@ -141,3 +182,25 @@ def _nearest(files: Sequence[tuple[str, str]], tag: str) -> list[tuple[str, str]
 def _join(items: Sequence[str], limit: int = _LISTED) -> str:
     rest = f" and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + rest
+
+
+def offline(rows: Sequence[Mapping[str, Any]]) -> UnreachableError:
+    """Return the error of requirements that only the index could answer."""
+    listed = ", ".join(f"`{row['text']}`" for row in rows)
+    return UnreachableError(
+        f"offline, and not in the root: {listed}", hint="run once without -vpython-offline"
+    )
+
+
+def notes(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a line for each requirement that an answer meets in another way than it was written."""
+    found = [
+        f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
+        for row in answer["notes"]
+    ]
+    found += [
+        f"`{row['name']}` {row['version']} has no extra `{extra}`"
+        for row in answer["wheels"]
+        for extra in row.get("missing_extras", "").split()
+    ]
+    return tuple(found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from vpy.packages.index.builds import SUFFIXES
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+OLDEST = 8  # minor version of the oldest Python that an environment can be made of
 # Modules whose project has another name, as is often found out by the lack of a project.
 _PROJECTS = {
     "attr": "attrs", "bs4": "beautifulsoup4", "crypto": "pycryptodome", "cv2": "opencv-python",
@@ -103,16 +102,18 @@ def _prerelease(row: Mapping[str, Any]) -> str:
 
 
 def _other_python(row: Mapping[str, Any], tag: str) -> str:
-    """Return which Python has what fits, where nothing can be built."""
+    """Return which version has a wheel for this Python, and which Python has what fits."""
     if is_for_other_pythons(row):
         return _newer_python(row)
-    if any(name.endswith(SUFFIXES) for name, _ in row["files"]):
+    if row.get("note"):  # it is built
         return ""
-    minors = _minors([name for name, _ in row["files"]], tag)
-    if not minors:
-        return ""
-    listed = _listed([f"3.{minor}" for minor in minors], mark="")
-    return f"let the script ask for another Python: there are wheels for {listed} here"
+    ways = []
+    if row.get("next") and not row["parent"]:
+        ways.append(f"take `{row['project']}=={row['next']}`, which has a wheel")
+    if minors := [minor for minor in _minors([name for name, _ in row["files"]], tag) if minor >= OLDEST]:
+        listed = _listed([f"3.{minor}" for minor in minors], mark="")
+        ways.append(f"let the script ask for another Python: there are wheels for {listed} here")
+    return ", or ".join(ways)
 
 
 def _newer_python(row: Mapping[str, Any]) -> str:

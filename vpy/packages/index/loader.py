@@ -2,8 +2,8 @@
 
 A text spec's packages mean projects at exact versions, without their dependencies; PEP 723 and
 `vpython.toml` requirements are resolved with them. The pins, with the sha256 of every wheel, are
-cached in the root by requirements, target and index; from then on a wheel is only fetched again
-where its file is missing, and must have the same bytes.
+cached in the root by requirements, target and index; while they are fresh a wheel is only fetched
+again where its file is missing, and must have the same bytes.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ import hashlib
 import json
 import os
 
-from vpy.errors import ToolError, UserError, VpythonError
-from vpy.model import Pin, Resolution
+from vpy.errors import ToolError, UnreachableError, UserError, VpythonError
+from vpy.model import Address, Pin, Resolution, Source
 from vpy.packages.index import builds, errors
 from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
-from vpy.packages.index.pip_config import index_identity
+from vpy.packages.index.pip_config import files_beside, index_identity
+from vpy.packages.index.rules import Rules
 from vpy.system import files
+from vpy.system.lean.dataclasses import replace
+from vpy.system.network.retry import retry_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from vpy.config import Config
-    from vpy.model import Interpreter, Locked, Source, Wanted
+    from vpy.model import Interpreter, Locked, Observation, Wanted
     from vpy.packages.index.builds import Builder
     from vpy.packages.loader import Arrived
     from vpy.system.layout import Layout
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     Heard = Callable[[Event], Mapping[str, Any] | None]
     Ask = Callable[[Mapping[str, Any], Heard | None], dict[str, Any]]
 
-BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
+REFRESH_HINT = "the index had it when it was asked: -vpython-refresh asks again what the requirements come to"
 
 
 class IndexLoader:
@@ -44,12 +47,13 @@ class IndexLoader:
 
     `ask` runs one pip process for a job (`vpy.wheels.pip_runner`), passes its events on, and returns its
     answer; `is_installed` says whether the wheel of a sha256 is in the store already, so that its file need
-    not be here. `home` is the user's home directory.
+    not be here. `home` is the user's home directory. `find_links` are directories, paths or URLs, whose
+    wheels count beside the index.
 
     `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
     a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
     what goes on, that of a decision with how many wheels are `missing` in the store. Without `fetching`
-    nothing is downloaded.
+    nothing is downloaded. `rules` say how requirements are resolved.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class IndexLoader:
         layout: Layout,
         interpreter: Interpreter,
         source: Source,
+        find_links: Sequence[str] = (),
         environ: Mapping[str, str],
         home: str,
         offline: bool,
@@ -69,6 +74,7 @@ class IndexLoader:
         stage: str = "",
         watch: Callable[[Event], None] = lambda _: None,
         fetching: bool = True,
+        rules: Rules | None = None,
     ) -> None:
         self.config = config
         self.interpreter = interpreter
@@ -76,6 +82,7 @@ class IndexLoader:
         self.ask = ask
         self.layout = layout
         self._source = source
+        self._find_links = find_links
         self._environ = environ
         self._home = home
         self._is_installed = is_installed
@@ -88,7 +95,9 @@ class IndexLoader:
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
-        self._answers = Answers(layout)
+        self.rules = rules or Rules()
+        self._is_narrowed = False
+        self._answers = Answers(layout, self.rules.freshness)
 
     def resolve(self, packages: Sequence[Wanted], dependencies: Sequence[str] = ()) -> Resolution:
         """Pin the wheels of packages, or those that PEP 508 requirements and their dependencies come to.
@@ -130,22 +139,27 @@ class IndexLoader:
         from packaging.utils import canonicalize_name
 
         mistakes, requirements, notes = [], [], []
+        failed: dict[object, VpythonError] = {}
         by_project: dict[str, Wanted] = {}
         for package in packages:
             try:
                 requirement, note = requirement_for(package, self.config)
             except UserError as error:
                 mistakes += error.lines
+                failed[package] = error
                 continue
             project = canonicalize_name(project_of(requirement))
             known = by_project.setdefault(project, package)
             if known.version != package.version:
                 mistakes.append(f"two versions of `{project}`: `{known.name}`, `{package.name}`")
+                failed[package] = UserError(mistakes[-1])
             requirements.append(requirement)
             notes += [note] if note else []
         if mistakes:
             mistakes += self._lacking(requirements)
-            raise UserError(mistakes, hint="name another source with -vpython-source")
+            together = UserError(mistakes, hint="name another source with -vpython-source")
+            together.failed = failed
+            raise together
         return self._resolve(requirements, notes, by_project)
 
     def _lacking(self, requirements: Sequence[str]) -> list[str]:
@@ -153,9 +167,14 @@ class IndexLoader:
         if self.offline or not requirements:
             return []
         answer = self.look(requirements, dependencies=False)
-        if not answer["errors"]:
-            return []
-        return self._failure(answer["errors"]).lines
+        rows = [row for row in answer["errors"] if not self._is_built(row)]
+        return self._failure(rows).lines if rows else []
+
+    def _is_built(self, row: Mapping[str, Any]) -> bool:
+        """Return whether an error is about a wheel that a start builds."""
+        if self._builder is None or not builds.is_buildable(row):
+            return False
+        return not self._builder().forbidden(row["project"])
 
     def _resolve(
         self,
@@ -169,20 +188,33 @@ class IndexLoader:
         `packages` are those of a text spec by their project; None where dependencies count. `hashes`
         are the hex sha256 that a requirement's file may have.
         """
-        identity, observations = index_identity(self._environ, str(self._source), self._home)
+        identity, observations = self._identity()
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self.layout.resolution(self._digest(question, packages is None, identity))
         self._packages = packages or {}
-        known = self._answers.get(path)
-        if known is None or not all(self._is_here(wheel) for wheel in known[0] if wheel.is_built):
-            known = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
+        self._is_narrowed = packages is None
+        known = self._answers.get(path, however_old=self.offline)
+        if known is None or not all(self._is_here(wheel) for wheel in known.wheels if wheel.is_built):
+            found = self._ask_index(requirements, hashes or {}, path, dependencies=packages is None)
             keep = self._answers.keep if self._fetching else self._answers.decide
-            keep(path, *known)
+            known = keep(path, *found)
+        elif self._answers.is_old(path):
+            self.rules.warn(
+                "using the last answer of the index: network access is disabled by `-vpython-offline`"
+            )
 
-        wheels, index_notes = known
-        self._wheels.update({wheel.instance_id: wheel for wheel in wheels})
-        pins = tuple(map(self._pin, wheels))
-        return Resolution(pins, (*notes, *index_notes), observations)
+        self._wheels.update({wheel.instance_id: wheel for wheel in known.wheels})
+        until = self._answers.until(path)
+        pins = tuple(replace(self._pin(wheel), until=until) for wheel in known.wheels)
+        return Resolution(pins, (*notes, *known.notes), observations)
+
+    def _identity(self) -> tuple[object, tuple[Observation, ...]]:
+        """Return what tells the index, with the wheels beside it, from all others, and the observations."""
+        digest, observations = index_identity(self._environ, str(self._source), self._home)
+        if not self._find_links:
+            return digest, observations
+        names, seen = files_beside(self._find_links)
+        return [digest, *names], (*observations, *seen)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return the wheel files of pins that this loader resolved, fetched where they are missing.
@@ -203,7 +235,12 @@ class IndexLoader:
         missing = [wheel for wheel in wheels if not self._is_ready(wheel)]
         if missing:
             rows = [{"text": wheel.requirement, "hashes": [wheel.sha256]} for wheel in missing]
-            self._download(rows, dependencies=False)
+            try:
+                self._download(rows, dependencies=False)
+            except (UserError, ToolError) as error:
+                if not isinstance(error, UnreachableError):
+                    error.hint = REFRESH_HINT
+                raise
             for wheel in missing:
                 self._check_size(wheel)
 
@@ -225,10 +262,11 @@ class IndexLoader:
         """Drop the cached answers: the index may have a better wheel under the same name by then."""
         self._answers.forget()
 
-    def _digest(self, requirements: Sequence[object], dependencies: bool, identity: str) -> str:
+    def _digest(self, requirements: Sequence[object], dependencies: bool, identity: object) -> str:
         target = self.interpreter
         question = [
-            requirements, dependencies, identity, target.version, target.markers, *target.tags.texts()
+            requirements, dependencies, identity, target.version, target.markers, *target.tags.texts(),
+            *self.rules.identity(dependencies=dependencies),
         ]  # fmt: skip
         return hashlib.sha256(b"index-1\n" + json.dumps(question).encode()).hexdigest()
 
@@ -237,7 +275,8 @@ class IndexLoader:
         name, template, version = wheel.project, wheel.project, wheel.version
         if package is not None:
             name, template, version = package.name, package.template, package.version
-        return Pin(name, template, version, wheel.instance_id, str(self._source), filename=wheel.filename)
+        origin = Source("directory", Address(wheel.directory)) if wheel.directory else self._source
+        return Pin(name, template, version, wheel.instance_id, str(origin), filename=wheel.filename)
 
     def _is_here(self, wheel: LockedWheel) -> bool:
         """Return whether the wheel is installed, or its file is here and whole; drop a bad file."""
@@ -269,27 +308,18 @@ class IndexLoader:
         except VpythonError:
             self._answers.undecide(path)
             raise
-        notes = tuple(
-            f"`{row['project']}` {row['wanted']} is taken as {row['used']}: the index has only that"
-            for row in answer["notes"]
-        )
-        notes += tuple(
-            f"`{row['name']}` {row['version']} has no extra `{extra}`"
-            for row in answer["wheels"]
-            for extra in row.get("missing_extras", "").split()
-        )
-        return tuple(sorted(wheels, key=lambda wheel: wheel.project)), notes
+        return tuple(sorted(wheels, key=lambda wheel: wheel.project)), errors.notes(answer)
 
     def _download(
         self,
         rows: Sequence[Mapping[str, Any]],
-        decided: Callable[[Sequence[LockedWheel]], None] = lambda _: None,
+        decided: Callable[[Sequence[LockedWheel]], object] = lambda _: None,
         *,
         dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
         """Let pip download the wheels, then move each to the path that its hash names."""
         if self.offline and not os.path.isdir(self.layout.pages):
-            raise _offline(rows)
+            raise errors.offline(rows)
         with (
             files.disk_errors("write", self.layout.staging),
             files.staging_directory(self.layout.staging, "index-") as directory,
@@ -300,14 +330,14 @@ class IndexLoader:
                 job["fetching"] = False
             fetched: dict[str, LockedWheel] = {}
             heard = self._listener(directory, fetched, decided)
-            while (answer := self.ask(job, heard))["errors"]:
+            while (answer := self.rules.checked(self.ask(job, heard)))["errors"]:
                 if self.offline and all(row["kind"] == "network" for row in answer["errors"]):
-                    raise _offline(rows)
-                more = self._build(answer["errors"], directory)
+                    raise errors.offline(rows)
+                more = self._build(answer["errors"], directory, job["requirements"])
                 if not more - built:
                     raise self._failure(answer["errors"])
                 built |= more
-                job["built"] = [os.path.join(directory, BUILT)]
+                job["built"] = [os.path.join(directory, builds.BUILT)]
             if not self._fetching and not all(row["sha256"] for row in answer["wheels"]):
                 answer = self.ask({**job, "fetching": True}, heard)  # only the files tell
                 if answer["errors"]:
@@ -322,7 +352,7 @@ class IndexLoader:
         self,
         directory: str,
         fetched: dict[str, LockedWheel],
-        decided: Callable[[Sequence[LockedWheel]], None],
+        decided: Callable[[Sequence[LockedWheel]], object],
     ) -> Heard:
         """Return what hears the events of a job that downloads into `directory`; it fills `fetched`."""
 
@@ -366,10 +396,13 @@ class IndexLoader:
             return os.path.join(self._stage, wheel.instance_id)
         return self.layout.package(wheel.instance_id)
 
-    def _build(self, rows: Sequence[Mapping[str, Any]], directory: str) -> set[str]:
+    def _build(
+        self, rows: Sequence[Mapping[str, Any]], directory: str, asked: Sequence[dict[str, Any]]
+    ) -> set[str]:
         """Build a wheel for each requirement that lacks one; return their file names.
 
-        Nothing is built where another error stands beside: it would be in vain.
+        Nothing is built where another error stands beside: it would be in vain. Of a requirement that was
+        `asked` with hashes the sdist must have one of them; that of its wheel is added to them.
         """
         lacking = [row for row in rows if builds.is_buildable(row)]
         if self._builder is None or not lacking:
@@ -381,33 +414,37 @@ class IndexLoader:
             raise self._failure(others)
         if builder.build is None:
             raise self._failure([{**row, "note": ", which a start builds"} for row in lacking])
-        texts = dict.fromkeys(str(row["requirement"]) for row in lacking)
-        sources = os.path.join(directory, "sdists")
-        os.makedirs(sources, exist_ok=True)
-        job = self.job([{"text": text, "hashes": []} for text in texts], sources, dependencies=False)
+        return builds.build(lacking, asked, builder, self.sdists, directory, self.layout)
+
+    def sdists(self, texts: Iterable[str], directory: str) -> list[dict[str, str]]:
+        """Fetch the sdists of requirements into a directory; return a row for each that there is."""
+        rows = [{"text": text, "hashes": []} for text in texts]
+        job = self.job(rows, directory, dependencies=False, is_building=True)
         answer = self.ask({**job, "sdists": True}, None)
         if answer["errors"]:
             raise self._failure(answer["errors"])
-        found = [
-            builds.Sdist(
-                row["name"], row["version"], row["filename"], row["sha256"],
-                os.path.join(sources, row["filename"]),
-            )
-            for row in answer["sdists"]
-        ]  # fmt: skip
-        into = os.path.join(directory, BUILT)
-        return {os.path.basename(builds.get(builder, sdist, into, self.layout)) for sdist in found}
+        found: list[dict[str, str]] = answer["sdists"]
+        return found
 
     def _failure(self, rows: Sequence[Mapping[str, Any]], *, hint: str = "") -> VpythonError:
         tag = str(self.interpreter.tags[0])
-        return errors.failure(rows, tag, contact=hint or self.config.contact)
+        hint = hint or (self.rules.hint(rows) if self._is_narrowed else "")
+        return errors.failure(rows, tag, contact=self.config.contact, reason=hint, packages=self._packages)
 
     def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
         """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
+        self._is_narrowed = dependencies
         rows = [{"text": text, "hashes": []} for text in requirements]
         return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True}, None)
 
-    def job(self, rows: Sequence[Mapping[str, Any]], directory: str, *, dependencies: bool) -> dict[str, Any]:
+    def job(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        directory: str,
+        *,
+        dependencies: bool,
+        is_building: bool = False,
+    ) -> dict[str, Any]:
         """Return the job that makes pip download requirements for the target (`vpy.wheels.pip_download`)."""
         target = self.interpreter
         return {
@@ -418,9 +455,12 @@ class IndexLoader:
             "markers": dict(target.markers),
             "version": target.version,
             "index": self._source.address.asked if self._source.address else None,
+            "find_links": list(self._find_links),
             "partial": os.path.join(self.layout.staging, "wheel-") if directory else "",
             "pages": self.layout.pages,
+            "retry_seconds": retry_seconds(self._environ),
             "offline": self.offline,
+            **self.rules.job(dependencies=self._is_narrowed and (dependencies or is_building)),
         }
 
     def _locked(self, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
@@ -433,6 +473,7 @@ class IndexLoader:
             filename=row["filename"],
             sha256=row["sha256"],
             is_built=is_built,
+            directory=row.get("directory", ""),
         )
 
     def _store(self, directory: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
@@ -449,8 +490,3 @@ class IndexLoader:
         self._fetched.add(wheel.instance_id)
         self._is_ready(wheel)
         return wheel
-
-
-def _offline(rows: Sequence[Mapping[str, Any]]) -> ToolError:
-    listed = ", ".join(f"`{row['text']}`" for row in rows)
-    return ToolError(f"offline, and not in the root: {listed}", hint="run once without -vpython-offline")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpy.errors import UserError
+from vpy.errors import MissingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,14 +25,16 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
 
     `PREFIX/NAME-py3`, `NAME-py2_py3`, `NAME_py2_py3` and `NAME/PLATFORM` mean project NAME, a
     version tag `version:X` means version X, without a `.chromium.N` or `+chromium.N` behind it;
-    `1.2x.supported.1` means any of 1.20 to 1.29, and `1.2-foo` means `1.2+foo`. Raises UserError for a
+    `1.2x.supported.1` means any of 1.20 to 1.29, and `1.2-foo` means `1.2+foo`. Raises MissingError for a
     package that is no wheel, or a version that is no version tag.
     """
     from packaging.version import InvalidVersion, Version
 
+    if wanted.instance_id:
+        raise MissingError(f"an index has no `{wanted.instance_id}`, to which `{wanted.name}` is locked")
     project = _project(wanted.name, config.wheel_prefix)
     if not wanted.version.startswith(_VERSION_KEY):
-        raise UserError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")
+        raise MissingError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")
     version, note = _public_version(wanted.version.removeprefix(_VERSION_KEY), project)
     if series := _series(version):
         return f"{project}{series}", f"`{project}` {version} is taken as {series}: an index has only that"
@@ -42,7 +44,7 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
         except InvalidVersion:
             continue
         return f"{project}=={spelling}", note
-    raise UserError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")
+    raise MissingError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")
 
 
 def project_of(requirement: str) -> str:
@@ -80,7 +82,7 @@ def _project(name: str, prefix: str) -> str:
     if not slash:
         project = re.sub(_SUFFIX, "", project)
     if rest == name or not re.fullmatch(_NAME, project):
-        raise UserError(f"no package that an index has: `{name}`")
+        raise MissingError(f"no package that an index has: `{name}`")
     return project
 
 

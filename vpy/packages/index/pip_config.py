@@ -15,7 +15,7 @@ from vpy.system.lean import hashlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _VARIABLES = (
     "PIP_CONFIG_FILE",
@@ -26,6 +26,7 @@ _VARIABLES = (
     "PIP_PYPI_URL",
     "PIP_UPLOADED_PRIOR_TO",
 )
+_DISTRIBUTIONS = (".whl", ".tar.gz", ".zip")
 # Variables that configuration files are found by.
 _PATH_VARIABLES = {
     "win32": ("APPDATA", "PROGRAMDATA", "USERPROFILE"),
@@ -61,6 +62,25 @@ def index_identity(
     rows = [(each.kind, tuple(map(without_passwords, each.fields))) for each in observations]
     text = "\n".join(map(repr, rows))
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(), tuple(observations)
+
+
+def files_beside(directories: Sequence[str]) -> tuple[list[str], tuple[Observation, ...]]:
+    """Return the names of the wheels in directories that count beside an index, and the observations of them.
+
+    What is at a URL is known by that alone, without the password in it.
+    """
+    names, observations = [], []
+    for directory in directories:
+        if "://" in directory:
+            names.append(without_passwords(directory))
+            continue
+        names.append(directory)
+        try:
+            observations.append(Observation("listing", (directory, str(os.stat(directory).st_mtime_ns))))
+            names += sorted(name for name in os.listdir(directory) if name.endswith(_DISTRIBUTIONS))
+        except OSError:
+            observations.append(Observation("absent", (directory,)))
+    return names, tuple(observations)
 
 
 def config_files(environ: Mapping[str, str], home: str, *, platform: str, prefix: str) -> tuple[str, ...]:

@@ -58,10 +58,10 @@ def files(index: IndexLoader, project: str) -> tuple[str, ...]:
 
 
 def _ask(index: IndexLoader, requirements: Sequence[str], *, dependencies: bool) -> Mapping[str, Any]:
-    if index.offline:
-        raise ToolError("the index may not be asked", hint="run it without -vpython-offline")
     if not requirements:
         return {"wheels": [], "errors": []}
+    if index.offline:
+        raise ToolError("the index may not be asked", hint="run it without -vpython-offline")
     answer = index.look(requirements, dependencies=dependencies)
     if any("row" not in row for row in answer["errors"]) and not dependencies:
         raise _failure(index, answer["errors"])

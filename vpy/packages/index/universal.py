@@ -46,15 +46,15 @@ def resolve(
     stage: str,
     before: Mapping[str, Sequence[str]] | None = None,
 ) -> Mapping[str, Any]:
-    """Return what requirements come to on each target: {targets, distributions, contents} of
-    `index_client.lock`; `before` are the versions by project that these are compared with.
+    """Return what requirements come to on each target, as `index_client.lock` answers.
 
-    What has no static METADATA is built by this machine's Python, in a directory in `stage`. A target without
-    an answer has its `errors`, for `failure`.
+    `before` are versions by project that this is compared with. What has no static METADATA is built by this
+    machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
     texts = [public_requirement(text)[0] for text in requirements]
     job = {
         **index.job([{"text": text, "hashes": []} for text in texts], "", dependencies=True),
+        **index.rules.job(dependencies=True),
         "targets": [_row(target) for target in targets],
         "requires_python": requires_python,
         "before": {name: list(versions) for name, versions in (before or {}).items()},
@@ -64,7 +64,7 @@ def resolve(
     os.makedirs(stage, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lock-", dir=stage) as directory:
         for _ in range(_MOST_BUILDS):
-            answer = index.ask({**job, "built": built}, None)
+            answer = index.rules.checked(index.ask({**job, "built": built}, None))
             if answer["errors"]:
                 raise failure(index, answer["errors"])
             if "unbuilt" not in answer:
@@ -72,7 +72,8 @@ def resolve(
             sdist = answer["unbuilt"]
             if by := builder.forbidden(sdist["name"]):
                 raise ToolError(
-                    f"only a build tells what `{sdist['name']}` {sdist['version']} needs", hint=f"{by} forbids it"
+                    f"only a build tells what `{sdist['name']}` {sdist['version']} needs",
+                    hint=f"{by} forbids it",
                 )
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
@@ -93,12 +94,7 @@ def _build(index: IndexLoader, row: Mapping[str, str], builder: Builder, directo
     """Fetch an sdist and return the path of its wheel."""
     sources = os.path.join(directory, "sdists")
     os.makedirs(sources, exist_ok=True)
-    text = f"{row['name']}=={row['version']}"
-    job = index.job([{"text": text, "hashes": []}], sources, dependencies=False)
-    answer = index.ask({**job, "sdists": True}, None)
-    if answer["errors"]:
-        raise failure(index, answer["errors"])
-    for each in answer["sdists"]:
+    for each in index.sdists([f"{row['name']}=={row['version']}"], sources):
         path = os.path.join(sources, each["filename"])
         sdist = builds.Sdist(each["name"], each["version"], each["filename"], each["sha256"], path)
         return builds.get(builder, sdist, os.path.join(directory, "wheels"), index.layout)

@@ -25,12 +25,17 @@ def normalized(requirement: Requirement) -> str:
 
 
 def differences(
-    lockfile: Lockfile, dependencies: Sequence[str], requires_python: str, markers: Mapping[str, str]
+    lockfile: Lockfile,
+    dependencies: Sequence[str],
+    requires_python: str,
+    markers: Mapping[str, str],
+    settings: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return how a lockfile differs from what a spec asks for, a fact each; () where it is current.
 
     A lockfile that says what it was made for must say the same; any other must hold every requirement
-    whose marker holds, at a version that the requirement allows.
+    whose marker holds, at a version that the requirement allows. `settings` are those of the spec that narrow
+    the versions, a line for each.
     """
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
@@ -46,6 +51,9 @@ def differences(
         there, now = set(lockfile.requirements), {normalized(each) for each in wanted}
         found += [f"`{each}` is not in it" for each in sorted(now - there)]
         found += [f"`{each}` is only in it" for each in sorted(there - now)]
+        narrowed = set(lockfile.settings or ())
+        found += [f"it was made without `{each}`" for each in sorted(set(settings) - narrowed)]
+        found += [f"it was made with `{each}`" for each in sorted(narrowed - set(settings))]
         return tuple(found)
 
     found += _unmet(lockfile, wanted, markers)
@@ -83,5 +91,12 @@ def _unmet(lockfile: Lockfile, wanted: Sequence[Requirement], markers: Mapping[s
 
 def _meets(distribution: LockedDistribution, requirement: Requirement) -> bool:
     if requirement.url:
-        return distribution.url == requirement.url
+        return _is_same_file(distribution, requirement.url)
     return not distribution.version or requirement.specifier.contains(distribution.version, prereleases=True)
+
+
+def _is_same_file(distribution: LockedDistribution, reference: str) -> bool:
+    """Return whether a direct reference is the locked one, whose hash does not stand behind its URL."""
+    url, _, fragment = reference.partition("#")
+    sha256 = dict(part.partition("=")[::2] for part in fragment.split("&")).get("sha256", "").lower()
+    return distribution.url.partition("#")[0] == url and (not sha256 or sha256 in distribution.hashes)

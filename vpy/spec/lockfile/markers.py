@@ -22,8 +22,19 @@ if TYPE_CHECKING:
 NEVER: Version = (10**6,)
 EVERY: tuple[Span, ...] = (((0,), NEVER),)
 # Terms after which a condition is not kept in this form.
-MOST_TERMS = 200
-_INVERSE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in"}
+MOST_TERMS = 100
+_INVERSE = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
+    "in": "not in",
+    "not in": "in",
+}
+# Operators of comparisons whose sides change places.
+_MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 # Systems that two variables name; the one that more markers use stands for both.
 _SYSTEMS = {"Windows": "win32", "Linux": "linux", "Darwin": "darwin"}
 _PYTHON = ("python_version", "python_full_version")
@@ -35,8 +46,9 @@ class TooManyTermsError(Exception):
 
 @value
 class Term:
-    """Spans of Python versions, sorted and apart, and comparisons; it holds where one of the spans and all
-    of the comparisons do.
+    """Spans of Python versions, sorted and apart, and comparisons.
+
+    It holds where one of the spans and all of the comparisons do.
     """
 
     pythons: tuple[Span, ...] = EVERY
@@ -59,8 +71,9 @@ class Condition:
         return _simplified(term for term in products if term is not None)
 
     def within(self, pythons: Sequence[Span]) -> Condition:
-        """Return the condition as it is to be read where only these Pythons count: a bound that says what
-        they say anyway goes.
+        """Return the condition as it is to be read where only these Pythons count.
+
+        A bound that says what they say anyway goes.
         """
         if not pythons:
             return self
@@ -75,9 +88,7 @@ class Condition:
                 if widened[-1][1] == last:
                     widened[-1][1] = NEVER
                 is_whole = spans == tuple(pythons)
-                terms.append(
-                    Term(EVERY if is_whole else tuple((a, b) for a, b in widened), term.comparisons)
-                )
+                terms.append(Term(EVERY if is_whole else tuple((a, b) for a, b in widened), term.comparisons))
         return _simplified(terms)
 
     def __str__(self) -> str:
@@ -129,7 +140,8 @@ def between(spans: Iterable[Span]) -> Condition:
 def _parsed(parts: Any, extra: str) -> Condition:
     """Return the condition of packaging's nested lists of comparisons, "and" and "or"."""
     if isinstance(parts, tuple):
-        return _atom(*parts, extra)
+        left, operator, right = parts
+        return _atom(left, operator, right, extra)
     found, product = NOWHERE, ALWAYS
     for part in parts:
         if part == "or":
@@ -147,6 +159,8 @@ def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
 
         asked = canonicalize_name(right.value if names[0] else left.value)
         return ALWAYS if (asked == extra) == (op == "==") else NOWHERE
+    if not names[0] and op in _MIRRORED:
+        left, right, op, names = right, left, _MIRRORED[op], names[::-1]
     if names[0] and left.value in _PYTHON:
         spans = _spans(op, right.value, is_minor=left.value == "python_version")
         if spans is not None:
@@ -154,7 +168,7 @@ def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
     if names[0] and left.value == "platform_system" and op in ("==", "!=") and right.value in _SYSTEMS:
         return comparison("sys_platform", op, _SYSTEMS[right.value])
     if not names[0]:
-        return comparison(f"'{left.value}'", op, right.value)
+        return comparison(_quoted(left.value), op, right.value)
     return comparison(left.value, op, right.value)
 
 
@@ -275,15 +289,14 @@ def _implies(comparisons: frozenset[Comparison], each: Comparison) -> bool:
     """Return whether a comparison holds where these do."""
     name, operator, text = each
     return each in comparisons or (
-        operator == "!="
-        and any(row[:2] == (name, "==") and row[2] != text for row in comparisons)
+        operator == "!=" and any(row[:2] == (name, "==") and row[2] != text for row in comparisons)
     )
 
 
 def _cut(terms: list[Term]) -> tuple[list[Term], bool]:
     """Take out of a term a comparison without which the sum stays the same: another holds otherwise."""
     for at, term in enumerate(terms):
-        for each in term.comparisons:
+        for each in sorted(term.comparisons):
             name, operator, text = each
             if operator not in _INVERSE:
                 continue
@@ -309,10 +322,13 @@ def _texts(term: Term) -> Iterator[str]:
 
 def _text(each: Comparison) -> str:
     name, operator, text = each
-    if name.startswith("'"):
-        return f"{name} {operator} {text}"
+    is_literal = name.startswith(("'", '"'))
+    return f"{name} {operator} {text if is_literal else _quoted(text)}"
+
+
+def _quoted(text: str) -> str:
     quote = '"' if "'" in text else "'"
-    return f"{name} {operator} {quote}{text}{quote}"
+    return f"{quote}{text}{quote}"
 
 
 def _python_texts(span: Span) -> list[str]:

@@ -32,7 +32,7 @@ class LockedDistribution:
     """One distribution at one version.
 
     `marker` is a PEP 508 marker, "" for always; `requires_python` a specifier set. `files` are the wheels
-    that may be installed, and `sdist` is what one may be built of; a format that has only hashes has neither.
+    that may be installed, `sdist` is what one may be built of; a format that has only hashes has neither.
     `hashes` are the sha256 of all of these files. `url` is a direct reference, "" for an index. `line` is its
     1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
     """
@@ -67,7 +67,8 @@ class Lockfile:
     say; `direct` are the normalized names that were asked for directly, None where that is unknown.
     `edges` are the dependencies of each distribution by (name, version, extra), empty where all
     distributions whose marker holds are installed. `declared_python` is the `requires-python` of the spec
-    where the lockfile is for fewer Pythons, None where that is not said. `instances` are the packages of a
+    where the lockfile is for fewer Pythons, None where that is not said; `settings` are those of the spec
+    that narrow the versions, a line for each, None where that is not said. `instances` are the packages of a
     text spec: name, version, instance id.
     """
 
@@ -81,4 +82,5 @@ class Lockfile:
     direct: frozenset[str] | None = None
     edges: tuple[tuple[tuple[str, str, str], tuple[Dependency, ...]], ...] = ()
     declared_python: str | None = None
+    settings: tuple[str, ...] | None = None
     instances: tuple[tuple[str, str, str], ...] = ()

@@ -38,14 +38,15 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
         distributions=tuple(_distribution(package, where) for package in lock.packages),
         requires_python=str(lock.requires_python or ""),
         environments=tuple(map(str, lock.environments or ())),
-        requirements=_requirements(tables),
+        requirements=_texts(tables, "requirements"),
         declared_python=_own(tables, "requires-python", str),
+        settings=_texts(tables, "settings"),
     )
 
 
-def _requirements(tables: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return what the lockfile says it was made for; None where it does not say."""
-    found = _own(tables, "requirements", list)
+def _texts(tables: dict[str, Any], key: str) -> tuple[str, ...] | None:
+    """Return a list of what the lockfile says it was made for; None where it does not say."""
+    found = _own(tables, key, list)
     return tuple(found) if found is not None and all(isinstance(each, str) for each in found) else None
 
 

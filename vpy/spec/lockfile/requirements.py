@@ -38,7 +38,8 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
         distributions.append(distribution)
         sources = _via(comments)
         has_via = has_via or bool(sources)
-        if any(source in _STDIN or source.startswith("-r ") for source in sources):
+        # Nobody stands behind what was asked for on the standard input of uv alone.
+        if not sources or any(source in _STDIN or source.startswith("-r ") for source in sources):
             direct.add(distribution.name)
     return Lockfile(
         path=path,

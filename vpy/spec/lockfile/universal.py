@@ -1,8 +1,8 @@
 """One lockfile of the resolutions for several targets: each version with the marker of where it is needed.
 
-A marker is what the requirements that lead to a distribution say, and which Pythons and platforms a version was
-chosen for where there are several. It is tried on every target; where it says anything else than the resolution
-there, the targets themselves are listed.
+A marker is what the requirements that lead to a distribution say, and which Pythons and platforms a version
+was chosen for where there are several. It is tried on every target; where it says anything else than the
+resolution there, the targets themselves are listed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
@@ -189,14 +189,17 @@ class _Graph:
         """Return where a version is needed, NOWHERE where that is not known."""
         if self._is_too_long:
             return NOWHERE
-        return self._needed.get((key[0], ""), NOWHERE).and_(self._where[key])
+        try:
+            return self._needed.get((key[0], ""), NOWHERE).and_(self._where[key])
+        except TooManyTermsError:
+            return NOWHERE
 
     def via(self, key: Key) -> set[str]:
         """Return who asks for a version where it is needed."""
         if self._is_too_long:
             return set(self._asked.get(key[0], ()))
         where = self._where[key].and_(self._pythons)
-        return {name for name, each in self._asked.get(key[0], {}).items() if each.and_(where).terms}
+        return {name for name, each in self._asked.get(key[0], {}).items() if _meet(each, where)}
 
     def _note(self, name: str, by: str, condition: Condition) -> None:
         rows = self._asked.setdefault(name, {})
@@ -248,6 +251,14 @@ class _Graph:
         return self._needed[node] != known
 
 
+def _meet(one: Condition, two: Condition) -> bool:
+    """Return whether two conditions can hold at once, also where that is not known."""
+    try:
+        return bool(one.and_(two).terms)
+    except TooManyTermsError:
+        return True
+
+
 def _nodes(name: str, requirement: Requirement) -> Iterator[Node]:
     from packaging.utils import canonicalize_name
 
@@ -275,7 +286,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _spans(versions: Iterable[str]) -> dict[str, Span]:
-    """Return what each Python stands for: from behind the one before it, the last one of a minor to its end."""
+    """Return what each Python stands for: from behind the one before it, the last of a minor to its end."""
     ordered = sorted(set(versions), key=_numbers)
     found = {}
     for at, text in enumerate(ordered):

@@ -55,6 +55,8 @@ def _pylock(lockfile: Lockfile) -> str:
     from packaging.pylock import Pylock
 
     own: dict[str, Any] = {"requirements": list(lockfile.requirements or ())}
+    if lockfile.settings:
+        own["settings"] = list(lockfile.settings)
     if lockfile.declared_python is not None:
         own = {"requires-python": lockfile.declared_python, **own}
     tables = {

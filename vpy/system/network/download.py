@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vpy.system.network import urls
-from vpy.system.network.retry import NetworkError, attempts_for, give_up, pause
+from vpy.system.network.retry import NetworkError, again, give_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Download:
         self._total: int | None = None
         self._validator = ""
         self._whole = False
+        self._failing: float | None = None
         self._end = client.clock.now() + client.policy.longest_download
 
     def pieces(self) -> Iterator[bytes]:
@@ -47,18 +48,20 @@ class Download:
                     return
                 except NetworkError as error:
                     resumes += 1
-                    failures = 1 if self._received > before else failures + 1
-                    self._judge(error, failures, resumes)
+                    if self._received > before or self._failing is None:
+                        failures, self._failing = 0, self._client.clock.now()
+                    failures += 1
+                    self._judge(error, failures, self._failing, resumes)
 
-    def _judge(self, error: NetworkError, failures: int, resumes: int) -> None:
+    def _judge(self, error: NetworkError, failures: int, began: float, resumes: int) -> None:
         """Wait before the next attempt, with a new address where the old one may have expired; or raise."""
         policy = self._client.policy
         stale = error.status in STALE and self._received > 0
         if error.is_final or not (error.transient or stale):
             raise error
-        if failures >= attempts_for(error, policy) or resumes > policy.resumes:
+        if resumes > policy.resumes and policy.retry_seconds is None:
             give_up(error, resumes)
-        pause(error, failures, policy, self._client.clock)
+        again(error, failures, began, policy, self._client.clock)
         self._url = ""
 
     def _rest(self) -> Iterator[bytes]:

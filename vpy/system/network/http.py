@@ -118,7 +118,11 @@ class Client:
         hurried = copy.copy(self)
         mine = self.policy
         hurried.policy = replace(
-            mine, connect_timeout=mine.connect_timeout / 3, idle_timeout=mine.idle_timeout / 3, attempts=2
+            mine,
+            connect_timeout=mine.connect_timeout / 3,
+            idle_timeout=mine.idle_timeout / 3,
+            attempts=1 if mine.retry_seconds == 0 else 2,
+            retry_seconds=None,
         )
         return hurried
 

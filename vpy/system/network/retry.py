@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UserError
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import NoReturn, TypeVar
 
     T = TypeVar("T")
+
+# Seconds, by its name in the original.
+VARIABLE = "VPYTHON_NETWORK_RETRY_TIMEOUT"
 
 
 class NetworkError(ToolError):
@@ -48,7 +51,8 @@ class RetryPolicy:
     `longest_download` for a file. A request is tried `attempts` times in all
     (`unreachable_attempts` where no server is reached), with pauses that double from `first_pause`
     up to `longest_pause`; a pause that the server asks for is taken up to `longest_asked`.
-    `resumes` bounds how often one download is resumed.
+    `resumes` bounds how often one download is resumed. Where there are `retry_seconds`, they count instead of
+    `attempts`: so long after its first failure a request is tried again.
     """
 
     connect_timeout: float = 15.0
@@ -62,6 +66,7 @@ class RetryPolicy:
     longest_pause: float = 8.0
     longest_asked: float = 30.0
     resumes: int = 20
+    retry_seconds: float | None = None
 
 
 @value
@@ -73,9 +78,23 @@ class Clock:
     random: Callable[[], float]
 
 
+def retry_seconds(environ: Mapping[str, str]) -> float | None:
+    """Return for how long a request is retried by the user's wish; None where there is none."""
+    text = environ.get(VARIABLE, "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if not seconds < float("inf"):
+        raise UserError(f"`{VARIABLE}` is no number of seconds: `{text}`")
+    return max(0.0, seconds)
+
+
 def retry(work: Callable[[], T], policy: RetryPolicy, clock: Clock) -> T:
     """Do the work, again while its NetworkError is transient; the last error says how often it was tried."""
-    attempt = 0
+    attempt, began = 0, None
     while True:
         attempt += 1
         try:
@@ -83,9 +102,21 @@ def retry(work: Callable[[], T], policy: RetryPolicy, clock: Clock) -> T:
         except NetworkError as fault:
             if fault.is_final or not fault.transient:
                 raise
-            if attempt >= attempts_for(fault, policy):
-                give_up(fault, attempt)
-            pause(fault, attempt, policy, clock)
+            began = clock.now() if began is None else began
+            again(fault, attempt, began, policy, clock)
+
+
+def again(fault: NetworkError, attempt: int, began: float, policy: RetryPolicy, clock: Clock) -> None:
+    """Wait before attempt number `attempt` + 1 of what fails since `began`; raise the fault for the last."""
+    if policy.retry_seconds is None:
+        left = None
+        is_last = attempt >= attempts_for(fault, policy)
+    else:
+        left = began + policy.retry_seconds - clock.now()
+        is_last = left <= 0
+    if is_last:
+        give_up(fault, attempt)
+    pause(fault, attempt, policy, clock, left)
 
 
 def give_up(fault: NetworkError, attempts: int) -> NoReturn:
@@ -100,15 +131,19 @@ def attempts_for(fault: NetworkError, policy: RetryPolicy) -> int:
     return min(policy.attempts, policy.unreachable_attempts) if fault.unreachable else policy.attempts
 
 
-def pause(fault: NetworkError, attempt: int, policy: RetryPolicy, clock: Clock) -> None:
+def pause(
+    fault: NetworkError, attempt: int, policy: RetryPolicy, clock: Clock, left: float | None = None
+) -> None:
     """Wait before attempt number `attempt` + 1; raise the fault where it asks for a longer pause.
 
-    Half of each pause is random, so that clients that failed together do not come back together.
+    Half of each pause is random, so that clients that failed together do not come back together. No pause
+    is longer than what is `left` of the time.
     """
-    seconds = min(policy.longest_pause, policy.first_pause * 2 ** (attempt - 1)) * (0.5 + clock.random() / 2)
+    seconds = min(policy.longest_pause, policy.first_pause * 2 ** min(attempt - 1, 10))
+    seconds *= 0.5 + clock.random() / 2
     if fault.wait is not None:
-        if fault.wait > policy.longest_asked:
+        if fault.wait > (policy.longest_asked if left is None else left):
             fault.add(f", and asks to come back in {fault.wait:.0f} s")
             raise fault
         seconds = max(seconds, fault.wait)
-    clock.sleep(seconds)
+    clock.sleep(seconds if left is None else min(seconds, left))

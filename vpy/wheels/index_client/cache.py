@@ -46,13 +46,14 @@ class Cache:
         """Return a page as it was kept: {etag, modified, body, releases}."""
         return self._read(self._page_key(url))
 
-    def keep_page(self, url: str, headers: Mapping[str, str], body: str, releases: list[Any]) -> None:
+    def keep_page(self, url: str, headers: Mapping[str, str], body: str, releases: list[Any] | None) -> None:
         """Keep what a page comes to; forget it where the headers of its answer forbid to store it.
 
-        `body` is the sha256 of its bytes: not every index has a validator for them.
+        `releases` is None where there is no such page. `body` is the sha256 of its bytes: not every index
+        has a validator for them.
         """
         key = self._page_key(url)
-        urls = (row[1] for _, rows in releases for row in rows)
+        urls = (row[1] for _, rows in releases or () for row in rows)
         if forbids(headers) or any("@" in url and "@" in urlsplit(url).netloc for url in urls):
             with contextlib.suppress(OSError):
                 os.unlink(self._path(key))
@@ -75,7 +76,7 @@ class Cache:
                 os.unlink(self._path(f"metadata {key}"))
 
     def _page_key(self, url: str) -> str:
-        return f"page {self._target} {without_user(url)}"
+        return f"page-2 {self._target} {without_user(url)}"
 
     def _path(self, key: str) -> str:
         return os.path.join(self._directory, hashlib.sha256(key.encode()).hexdigest())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import urllib.parse
 
+from vpy.wheels.index_client import rules as rule_module
 from vpy.wheels.index_client import tls, web
 from vpy.wheels.index_client.web import shown
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.wheels.index_client.finder_log import FinderLog
+    from vpy.wheels.index_client.rules import Rules
 
 
-def set_options(options: Any, job: dict[str, Any]) -> None:
+def set_options(options: Any, job: dict[str, Any], rules: Rules) -> None:
     """Set pip's options by the job; of the user's configuration leave only how to reach an index."""
     for name in ("requirements", "constraints", "build_constraints", "dependency_groups", "editables"):
         setattr(options, name, [])
@@ -40,7 +42,9 @@ def set_options(options: Any, job: dict[str, Any]) -> None:
     if job["index"]:
         options.index_url, options.no_index = job["index"], False
         options.extra_index_urls, options.find_links = [], []
-    options.find_links = [*options.find_links, *job.get("built", ())]
+    options.find_links = [*options.find_links, *job.get("find_links", ()), *job.get("built", ())]
+    cutoffs = [cutoff for cutoff in (options.uploaded_prior_to, rules.cutoff) if cutoff is not None]
+    options.uploaded_prior_to = min(cutoffs, default=None)
 
 
 class _NoPrograms:
@@ -51,25 +55,35 @@ class _NoPrograms:
         """Return None."""
 
 
-def make_session(command: Any, options: Any, *, offline: bool) -> Any:
-    """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once."""
+def make_session(command: Any, options: Any, job: dict[str, Any], rules: Rules) -> Any:
+    """Return pip's session: one that asks nobody, or one whose certificates are loaded meanwhile, once.
+
+    Where the job has `retry_seconds`, they count instead of pip's `retries`.
+    """
     _pip("_internal.network.session").shutil = _NoPrograms  # its user agent runs `rustc` off PATH
     _pip("_internal.cli.index_command")._create_truststore_ssl_context = tls.without_certificates
     session = command.get_default_session(options)
-    if offline:
+    if job.get("retry_seconds") is not None:
+        web.retry_for(session, job["retry_seconds"])
+    if job.get("offline"):
         web.disconnect(session)
     else:
-        tls.share(session, [url for url in (options.index_url, *options.extra_index_urls) if url])
+        urls = (*rules.own_indexes, options.index_url, *options.extra_index_urls)
+        tls.share(session, [url for url in urls if url])
     return session
 
 
-def make_finder(command: Any, options: Any, session: Any, job: dict[str, Any], log: FinderLog) -> Any:
+def make_finder(
+    command: Any, options: Any, session: Any, job: dict[str, Any], rules: Rules, log: FinderLog
+) -> Any:
     """Return pip's finder for the job's target, without the indexes that pip would leave out."""
     import dataclasses
 
     finder = command._build_package_finder(options, session, target_python=_target_python(job))
     asked = [url for url in finder.index_urls if not log.note_ignored(url, session)]
     finder.search_scope = dataclasses.replace(finder.search_scope, index_urls=asked)
+    rules.own_indexes = [url for url in rules.own_indexes if not log.note_ignored(url, session)]
+    rule_module.attach(finder, session, rules)
     return finder
 
 

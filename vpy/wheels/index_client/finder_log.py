@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from vpy.wheels.index_client.rules import Rules
+
 
 class FinderLog:
     """Log of pip's finder: files that it passed over, by project, and pages that could not be read.
@@ -21,7 +23,8 @@ class FinderLog:
     the project is no failure.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self.yanked: set[str] = set()
         # `requires-python` of the files that are for another Python.
         self.pythons: dict[str, str] = {}
@@ -37,12 +40,16 @@ class FinderLog:
 
         def evaluate_link(evaluator: Any, link: Any) -> Any:
             result, detail = evaluate(evaluator, link)
+            reason = result.name
+            if result is package_finder.LinkType.upload_time_missing and self._rules.cutoff is not None:
+                self._rules.undated.add(evaluator._canonical_name)
+                result = package_finder.LinkType.upload_too_late  # at the other one pip gives up
             if link.is_yanked:
                 self.yanked.add(link.filename)
             if result is package_finder.LinkType.requires_python_mismatch:
                 self.pythons[link.filename] = link.requires_python
             if result is not package_finder.LinkType.candidate:
-                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, result.name] = None
+                self._passed.setdefault(evaluator._canonical_name, {})[link.filename, reason] = None
             return result, detail
 
         def handle_fail(link: Any, reason: Any, meth: Callable[..., None] | None = None) -> None:
@@ -124,10 +131,16 @@ class FinderLog:
         return list(self._passed.get(_pip("_vendor.packaging.utils").canonicalize_name(project), ()))
 
     def other_pythons(self, filenames: Iterable[str], finder: Any, versions: Sequence[Any]) -> dict[str, Any]:
-        """Return what Python files need that are for another, the target's, and the newest version for it."""
+        """Return what Python files need that are for another, the target's, and what there is for it.
+
+        Of the sorted `versions` for it that is the newest, and the next one to those of the files.
+        """
+        filenames = list(filenames)
         pythons = {name: self.pythons[name] for name in filenames if name in self.pythons}
         target = ".".join(map(str, finder.target_python.py_version_info))
-        return {"pythons": pythons, "target": target, "newest": str(versions[-1]) if versions else ""}
+        newest = str(versions[-1]) if versions else ""
+        next_one = str(_next(filenames, versions)) if versions else ""
+        return {"pythons": pythons, "target": target, "newest": newest, "next": next_one}
 
     def withdrawn(self, wanted: Any, parent: str, finder: Any) -> dict[str, Any] | None:
         """Return the error for a requirement that only withdrawn versions fit (PEP 592); None for another."""
@@ -155,6 +168,21 @@ class FinderLog:
     def network_errors(self) -> list[dict[str, Any]]:
         """Return an error for pages that failed for a transient reason: without them no answer is right."""
         return [row for row in self._failed if row["kind"] == "network"][:1]
+
+
+def _next(filenames: Iterable[str], versions: Sequence[Any]) -> Any:
+    """Return the first of sorted versions that is newer than all files, else the last."""
+    utils = _pip("_vendor.packaging.utils")
+    given = []
+    for name in filenames:
+        parse = utils.parse_wheel_filename if name.endswith(".whl") else utils.parse_sdist_filename
+        try:
+            given.append(parse(name)[1])
+        except ValueError:
+            continue
+    final = [version for version in versions if not version.is_prerelease] or versions
+    newer = (version for version in final if not given or version > max(given))
+    return next(newer, final[-1])
 
 
 def one_line(problem: object) -> str:

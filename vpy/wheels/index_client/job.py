@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File
+    from vpy.wheels.index_client.rules import Rules
 
 
 def run(
@@ -30,6 +31,7 @@ def run(
     indexes: Sequence[str],
     find_links: Sequence[str],
     job: dict[str, Any],
+    rules: Rules,
     conversation: Conversation,
 ) -> list[dict[str, str]]:
     """Resolve a job's requirements and fetch the wheels that are not here; return a row for each.
@@ -44,7 +46,7 @@ def run(
                 web, job["directory"] or scratch, partial=job.get("partial", ""), conversation=conversation
             )
             elsewhere = pages.found_elsewhere(find_links)
-            catalogue = Catalogue(web, indexes, target, wheels, elsewhere)
+            catalogue = Catalogue(web, indexes, target, wheels, elsewhere, rules)
             candidates = resolve(catalogue, _wanted(job, target), dependencies=job["dependencies"])
             rows = {candidate.file.filename: _row(candidate) for candidate in candidates}
             if job.get("fetching", not job.get("look")):

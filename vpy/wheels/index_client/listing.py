@@ -14,12 +14,13 @@ from vpy.wheels.index_client.resolution import Catalogue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.download import Wheels
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import Target
+    from vpy.wheels.index_client.rules import Rules
     from vpy.wheels.index_client.web import Web
 
     # A file, the `requires-python` that the page has for it, and its build number.
@@ -58,6 +59,7 @@ class Library:
         indexes: Sequence[str],
         wheels: Wheels,
         *,
+        rules: Rules,
         direct: Mapping[str, File],
         built: Mapping[str, str],
         forbids: Callable[[str], bool],
@@ -65,8 +67,10 @@ class Library:
     ) -> None:
         self.web = web
         self.indexes = indexes
+        self.rules = rules
         self.wheels = wheels
         self.unfit: set[tuple[str, str]] = set()
+        self._without_wheels: set[str] = set()
         self._direct = direct
         self._built = built
         self._forbids = forbids
@@ -92,7 +96,8 @@ class Library:
         return known.result()
 
     def _read(self, project: str) -> dict[Any, list[Listed]]:
-        names, found = Names(project), {}
+        names = Names(project)
+        found: dict[Any, list[Listed]] = {}
         rows = [(self._direct[project], None)] if project in self._direct else self._pages(project)
         for file, requires in rows:
             version, build = names.parse(file.filename) if is_wheel(file) else (None, ())
@@ -104,17 +109,33 @@ class Library:
             files.sort(key=lambda row: row[0].filename)
             representative = min((file for file, _, _ in files), key=_difficulty)
             self._by_url.update({file.url: representative for file, _, _ in files})
+        if not any(is_wheel(file) for files in found.values() for file, _, _ in files):
+            self._without_wheels.add(project)
         return {version: found[version] for version in sorted(found, reverse=True)}
+
+    def build_more(self, projects: Iterable[str]) -> bool:
+        """Let versions that only a build tells of count for projects; return whether that is anything new."""
+        new = {
+            project
+            for project in projects
+            if project not in self._without_wheels
+            and not self._forbids(project)
+            and any(not any(is_wheel(row[0]) for row in rows) for rows in self.files(project).values())
+        }
+        self._without_wheels |= new
+        return bool(new)
 
     def _pages(self, project: str) -> Iterator[tuple[File, str | None]]:
         def from_answer(response: Any) -> list[Release]:
             rows = pages.files_of(response, _is_distribution)
             return [Release("", [[*file.row(), requires] for file, requires in rows])]
 
-        for url in pages.addresses(self.indexes, project):
-            for release in pages.releases_at(self.web, url, project, from_answer):
-                for *row, requires in release.rows:
-                    yield File(*row), requires
+        groups = self.rules.groups(self.indexes, project)
+        for releases in pages.first_group(self.web, groups, project, from_answer):
+            for *row, requires in (row for release in releases for row in release.rows):
+                file = File(*row)
+                if not self.rules.excludes(file.uploaded, project):
+                    yield file, requires
 
     def page(self, project: str, target: Target, *, prefers_wheels: bool) -> Page:
         """Return the releases for a target: wheels that fit, or sdists where a version has none.
@@ -122,11 +143,14 @@ class Library:
         With `prefers_wheels` the versions with a wheel stand before all others. An sdist that is older than
         a version which is not for this Python does not count: it only fails to say the same of itself.
         """
-        with_wheel, with_sdist, is_refused = [], [], False
+        with_wheel: list[Release] = []
+        with_sdist: list[Release] = []
+        is_refused = False
         for version, rows in self.files(project).items():
             if (project, str(version)) in self.unfit:
                 continue
-            file = self._best(rows, target, is_sdist=self._may_build(project, version, is_refused=is_refused))
+            is_sdist = self._may_build(project, version, rows, is_refused=is_refused)
+            file = self._best(rows, target, is_sdist=is_sdist)
             if file is not None:
                 release = Release(str(version), [file.row()], version)
                 (with_wheel if is_wheel(file) or not prefers_wheels else with_sdist).append(release)
@@ -137,12 +161,18 @@ class Library:
     def has(self, project: str, version: Any, target: Target, *, as_wheel: bool) -> bool:
         """Return whether a version has a wheel for a target, or also an sdist that may be built."""
         rows = self.files(project).get(version, [])
-        is_sdist = not as_wheel and self._may_build(project, version, is_refused=False)
+        is_sdist = not as_wheel and self._may_build(project, version, rows, is_refused=False)
         return self._best(rows, target, is_sdist=is_sdist) is not None
 
-    def _may_build(self, project: str, version: Any, *, is_refused: bool) -> bool:
+    def _may_build(self, project: str, version: Any, rows: Sequence[Listed], *, is_refused: bool) -> bool:
+        """Return whether the sdist of a version counts.
+
+        One that must be built for its METADATA does where there is nothing else: who goes back through the
+        versions of a project would build all of its old ones.
+        """
+        is_known = project in self._without_wheels or any(is_wheel(file) for file, _, _ in rows)
         is_pinned = (project, str(version)) in self._pinned
-        return (is_pinned or not is_refused) and not self._forbids(project)
+        return (is_pinned or (is_known and not is_refused)) and not self._forbids(project)
 
     @staticmethod
     def _best(rows: Sequence[Listed], target: Target, *, is_sdist: bool) -> File | None:
@@ -173,18 +203,26 @@ class Library:
 class TargetCatalogue(Catalogue):
     """Catalogue of one target of several, which share a library."""
 
-    def __init__(self, library: Library, target: Target, *, prefers_wheels: bool) -> None:
-        super().__init__(library.web, library.indexes, target, library.wheels)
+    def __init__(self, library: Library, target: Target, rules: Rules, *, prefers_wheels: bool) -> None:
+        super().__init__(library.web, library.indexes, target, library.wheels, frozenset(), rules)
         self._library = library
         self._prefers_wheels = prefers_wheels
         self._metadata = library.asked
 
     def read_page(self, project: str) -> Page:
-        """Return the releases of a project for the target."""
-        return self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
+        """Return the releases of a project for the target, those that no constraint excludes."""
+        page = self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
+        constraints = [each.specifier for each in self.rules.constraints.get(project, ())]
+        if not constraints:
+            return page
+        return Page(
+            release
+            for release in page.releases
+            if all(each.contains(release.version, prereleases=True) for each in constraints)
+        )
 
     def metadata(self, file: File) -> Metadata:
-        """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for the target."""
+        """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for this."""
         chosen = self._library.representative(file)
         found = self._library.metadata(chosen)
         if found is None and not is_wheel(chosen):
@@ -244,7 +282,7 @@ def _difficulty(file: File) -> tuple[bool, bool, bool, int, str]:
 
 
 def _sdist_version(filename: str, project: str) -> Any:
-    """Return the version of a project's sdist, whose name may have a `-` (before PEP 625); None for others."""
+    """Return the version of a project's sdist; None for others. Before PEP 625 its name may have a `-`."""
     utils = importlib.import_module("pip._vendor.packaging.utils")
     version = importlib.import_module("pip._vendor.packaging.version").Version
     stem = filename.removesuffix(".zip").removesuffix(".tar.gz")

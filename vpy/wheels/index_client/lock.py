@@ -17,6 +17,7 @@ from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.listing import Library, TargetCatalogue, UnbuiltError, UnfitError
 from vpy.wheels.index_client.pages import Target
 from vpy.wheels.index_client.resolution import Provider, applies, resolve_extras
+from vpy.wheels.index_client.rules import Rules
 from vpy.wheels.index_client.web import Web
 
 TYPE_CHECKING = False
@@ -39,23 +40,30 @@ _MOST_SPLITS = 50
 
 
 def run(
-    session: Any, indexes: Sequence[str], find_links: Sequence[str], job: dict[str, Any], explain: Explain
+    session: Any,
+    indexes: Sequence[str],
+    find_links: Sequence[str],
+    job: dict[str, Any],
+    rules: Rules,
+    explain: Explain,
 ) -> dict[str, Any]:
     """Return what a job's requirements come to on each target, and the distributions that this takes.
 
-    A target is {markers, chosen: {name: {version, extras}}} or {markers, errors}. A distribution is {name,
-    version, url, requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}. Of what
-    differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME VERSION`; of what
-    is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the index has for it, ()
-    where it has no such version, and the newest version that is not withdrawn.
-    Where METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
+    `requirements` are the job's, with those in their places that override them. A target is {markers, chosen:
+    {name: {version, extras}}} or {markers, errors}. A distribution is {name, version, url, requires_python,
+    dependencies, extras, files: [[filename, url, sha256, size, yanked]]}.
+
+    Of what differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME
+    VERSION`. Of what is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the
+    index has for it, none where it has no such version, and the newest version that is not withdrawn. Where
+    METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
     web = Web(session, Cache(job.get("pages", ""), _EVERY_FILE, offline=bool(job.get("offline"))))
     try:
         with tempfile.TemporaryDirectory(prefix="index-client-") as scratch:
             elsewhere = pages.found_elsewhere(find_links)
-            lock = Lock(job, web, indexes, download.Wheels(web, scratch), elsewhere, explain)
+            lock = Lock(job, web, indexes, download.Wheels(web, scratch), elsewhere, rules, explain)
             return lock.answer()
     except errors.NetworkError:
         web.stop_retrying()
@@ -68,6 +76,15 @@ def run(
         web.close()
 
 
+class _EveryPython(Target):
+    """Target whose Python every `requires-python` allows."""
+
+    def allows(self, requires_python: str | None) -> bool:
+        """Return True."""
+        del requires_python
+        return True
+
+
 class Lock:
     """Resolution of one job for its targets."""
 
@@ -78,15 +95,16 @@ class Lock:
         indexes: Sequence[str],
         wheels: download.Wheels,
         elsewhere: frozenset[str],
+        rules: Rules,
         explain: Explain,
     ) -> None:
-        parse = importlib.import_module("pip._vendor.packaging.requirements").Requirement
+        self._parse = importlib.import_module("pip._vendor.packaging.requirements").Requirement
         self._parse_version = importlib.import_module("pip._vendor.packaging.version").Version
         self._job = job
         self._wheels = wheels
         self._elsewhere = elsewhere
         self._explain = explain
-        self._requirements = [parse(row["text"]) for row in job["requirements"]]
+        self._requirements = [self._parse(row["text"]) for row in job["requirements"]]
         forbidden = set(job.get("forbidden", ()))
         self._direct = dict(self._direct_files())
         self._wanted: dict[int, Wanted] = {}
@@ -96,6 +114,7 @@ class Lock:
             wheels,
             direct=self._direct,
             built=job.get("built", {}),
+            rules=rules,
             forbids=lambda project: bool(forbidden & {"*", project}),
             pinned=frozenset(self._pins()),
         )
@@ -148,6 +167,7 @@ class Lock:
                 waiting += new
         distributions = list(self._distributions(chosen))
         return {
+            "requirements": [str(requirement) for requirement in self._requirements],
             "targets": rows,
             "distributions": distributions,
             "contents": self._contents(distributions),
@@ -164,11 +184,14 @@ class Lock:
             newest = next((version for version in whole if not version.is_prerelease), None)
             for text in texts:
                 rows = every.get(self._parse_version(text), [])
-                yield f"{name} {text}", {
-                    "sha256": [file.sha256 for file, *_ in rows],
-                    "yanked": bool(rows) and all(file.yanked for file, *_ in rows),
-                    "newest": str(newest or ""),
-                }
+                yield (
+                    f"{name} {text}",
+                    {
+                        "sha256": [file.sha256 for file, *_ in rows],
+                        "yanked": bool(rows) and all(file.yanked for file, *_ in rows),
+                        "newest": str(newest or ""),
+                    },
+                )
 
     def _contents(self, distributions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what the wheels of both sides of a change bring besides modules, where that can be read."""
@@ -208,20 +231,26 @@ class Lock:
                 {"kind": "other", "url": "",
                  "fact": f"`{there[0]}` has files in a directory of find-links, which no lockfile names"}
             )  # fmt: skip
-        followed = self._follow(wanted, leader, target, as_wheels=row["prefers_wheels"]) if leader else None
+        rules = Rules({**self._job, "markers": row["markers"]})
+        as_wheels = row["prefers_wheels"]
+        followed = self._follow(wanted, leader, target, rules, as_wheels=as_wheels) if leader else None
         if followed is not None:
             return followed
         preferred = {name: [version] for name, (version, _) in leader.items()}
         for name, texts in row.get("preferred", {}).items():
             preferred.setdefault(name, []).extend(map(self._parse_version, texts))
         while True:
-            catalogue = TargetCatalogue(self._library, target, prefers_wheels=row["prefers_wheels"])
+            catalogue = TargetCatalogue(self._library, target, rules, prefers_wheels=row["prefers_wheels"])
             provider = Provider(catalogue, wanted, dependencies=True, preferred=preferred)
             try:
                 candidates = resolve_extras(catalogue, wanted, provider)
             except UnfitError as error:
                 self._library.unfit.add(error.version)
                 continue
+            except errors.NoResolutionError as error:
+                if self._library.build_more({each.name for each, _ in error.lacking}):
+                    continue
+                raise
             found: Chosen = {}
             for candidate in candidates:
                 _, extras = found.get(candidate.name, (None, frozenset()))
@@ -229,7 +258,7 @@ class Lock:
             return found
 
     def _follow(
-        self, wanted: Sequence[Wanted], leader: Chosen, target: Target, *, as_wheels: bool
+        self, wanted: Sequence[Wanted], leader: Chosen, target: Target, rules: Rules, *, as_wheels: bool
     ) -> Chosen | None:
         """Return the versions of other targets, where they are an answer on this one too; else None."""
         found: Chosen = {}
@@ -240,6 +269,9 @@ class Lock:
             name = requirement.name
             version = leader.get(name, (None, None))[0]
             if version is None or not requirement.allows(version):
+                return None
+            narrowing = (each.specifier for each in rules.constraints.get(name, ()))
+            if not all(specifier.contains(version, prereleases=True) for specifier in narrowing):
                 return None
             if name not in found and not self._library.has(name, version, target, as_wheel=as_wheels):
                 return None
@@ -252,7 +284,7 @@ class Lock:
                         return None
                     waiting += [
                         self._wanted_once(each)
-                        for each in known.requirements(extras)
+                        for each in rules.overridden(known.requirements(extras))
                         if applies(each, extras, target.markers)
                     ]
         return found
@@ -283,10 +315,9 @@ class Lock:
 
     def _metadata(self, name: str, version: Any) -> metadata.Metadata:
         """Return the METADATA of a version that was chosen on some target."""
-        every = Target({"tags": [], "version": [3], "markers": {}})
-        every.allows = lambda _: True  # type: ignore[method-assign]
+        every = _EveryPython({"tags": [], "version": [3], "markers": {}})
         file = self._library.files(name)[version][0][0]
-        return TargetCatalogue(self._library, every, prefers_wheels=True).metadata(file)
+        return TargetCatalogue(self._library, every, self._library.rules, prefers_wheels=True).metadata(file)
 
     def _distributions(self, chosen: Iterable[Chosen]) -> Iterator[dict[str, Any]]:
         """Yield each version that some target has, with all of its files."""
@@ -300,13 +331,25 @@ class Lock:
                 "version": str(version),
                 "url": self._direct[name].url if name in self._direct else "",
                 "requires_python": known["requires_python"] or "",
-                "dependencies": [text for text, _ in known["dependencies"]],
+                "dependencies": list(self._dependencies(known["dependencies"])),
                 "extras": list(known["extras"]),
                 "files": [
-                    [file.filename, without_user(file.url), file.sha256 or hashes[file.url], file.size, file.yanked]
+                    [
+                        file.filename,
+                        without_user(file.url),
+                        file.sha256 or hashes[file.url],
+                        file.size,
+                        file.yanked,
+                    ]
                     for file, *_ in files[name, version]
                 ],
             }
+
+    def _dependencies(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """Yield dependencies with those in their places that override them."""
+        for text, _ in rows:
+            for each in self._library.rules.overridden([self._parse(text)]):
+                yield str(each)
 
     def _hashes(self, unknown: Sequence[File]) -> dict[str, str]:
         """Return the hex sha256 of files whose page has none, by URL: they are fetched for it."""
@@ -326,7 +369,7 @@ def _without_url(requirement: Any) -> Any:
 
 def _last_patches(pattern: re.Pattern[str], texts: Iterable[str]) -> set[tuple[str, int]]:
     """Return (minor version, patch) of the last releases of a Python that a text tells from the next."""
-    found = set()
+    found: set[tuple[str, int]] = set()
     for text in texts:
         for operator, major, minor, patch in pattern.findall(text):
             first = int(patch) + (operator in ("<=", ">"))

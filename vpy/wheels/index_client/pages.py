@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
+    from vpy.wheels.index_client.rules import Rules
     from vpy.wheels.index_client.web import Web
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
@@ -34,13 +35,20 @@ class File:
 
     `sha256` is hex, "" where the page has none; `metadata` is the hex sha256 of its METADATA that the
     index offers (PEP 658), "" where it offers one without a hash, None where it offers none; `size` is
-    in bytes, 0 for unknown.
+    in bytes, 0 for unknown; `uploaded` is when, in RFC 3339, "" for unknown.
     """
 
-    __slots__ = ("filename", "metadata", "sha256", "size", "url", "yanked")
+    __slots__ = ("filename", "metadata", "sha256", "size", "uploaded", "url", "yanked")
 
     def __init__(
-        self, filename: str, url: str, sha256: str, metadata: str | None, size: int, yanked: bool
+        self,
+        filename: str,
+        url: str,
+        sha256: str,
+        metadata: str | None,
+        size: int,
+        yanked: bool,
+        uploaded: str = "",
     ) -> None:
         self.filename = filename
         self.url = url
@@ -48,10 +56,11 @@ class File:
         self.metadata = metadata
         self.size = size
         self.yanked = yanked
+        self.uploaded = uploaded
 
     def row(self) -> list[Any]:
         """Return what makes this file again."""
-        return [self.filename, self.url, self.sha256, self.metadata, self.size, self.yanked]
+        return [self.filename, self.url, self.sha256, self.metadata, self.size, self.yanked, self.uploaded]
 
 
 class Target:
@@ -160,6 +169,19 @@ class Page:
         """All releases by their versions, the newest first."""
         return {release.version: release for release in self.releases}
 
+    def narrowed(self, rules: Rules, project: str) -> Page:
+        """Return what the rules leave of the page."""
+        constraints = [each.specifier for each in rules.constraints.get(project, ())]
+        if rules.cutoff is None and not constraints:
+            return self
+        releases = [
+            Release(release.text, rows)
+            for release in self.releases
+            if all(each.contains(release.version, prereleases=True) for each in constraints)
+            and (rows := [row for row in release.rows if not rules.excludes(row[-1], project)])
+        ]
+        return Page(releases)
+
 
 def ordered(files: Iterable[File], project: str, target: Target) -> list[Release]:
     """Return the releases of a project: the newest first, in each the file that pip takes first.
@@ -228,29 +250,39 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def read(web: Web, indexes: Sequence[str], project: str, target: Target) -> Page:
-    """Fetch a project's page from each index and merge them; an index without the project adds nothing."""
+def read(web: Web, groups: Sequence[Sequence[str]], project: str, target: Target) -> Page:
+    """Fetch a project's page from each index of the first group that has it, and merge them.
+
+    An index without the project adds nothing.
+    """
+
     def from_answer(response: Any) -> list[Release]:
         files = (file for file, requires in files_of(response, target.wants) if target.allows(requires))
         return ordered(files, project, target)
 
-    urls = addresses(indexes, project)
-    found = [releases for url in urls if (releases := releases_at(web, url, project, from_answer))]
+    found = first_group(web, groups, project, from_answer)
     if len(found) == 1:
         return Page(found[0])
     files = [file for releases in found for release in releases for file in release.files]
     return Page(ordered(files, project, target))
 
 
-def addresses(indexes: Sequence[str], project: str) -> list[str]:
-    """Return the URLs of a project's pages (PEP 503)."""
-    return [urljoin(index.rstrip("/") + "/", f"{project}/") for index in indexes]
+def first_group(
+    web: Web, groups: Sequence[Sequence[str]], project: str, from_answer: Callable[[Any], list[Release]]
+) -> list[list[Release]]:
+    """Return the releases on the pages that the first group of indexes with the project has."""
+    for indexes in groups:
+        urls = [urljoin(index.rstrip("/") + "/", f"{project}/") for index in indexes]
+        pages = (_releases(web, url, project, from_answer) for url in urls)
+        if found := [releases for releases in pages if releases is not None]:
+            return found
+    return []
 
 
-def releases_at(
+def _releases(
     web: Web, url: str, project: str, from_answer: Callable[[Any], list[Release]]
-) -> list[Release]:
-    """Return the releases on one page as `from_answer` reads them; none where the index has no such page.
+) -> list[Release] | None:
+    """Return the releases on one page as `from_answer` reads them; None where the index has no such page.
 
     The page that is kept serves where it is the same still, or where nobody may be asked.
     """
@@ -261,11 +293,11 @@ def releases_at(
         response = web.get(url, {**_FRESH, **_validators(kept)})
         body = hashlib.sha256(response.content).hexdigest()
         if kept is None or not _is_same(response, body, kept):
-            releases = [] if _is_missing(response, project) else from_answer(response)
-            rows = [[release.text, release.rows] for release in releases]
+            releases = None if _is_missing(response, project) else from_answer(response)
+            rows = None if releases is None else [[release.text, release.rows] for release in releases]
             web.cache.keep_page(url, response.headers, body, rows)
             return releases
-    return [Release(text, rows) for text, rows in kept["releases"]]
+    return None if kept["releases"] is None else [Release(text, rows) for text, rows in kept["releases"]]
 
 
 def _validators(kept: dict[str, Any] | None) -> dict[str, str]:
@@ -277,7 +309,7 @@ def _validators(kept: dict[str, Any] | None) -> dict[str, str]:
 def _is_same(response: Any, body: str, kept: dict[str, Any]) -> bool:
     status = response.status_code
     if status in _MISSING:
-        return not kept["releases"]
+        return kept["releases"] is None
     return status == 304 or (status == 200 and body == kept["body"] and not forbids(response.headers))
 
 
@@ -285,7 +317,7 @@ def _is_missing(response: Any, project: str) -> bool:
     """Return whether the index has no such page; raise UncoveredError for any other failure."""
     if response.status_code not in (200, *_MISSING):
         raise UncoveredError(f"status {response.status_code} at {project}")
-    return response.status_code != 200
+    return bool(response.status_code != 200)
 
 
 def files_of(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[File, str | None]]:
@@ -321,6 +353,7 @@ def _json_files(response: Any, wants: Callable[[str], bool]) -> Iterator[tuple[F
                 metadata=_offered(row.get("core-metadata", row.get("dist-info-metadata"))),
                 size=int(row.get("size") or 0),
                 yanked=bool(row.get("yanked", False)),
+                uploaded=str(row.get("upload-time") or ""),
             )
             yield file, row.get("requires-python")
     except (AttributeError, KeyError, TypeError, ValueError) as error:

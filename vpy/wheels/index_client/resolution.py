@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.download import Wheels
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File, Page, Target
+    from vpy.wheels.index_client.rules import Rules
     from vpy.wheels.index_client.web import Web
 
     # A project's normalized name, and the extras that are asked for.
@@ -46,9 +47,11 @@ class Catalogue:
         indexes: Sequence[str],
         target: Target,
         wheels: Wheels,
-        elsewhere: frozenset[str] = frozenset(),
+        elsewhere: frozenset[str],
+        rules: Rules,
     ) -> None:
         self.wheels = wheels
+        self.rules = rules
         self._elsewhere = elsewhere
         self.target = target
         self._web = web
@@ -73,8 +76,9 @@ class Catalogue:
         return known
 
     def read_page(self, project: str) -> Page:
-        """Read a project's page from the index."""
-        return pages.read(self._web, self._indexes, project, self.target)
+        """Read what the rules leave of a project's page from the first index that has it."""
+        groups = self.rules.groups(self._indexes, project)
+        return pages.read(self._web, groups, project, self.target).narrowed(self.rules, project)
 
     def page(self, project: str) -> Page:
         """Return a project's page."""
@@ -139,6 +143,8 @@ class Provider:
         for number, each in enumerate(wanted):
             self._order.setdefault(self.identify(each), number)
         self._wanted = wanted
+        constraints = catalogue.rules.constraints.items()
+        self._constraints = {name: frozenset(map(Wanted, rows)) for name, rows in constraints}
         self._has_hashes = any(each.hashes for each in wanted)
         self.dependencies = dependencies
         self._preferred = preferred
@@ -228,7 +234,8 @@ class Provider:
         """Return what `matching` yields, which is asked for again after each conflict."""
         if (name, asked) not in self._matching:
             page = self._catalogue.page(name)
-            rows = preferring(matching(page, asked), page, asked, self._preferred.get(name, ()))
+            every = asked | self._constraints.get(name, frozenset())
+            rows = preferring(matching(page, every), page, every, self._preferred.get(name, ()))
             self._matching[name, asked] = Repeatable(rows)
         return self._matching[name, asked]
 
@@ -245,7 +252,7 @@ class Provider:
         if not self._catalogue.target.allows(found.requires_python):
             raise UncoveredError("METADATA has another Requires-Python than the page")
         asked: list[Any] = [Same(candidate)] if candidate.extras else []
-        for requirement in found.requirements(candidate.extras):
+        for requirement in self._catalogue.rules.overridden(found.requirements(candidate.extras)):
             if applies(requirement, candidate.extras, self._catalogue.target.markers):
                 wanted = self._wanted_once(requirement)
                 self._catalogue.ask(wanted.name)
@@ -339,9 +346,7 @@ def resolve(catalogue: Catalogue, wanted: Sequence[Wanted], *, dependencies: boo
     return [by_name[name] for name in sorted(by_name)]
 
 
-def resolve_extras(
-    catalogue: Catalogue, wanted: Sequence[Wanted], provider: Provider
-) -> list[Candidate]:
+def resolve_extras(catalogue: Catalogue, wanted: Sequence[Wanted], provider: Provider) -> list[Candidate]:
     """Return a candidate for each project and each set of its extras that requirements come to.
 
     Raises NoResolutionError where there is no answer.

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from vpy.wheels.index_client.rules import Rules
 
-def fetch(session: Any, finder: Any, items: Sequence[Any], directory: str) -> list[dict[str, str]]:
+
+def fetch(
+    session: Any, finder: Any, items: Sequence[Any], rules: Rules, directory: str
+) -> list[dict[str, str]]:
     """Fetch the sdist that pip's finder prefers for each requirement into `directory`; return a row for each.
 
     A requirement without one has no row. Raises RefusedError for other bytes than the index says, and
@@ -24,7 +28,7 @@ def fetch(session: Any, finder: Any, items: Sequence[Any], directory: str) -> li
     """
     found = []
     for item in items:
-        best = finder.find_best_candidate(item.req.name, item.req.specifier).best_candidate
+        best = finder.find_best_candidate(item.req.name, rules.constrained(item.req)).best_candidate
         if best is not None:
             found.append((str(item.req), best))
     web = Web(session, Cache())

@@ -6,6 +6,8 @@ Nothing goes into pip's own cache of HTTP, whose adapter writes each answer into
 from __future__ import annotations
 
 import importlib
+import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 # Each costs a TLS handshake: more of them bring less than they cost.
 CONNECTIONS = 10
 PLAIN = {"Accept-Encoding": "identity"}
+_MANY = 1 << 30
+_LONGEST_PAUSE = 8  # seconds
 OFFLINE = "offline, and not in the root"
 
 
@@ -88,6 +92,43 @@ def _read_environment_once(session: Any) -> None:
         return dict(known[key])
 
     session.merge_environment_settings = merge
+
+
+def retry_for(session: Any, seconds: float) -> None:
+    """Let a session repeat a request that fails for so many seconds after its first failure."""
+    urllib3 = importlib.import_module("pip._vendor.urllib3")
+
+    class TimedRetry(urllib3.Retry):  # type: ignore[misc, name-defined]
+        """`urllib3.Retry` with an end in time in the place of a count."""
+
+        end = math.inf
+
+        def increment(self, *words: Any, **named: Any) -> Any:
+            """Return the settings for the next attempt; raise MaxRetryError after the last."""
+            now = time.monotonic()
+            end = min(self.end, now + seconds)
+            current = self if now < end else self.new(total=0)
+            following = urllib3.Retry.increment(current, *words, **named)
+            following.end = end
+            return following
+
+        def get_backoff_time(self) -> float:
+            """Return the seconds to wait, no more than are left."""
+            return min(float(super().get_backoff_time()), max(0.0, self.end - time.monotonic()))
+
+        def get_retry_after(self, response: Any) -> float | None:
+            """Return the seconds that the server asks for, no more than are left."""
+            asked = super().get_retry_after(response)
+            return None if asked is None else min(float(asked), max(0.0, self.end - time.monotonic()))
+
+    for adapter in session.adapters.values():
+        if (known := getattr(adapter, "max_retries", None)) is not None:
+            adapter.max_retries = TimedRetry(
+                total=_MANY,
+                status_forcelist=known.status_forcelist,
+                backoff_factor=known.backoff_factor,
+                backoff_max=_LONGEST_PAUSE,
+            )
 
 
 class NoNetwork:

@@ -1,0 +1,44 @@
+"""Specs that are locked: found and read, with the Python and the source that a start would take."""
+
+from __future__ import annotations
+
+from vpy.errors import UserError
+from vpy.system.lean.dataclasses import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bootstrap.request import Request
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
+    from vpy.operations.context import Context
+
+
+@value
+class Lockable:
+    """Spec that asks for something, the Python that it runs on here, and where its packages come from."""
+
+    source: SpecSource
+    spec: Spec
+    interpreter: Interpreter
+    packages: Sources
+
+
+def read(request: Request, context: Context, *, packages_too: bool = False) -> Lockable:
+    """Read the spec of a request; raise UserError where it has no requirements.
+
+    With `packages_too` the packages of a text spec will do.
+    """
+    from vpy.operations import plan, settings, source_setting, spec_settings
+
+    discovery, spec = plan.read_spec(request, context)
+    if not spec.dependencies and not (packages_too and spec.wheels):
+        is_there = discovery.source.kind != "empty"
+        lacks = "asks for no packages" if packages_too else "has no `dependencies`"
+        fact = f"`{discovery.source.path}` {lacks}" if is_there else "there is no spec here"
+        raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
+    found = plan.find_interpreter(request, context, spec, discovery.source)
+    spec_settings.check_version(spec, context)
+    setting = settings.source(request, context, spec)
+    asked = source_setting.parse_setting(setting, context.environ)
+    packages = source_setting.of_spec(spec, asked, context.environ)
+    spec = spec_settings.without_replaced(spec, setting)
+    return Lockable(discovery.source, spec, found.interpreter, packages)

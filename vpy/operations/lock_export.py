@@ -1,0 +1,77 @@
+"""Lockfiles in other formats than the one that lies beside the spec."""
+
+from __future__ import annotations
+
+from bootstrap.shown import printable
+from vpy.errors import UserError
+from vpy.operations import relock, spec_settings
+from vpy.system.lean.dataclasses import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from vpy.model import Interpreter, Sources, Spec, SpecSource
+    from vpy.operations.context import Context
+    from vpy.spec.lockfile.model import Lockfile
+
+    Form = Literal["pylock", "requirements", "constraints"]
+
+# What another format needs no more for than what a requirements file has.
+_ENOUGH = {("uv-requirements", "requirements"), ("uv-requirements", "constraints")}
+
+
+def text_of(
+    source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Sources, form: Form, context: Context
+) -> str:
+    """Return the lockfile of a spec in a format; raise UserError where there is none, or a stale one."""
+    from vpy.spec.lockfile import current, find, read, write
+
+    found, _ = find.find(source)
+    if found is None:
+        raise UserError(
+            f"there is no lockfile of `{printable(source.path)}`", hint="`vpython-tool lock` writes it"
+        )
+    path, kind, data = found
+    lockfile = read.read(data, path, kind)
+    markers = dict(interpreter.markers)
+    if stale := current.differences(
+        lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)
+    ):
+        raise UserError(
+            [f"{printable(path)} is not current: {fact}" for fact in stale],
+            hint="`vpython-tool lock` brings it up to date",
+        )
+    if kind != "pylock" and (kind, form) not in _ENOUGH:
+        lockfile = with_files(lockfile, spec, packages, interpreter, context)
+    if form == "pylock":
+        return write.text_of(lockfile, "pylock")
+    return write.requirements(lockfile) if form == "requirements" else write.constraints(lockfile)
+
+
+def with_files(
+    lockfile: Lockfile, spec: Spec, packages: Sources, interpreter: Interpreter, context: Context
+) -> Lockfile:
+    """Return a lockfile of the same versions with their files and markers, as the index has them.
+
+    Raises UserError where it would be of other versions.
+    """
+    from vpy.operations.relock import Keeping
+
+    keeping = Keeping(lockfile)
+    made = relock.lock(spec, lockfile.path, "pylock", packages, interpreter, context, keeping).lockfile
+    before, after = relock.versions(lockfile), relock.versions(made)
+    for name in sorted({*before, *after}):
+        if set(before.get(name, ())) != set(after.get(name, ())):
+            raise UserError(
+                f"{printable(lockfile.path)}: the index has no answer with `{name}`"
+                f" {', '.join(before.get(name, ['-']))}, but {', '.join(after.get(name, ['-']))}",
+                hint="`vpython-tool lock` locks again",
+            )
+    known = {(each.name, each.version): each.hashes for each in lockfile.distributions if each.hashes}
+    return replace(
+        made,
+        distributions=tuple(
+            relock.with_hashes(each, known.get((each.name, each.version), ())) for each in made.distributions
+        ),
+    )

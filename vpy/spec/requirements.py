@@ -1,0 +1,66 @@
+"""Requirements as a spec has them (PEP 508, PEP 440), and what is wrong with one."""
+
+from __future__ import annotations
+
+from vpy.spec.text import quoted
+
+
+def requirement_fact(entry: str) -> str:
+    """Return what is wrong with one requirement (PEP 508); "" where it can be installed."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if not entry.isprintable():
+        return f"no requirement: {quoted(entry)}"
+    try:
+        requirement = Requirement(entry)
+    except InvalidRequirement as error:
+        reason = str(error).partition("\n")[0]
+        return f"no requirement: {quoted(entry)}: {quoted(reason, 120).strip('`')}"
+    except RecursionError:
+        return f"no requirement: {quoted(entry)}: nested too deeply"
+
+    reason = url_fact(requirement.url) if requirement.url else ""
+    return f"{reason}: {quoted(entry, 120)}" if reason else ""
+
+
+def url_fact(url: str) -> str:
+    """Return why a direct reference (PEP 508 `name @ URL`) cannot be installed; "" where it can.
+
+    Environments are built of wheels, never of sources, and pinned when first resolved: so a URL must
+    name a wheel, and with `http` its hash too. A relative path means nothing, since a resolution is
+    cached for every directory.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "not a URL"
+    if parts.scheme == "http" and "sha256=" not in parts.fragment:
+        return "`http` needs `#sha256=` behind the URL"
+    if parts.scheme == "file" and not (parts.path.startswith("/") and parts.netloc in ("", "localhost")):
+        return "a file URL must be absolute"
+    if parts.scheme not in ("https", "http", "file"):
+        return "only `https`, `http` and `file` URLs are installed from"
+    if not parts.path.endswith(".whl"):
+        return "the URL must name a wheel"
+    return ""
+
+
+def specifier_fact(text: str, key: str) -> str:
+    """Return that the value of a key is no version specifier (PEP 440); "" where it is one."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return f"`{key}` is no version specifier: {quoted(text)}"
+    return ""
+
+
+def project_of(requirement: str) -> str:
+    """Return the normalized name of a requirement's project (PEP 503)."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return str(canonicalize_name(Requirement(requirement).name))
