@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bootstrap.request import Request
-    from vpy.model import Spec, Wanted
+    from vpy.model import Spec, SpecSource, Wanted
 
 
 def read(data: bytes, path: str) -> Lockfile:
@@ -30,6 +30,16 @@ def read(data: bytes, path: str) -> Lockfile:
         distributions=(),
         instances=tuple((*key, instance_id) for key, instance_id in sorted(versions.items())),
     )
+
+
+def beside(source: SpecSource) -> dict[tuple[str, str], str]:
+    """Return the instance id of each (package, version) in the lockfile of a text spec; {} without one."""
+    from vpy.spec.lockfile import find
+
+    found, _ = find.find(source)
+    if found is None or found[1] != "versions":
+        return {}
+    return versions_of(read(found[2], found[0]))
 
 
 def missing(lockfile: Lockfile, packages: Sequence[Wanted], spec: Spec, request: Request) -> tuple[str, ...]:

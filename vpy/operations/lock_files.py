@@ -117,6 +117,8 @@ def _lock_packages(
     from vpy.operations import instance_pins, package_lock
     from vpy.spec import edit
 
+    if asked.exclude_newer:
+        raise UserError("`--exclude-newer` is for files of an index: packages of CIPD have no such date")
     path, kind = relock.destination(source)
     before = _before(path, kind, is_kept=not asked.upgrade)
     keeping = Keeping(before, frozenset(asked.upgrade_packages), is_upgrade=asked.upgrade)

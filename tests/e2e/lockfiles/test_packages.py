@@ -326,6 +326,43 @@ def test_explain_shows_it(project: Project) -> None:
     assert done.stderr == ""
 
 
+def test_verify_and_mirror_take_what_is_locked(project: Project) -> None:
+    project.lock()
+    project.move()
+    done = project.run("-vpython-tool", "verify", "--json", "s.py")
+    cells = [row["platforms"] for row in json.loads(done.stdout)[0]["packages"]]
+    assert [{cell["instance_id"] for cell in row} for row in cells] == [
+        {project.ids["one"]},
+        {project.ids["two"]},
+    ]
+    assert "ResolveVersion" not in dict(project.service.asked)
+    mirror = project.place / "mirror"
+    done = project.run("-vpython-tool", "mirror", "s.py", "-o", str(mirror))
+    assert done.returncode == 0, done.stderr
+    project.forget()
+    project.good("-vpython-locked", "-vpython-source", f"directory:{mirror}")
+    assert project.service.asked == []
+
+
+def test_no_date_of_packages(project: Project) -> None:
+    done = project.run("-vpython-tool", "lock", "--exclude-newer", "2026-01-01", "s.py")
+    assert (done.returncode, project.lockfile.exists()) == (2, False)
+    assert done.stderr.startswith("vpython: `--exclude-newer` is for files of an index: ")
+
+
+@pytest.mark.parametrize(
+    "order", ["index:http://127.0.0.1:1/simple/,cipd", "cipd,index:http://127.0.0.1:1/simple/"]
+)
+def test_several_sources(project: Project, order: str) -> None:
+    """An index among them is not asked for what is locked: it has other files."""
+    done = project.run("-vpython-source", order, "-vpython-tool", "lock", "s.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    project.move()
+    project.forget()
+    project.good("-vpython-locked", "-vpython-source", order)
+    assert "ResolveVersion" not in dict(project.service.asked)
+
+
 @pytest.mark.parametrize("words", [("s.py",), ("-vpython-tool", "install", "s.py")])
 def test_none_where_one_is_demanded(project: Project, words: tuple[str, ...]) -> None:
     done = project.run("-vpython-locked", *words)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 
 from vpy.errors import MissingError, UserError, VpythonError
-from vpy.operations import expansion, plan, platform_targets, settings, source_setting, sources, spec_settings
+from vpy.operations import (
+    expansion,
+    instance_pins,
+    plan,
+    platform_targets,
+    settings,
+    source_setting,
+    sources,
+    spec_settings,
+)
 from vpy.packages import chain
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal, TypeVar
 
     from bootstrap.request import Request
@@ -87,7 +96,7 @@ def matrix_of(request: Request, context: Context) -> Matrix:
     if spec.dependencies:
         _fill_from_requirements(draft, context)
     else:
-        draft.expand()
+        draft.expand({} if asked.is_index else instance_pins.beside(discovery.source))
         for source in asked.members:
             fill = _fill_from_index if source.kind == "index" else _fill_from_packages
             fill(draft, source, context)
@@ -121,17 +130,17 @@ class Draft:
         self._absent: dict[tuple[Row, Target], list[tuple[str, VpythonError]]] = {}
         self.faults: list[tuple[Target, VpythonError]] = []
 
-    def expand(self) -> None:
-        """Expand the entries' names on each platform."""
+    def expand(self, instances: Mapping[tuple[str, str], str]) -> None:
+        """Expand the entries' names on each platform; `instances` are what a lockfile pins packages to."""
         for target in self.columns:
             try:
                 packages, _ = expansion.expand(self.spec, target, self.path)
             except UserError as error:
                 self.faults.append((target, error))
                 continue
-            self.wanted.update(
-                {((package.template, package.version), target): package for package in packages}
-            )
+            for package in packages:
+                locked = replace(package, instance_id=instances.get((package.name, package.version)))
+                self.wanted[(package.template, package.version), target] = locked
 
     def put(self, row: Row, target: Target, cell: Cell) -> None:
         """Set one cell."""
