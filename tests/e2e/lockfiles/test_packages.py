@@ -81,7 +81,8 @@ class Project:
 
     def good(self, *words: str, expected: str = "1.0 1.0\n", env: dict[str, str] | None = None) -> None:
         done = self.run(*words, "s.py", env=env)
-        assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+        assert (done.returncode, done.stdout) == (0, expected)
+        assert env == BOT or done.stderr == "", "a bot hears of a start that takes long"
 
     def lock(self, *words: str) -> str:
         done = self.run("-vpython-tool", "lock", *words, "s.py")
