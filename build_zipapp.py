@@ -62,6 +62,7 @@ except Exception:
     os.environ["VPYTHON_RECORD"] = "!own"
     os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv])
 """
+SEEDS = ("wheel",)  # vendored wheels that are no code of ours, but for environments
 LEFT_OUT = re.compile(r".*(/tests/|\.pyi$|/py\.typed$|\.dist-info/|\.data/)")
 
 
@@ -123,6 +124,8 @@ def build(config: Path, output: Path) -> int:
     listing = TOP / "vendor" / "requirements.txt"
     pins = requirements(listing)
     wheels = fetch_wheels(pins, listing, TOP / "build" / "wheels")
+    notices = licences(contents(wheels))
+    seeds = {f"seeds/{wheels[name].name}": wheels.pop(name).read_bytes() for name in SEEDS}
     unpack_vendor(wheels, TOP / "build" / "vendor")
     with (TOP / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
@@ -136,7 +139,7 @@ def build(config: Path, output: Path) -> int:
 
     mark = f'BUILD = "{identity}"'.encode()
     doors = {name: data.replace(b'BUILD = "source"', mark) for name, data in doors.items()}
-    inner, pip_more = _inner(own, doors, contents(wheels))
+    inner, pip_more = _inner({**own, **seeds}, doors, contents(wheels), notices)
     outer = {**with_code(doors), **inner, "pip-more.zip": pip_more}
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     data = archive(outer, head=_shell_door(head, identity), deflated={*inner, "LICENSE"})
@@ -145,7 +148,10 @@ def build(config: Path, output: Path) -> int:
 
 
 def _inner(
-    own: Mapping[str, bytes], doors: Mapping[str, bytes], vendored: Mapping[str, bytes]
+    own: Mapping[str, bytes],
+    doors: Mapping[str, bytes],
+    vendored: Mapping[str, bytes],
+    notices: Mapping[str, bytes],
 ) -> tuple[dict[str, bytes], bytes]:
     """Return the bundles and archives that the app is unpacked from, and the rest of pip."""
     kept = {name: data for name, data in vendored.items() if not LEFT_OUT.match(name)}
@@ -161,7 +167,7 @@ def _inner(
     more = pip_code.keys() - first - set(map(beside, first))
     inner = {
         "app.bundle": bundle(app_code),
-        "app-source.bundle": bundle({**app_sources, **licences(vendored)}),
+        "app-source.bundle": bundle({**app_sources, **notices}),
         "pip.zip": archive({name: pip_code[name] for name in pip_code.keys() - more}),
         "pip-source.bundle": bundle(pip_sources),
     }

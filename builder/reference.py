@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from builder.vendor import TOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vpy.commands.arguments import Command, Option
     from vpy.config import Config
@@ -45,6 +45,7 @@ def reference(config: Config) -> str:
         "`--name VALUE` or `--name=VALUE`.",
         _table(("command", "what it does"), commands),
         *(_command(command, config) for command in table.COMMANDS),
+        *_keys(),
         "## Environment variables",
         _table(("variable", "what it does"), variables),
         "## Exit codes",
@@ -78,6 +79,24 @@ def _options(options: Iterable[Option], config: Config) -> list[tuple[str, str]]
     from vpy.commands.support import usage
 
     return [(f"`{usage.option_name(option)}`", usage.option_help(option, config)) for option in options]
+
+
+def _keys() -> Iterator[str]:
+    """Yield the tables of keys, each below its heading."""
+    from builder import keys
+
+    def table_of(rows: Sequence[tuple[str, str]]) -> str:
+        return _table(("key", "what it does"), [(f"`{name}`", text) for name, text in rows])
+
+    yield "## Keys of `[tool.vpython]`"
+    yield "In a `vpython.toml` or a PEP 723 block."
+    yield table_of(keys.VPYTHON)
+    yield "## Keys of `[tool.uv]`"
+    yield "Those of the same files that are followed."
+    yield table_of(keys.UV)
+    yield keys.UV_REST
+    yield "## Keys of the user's `config.toml`"
+    yield table_of(keys.USER)
 
 
 def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:

@@ -44,3 +44,12 @@ def test_a_reader_of_manuals_shows_it() -> None:
     options = ["-T", "lint", "-W", "error"] if reader.endswith("mandoc") else ["-man", "-ww", "-T", "utf8"]
     done = subprocess.run([reader, *options, str(man_page.PATH)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_reference_has_every_key() -> None:
+    from builder import keys
+    from vpy.operations import settings
+    from vpy.spec import tool_vpython
+
+    assert sorted(name for name, _ in keys.VPYTHON) == sorted(tool_vpython.KEYS)
+    assert sorted(name for name, _ in keys.USER) == sorted(settings.KEYS)

@@ -75,6 +75,21 @@ def test_another_python(explainer: Explainer, script: Path) -> None:
     assert (done.returncode, "`-vpython-python` asks for it" in done.stderr) == (2, True)
 
 
+def test_a_free_threaded_python_by_its_version(explainer: Explainer, script: Path, tmp_path: Path) -> None:
+    """Its command has a `t` at the end; any other Python stands for it here."""
+    other = other_python()
+    done = explainer.run("-vpython-python", "3.99t", script)
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (
+        2,
+        "vpython: there is no `python3.99t` on PATH",
+    )
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "commands" / "python3.99t").symlink_to(other)
+    path = os.pathsep.join((str(tmp_path / "commands"), explainer.harness.environ["PATH"]))
+    said = says(explainer, "-vpython-python", "3.99t", script, env={"PATH": path})
+    assert said == f"one {minor_of(other)}"
+
+
 def test_a_version_file_beside_a_block(explainer: Explainer) -> None:
     """It counts where the block leaves the version open, and a change of it is seen by a warm start."""
     minor = minor_of(other_python())

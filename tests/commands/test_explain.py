@@ -14,7 +14,7 @@ from tests.support.harness import SHARED
 
 KEYS = [
     *("spec", "searched", "sources", "python", "tag", "assumed", "template", "packages", "wheels"),
-    *("environment", "notes", "before", "lockfile"),
+    *("environment", "notes", "before", "lockfile", "resolved"),
 ]
 SCRIPT = "print('it ran')\n"
 PEP_723 = "# /// script\n# dependencies = [{}]\n# ///\n"

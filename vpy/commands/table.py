@@ -79,7 +79,7 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-python",
-        "run on this Python: a version, a specifier, the name of a command or a path",
+        "run on this Python: a version (`3.13t` is free-threaded), a specifier, a command or a path",
         metavar="PYTHON",
     ),
     Option(

@@ -1,10 +1,11 @@
-"""Seeds of an environment: the pip and setuptools that its base Python brings, where the spec is a text spec.
+"""Seeds of an environment: pip, setuptools and wheel, where the spec is a text spec.
 
 The original makes such environments by virtualenv, which seeds them: old scripts import `pkg_resources`
-or run `-m pip list`. The wheels are those of that Python's own `ensurepip`: both before 3.12, pip alone
-since. They are unpacked once, beside the venv template, in a directory that comes last on `sys.path`: so an
-environment costs no more, and a version that the spec names wins. PEP 723 scripts and
-`vpython.toml` get none, as with uv.
+or run `-m pip list`. The wheels of pip and setuptools are those of the base Python's own `ensurepip`, that of
+wheel comes with vpython: all of them before 3.12, pip alone since. They are unpacked once, beside the venv
+template, in a directory that comes last on `sys.path`: so an environment costs no more than the links to the
+scripts `pip` and its like, and a version that the spec names wins. PEP 723 scripts and `vpython.toml` get
+none, as with uv.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter
 
 PROJECTS = ("pip", "setuptools")
+SHIPPED = "wheel-"  # how the file name of the wheel begins that comes with vpython
 # Finds its Python beside itself, so that all environments share it. sh reads the second and third line as a
 # command, Python as a string.
-SCRIPT = b"""#!/bin/sh
+SCRIPT = """#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")"/python "$0" "$@"
 ' '''
 import sys
-from pip._internal.cli.main import main
+from {module} import main
 sys.exit(main())
 """
 _LIST = "seeds.json"
@@ -34,8 +36,32 @@ _LIST = "seeds.json"
 SHARED_DIRECTORIES = ("/usr/share/python-wheels", "/usr/share/python-pip-wheels")
 
 
-def wheels_of(interpreter: Interpreter) -> tuple[str, ...]:
-    """Return the paths of the wheels that a base Python brings for its environments; () where it has none."""
+def wheels_of(interpreter: Interpreter, app: str = "") -> tuple[str, ...]:
+    """Return the paths of the wheels for the environments of a base Python; () where it brings none.
+
+    `app` is the directory of vpython's own code, whose wheel counts besides where it is given.
+    """
+    own = _brought(interpreter)
+    return (*own, *_shipped(app)) if own and app and interpreter.version < (3, 12) else own
+
+
+def name_of(path: str) -> object:
+    """Return what tells a seed from others: of the shipped one its name alone, wherever it lies."""
+    name = os.path.basename(path)
+    return [name] if name.startswith(SHIPPED) else [path, *files.signature(path)[:2]]
+
+
+def _shipped(app: str) -> tuple[str, ...]:
+    """Return the wheel that comes with vpython: in its archive, or in its source tree once that is built."""
+    for directory in (os.path.join(app, "seeds"), os.path.join(app, "build", "wheels")):
+        if os.path.isdir(directory):
+            names = sorted(name for name in os.listdir(directory) if name.startswith(SHIPPED))
+            return tuple(os.path.join(directory, name) for name in names[-1:])
+    return ()
+
+
+def _brought(interpreter: Interpreter) -> tuple[str, ...]:
+    """Return the paths of the wheels that a base Python brings."""
     library = os.path.dirname(interpreter.landmark)
     for directory in (os.path.join(library, "ensurepip", "_bundled"), *SHARED_DIRECTORIES):
         try:
@@ -68,10 +94,13 @@ def write_scripts(tree: str, interpreter: Interpreter, seeds: Sequence[str]) -> 
         return ()
     directory = dict(interpreter.scheme)["scripts"]
     minor = ".".join(map(str, interpreter.version[:2]))
-    paths = tuple(f"{directory}/{name}" for name in ("pip", "pip3", f"pip{minor}"))
-    for path in paths:
-        files.write_bytes(os.path.join(tree, *path.split("/")), SCRIPT, mode=0o755)
-    return paths
+    modules = dict.fromkeys(("pip", "pip3", f"pip{minor}"), "pip._internal.cli.main")
+    if any(os.path.basename(path).startswith(SHIPPED) for path in seeds):
+        modules["wheel"] = "wheel.cli"
+    for name, module in modules.items():
+        text = SCRIPT.format(module=module)
+        files.write_bytes(os.path.join(tree, directory, name), text.encode(), mode=0o755)
+    return tuple(f"{directory}/{name}" for name in modules)
 
 
 def write_list(template: str, directory: str, python: str) -> None:

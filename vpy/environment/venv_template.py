@@ -127,7 +127,7 @@ def identity(interpreter: Interpreter, seeds: Sequence[str] = ()) -> str:
         ACTIVATE_THIS,
         START_LINE,
         SEEDS_LINE,
-        [(path, *files.signature(path)[:2], seed_wheels.SCRIPT) for path in seeds],
+        [(seed_wheels.name_of(path), seed_wheels.SCRIPT) for path in seeds],
     )
     digest = hashlib.sha256(repr(ingredients).encode("utf-8", "surrogateescape"))
     digest.update(files.read_bytes(hook_source()))

@@ -69,7 +69,7 @@ def template_ahead(plan: Plan, context: Context) -> Iterator[PendingTemplate]:
     from vpy.environment import venv_template
 
     interpreter = plan.interpreter
-    seeds = seeds_of(plan)
+    seeds = seeds_of(plan, context)
     identity = venv_template.identity(interpreter, seeds)
     path = context.layout.interpreter(identity)
     if venv_template.exists(path) or not fork.is_worthwhile():
@@ -88,13 +88,13 @@ def template_ahead(plan: Plan, context: Context) -> Iterator[PendingTemplate]:
         yield PendingTemplate(interpreter, identity, seeds, wait)
 
 
-def seeds_of(plan: Plan) -> tuple[str, ...]:
-    """Return the wheels of the base Python that the environment of a text spec gets besides."""
+def seeds_of(plan: Plan, context: Context) -> tuple[str, ...]:
+    """Return the wheels that the environment of a text spec gets besides its own."""
     if plan.discovery.source.format != "text":
         return ()
     from vpy.environment import seeds
 
-    return seeds.wheels_of(plan.interpreter)
+    return seeds.wheels_of(plan.interpreter, context.app)
 
 
 def ensure(plan: Plan, wheels: WheelSet, template: PendingTemplate, context: Context) -> Environment:
@@ -105,7 +105,7 @@ def ensure(plan: Plan, wheels: WheelSet, template: PendingTemplate, context: Con
         context.terminal.info(note)
     context.terminal.debug(f"wheels: {len(wheels.wheels)} in the store")
 
-    ingredients = ingredients_of(plan, wheels, template.identity)
+    ingredients = ingredients_of(plan, wheels, context, template.identity)
     key = build.key_of(ingredients)
     path = context.layout.environment(key)
     lasting = os.path.join(dict(plan.interpreter.scheme)["purelib"], HOOK_PTH)
@@ -138,13 +138,15 @@ def ensure(plan: Plan, wheels: WheelSet, template: PendingTemplate, context: Con
     return Environment(path=path, key=key, is_new=is_new, is_pure=is_new or not foreign())
 
 
-def ingredients_of(plan: Plan, wheels: WheelSet, template: str | None = None) -> dict[str, object]:
+def ingredients_of(
+    plan: Plan, wheels: WheelSet, context: Context, template: str | None = None
+) -> dict[str, object]:
     """Return what the environment's key is made of; `template` is the template's identity, where known."""
     from vpy.environment import build, venv_template
 
     return build.ingredients(
         plan.interpreter,
-        template or venv_template.identity(plan.interpreter, seeds_of(plan)),
+        template or venv_template.identity(plan.interpreter, seeds_of(plan, context)),
         [(wheel.filename, wheel.sha256) for wheel in wheels.wheels],
     )
 

@@ -87,20 +87,19 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import expansion, lockfiles, settings, source_setting, spec_settings
+    from vpy.operations import expansion, lockfiles, settings, spec_settings
     from vpy.target import template
 
     spec_settings.check_version(spec, context)
     target = template.target_for(found.interpreter)
     setting = settings.source(request, context, spec)
-    requested = source_setting.parse_setting(setting, context.environ)
-    packages_from = source_setting.of_spec(spec, requested, context.environ)
+    packages_from = _sources_of(spec, setting, context)
     packages, skipped = expansion.expand(spec, target, discovery.source.path, discovery.source)
     followed = lockfiles.follow(
         discovery, spec, found.interpreter, request, context, packages_from, packages, relocking=relocking
     )
     spec = spec_settings.for_target(spec_settings.without_replaced(followed.spec, setting), found.interpreter)
-    refresh_after = settings.refresh_after(context, spec)
+    refresh_after = _refresh_after(spec, followed.lockfile, context)
     return Plan(
         discovery=discovery,
         spec=spec,
@@ -112,23 +111,37 @@ def plan_for(
             *discovery.observations,
             *found.observations,
             *followed.observations,
-            *_setting_observations(spec, setting, refresh_after, context),
+            *_setting_observations(spec, setting, context),
+            *refresh_after.observations,
         ),
         lockfile=followed.lockfile,
         refresh_after=refresh_after.seconds,
     )
 
 
-def _setting_observations(
-    spec: Spec, setting: Setting, refresh_after: Age, context: Context
-) -> tuple[Observation, ...]:
+def _sources_of(spec: Spec, setting: Setting, context: Context) -> Sources:
+    from vpy.operations import source_setting
+
+    requested = source_setting.parse_setting(setting, context.environ)
+    return source_setting.of_spec(spec, requested, context.environ)
+
+
+def _refresh_after(spec: Spec, lockfile: Lockfile | None, context: Context) -> Age:
+    """Return the age at which an index is asked again: never where each version is named."""
+    from vpy.operations import settings
+
+    if spec.dependencies and lockfile is None:
+        return settings.refresh_after(context, spec)
+    return settings.Age(0, "", "")
+
+
+def _setting_observations(spec: Spec, setting: Setting, context: Context) -> tuple[Observation, ...]:
     """Return what the settings of a start depend on, those for packages where its spec asks for some."""
     from vpy.operations import spec_settings
 
     return (
         *variable_observations(context),
         *(setting.observations if spec.wheels or spec.dependencies else ()),
-        *(refresh_after.observations if spec.dependencies else ()),
         *spec_settings.observations(spec),
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 VERSION_FILE = ".python-version"
 LARGEST = 4096
 _VERSION = re.compile(r"\d+(\.\d+){0,2}")
+_FREE_THREADED = re.compile(r"\d+\.\d+t")  # as such a build calls its command (PEP 703)
 _SPECIFIER = re.compile(r"(===|~=|==|!=|<=|>=|<|>)")
 
 
@@ -59,7 +60,8 @@ def _of_setting(setting: Setting, spec: Spec, context: Context) -> Choice:
         return Choice(replace(spec, requires_python=both), None, setting.origin, rows)
     if os.sep in text or (os.altsep and os.altsep in text):
         return Choice(spec, os.path.join(setting.directory, text), setting.origin, rows)
-    path, more = _command(text, context)
+    name = f"python{text}" if _FREE_THREADED.fullmatch(text) else text
+    path, more = _command(name, context)
     return Choice(spec, path, setting.origin, (*rows, *more))
 
 

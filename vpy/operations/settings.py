@@ -105,14 +105,16 @@ def python(request: Request, context: Context) -> Setting:
 
 def refresh_after(context: Context, spec: Spec | None = None) -> Age:
     """Return the age at which the answer of an index is too old: the spec's, the user's, else the default."""
-    from vpy.spec.times import parse_duration
-
     if spec and spec.refresh_after:
         return Age(spec.refresh_after, f"{spec.refresh_after} seconds", "[tool.vpython] of the spec")
     user = user_file(context.environ)
     text = user.values.get("refresh-after", "")
     origin = user.path if text else BUILT_IN
     text = text or context.config.refresh_after
+    if not text:
+        return Age(0, "", origin, user.observations)
+    from vpy.spec.times import parse_duration
+
     return Age(parse_duration(text) or 0, text, origin, user.observations)
 
 

@@ -69,6 +69,8 @@ def for_target(spec: Spec, interpreter: Interpreter, *, with_hashes: bool = True
 
 def _holding(sources: tuple[ProjectSource, ...], markers: Mapping[str, str]) -> dict[str, ProjectSource]:
     """Return the source of each project that has one on a target: the first whose marker holds."""
+    if not sources:
+        return {}
     from packaging.markers import Marker
 
     found: dict[str, ProjectSource] = {}
@@ -80,11 +82,11 @@ def _holding(sources: tuple[ProjectSource, ...], markers: Mapping[str, str]) -> 
 
 def _direct(text: str, urls: Mapping[str, str]) -> str:
     """Return a requirement as a direct reference where its project has a URL; its versions go."""
+    if not urls:
+        return text
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    if not urls:
-        return text
     requirement = Requirement(text)
     url = urls.get(canonicalize_name(requirement.name))
     if url is None or requirement.url:
@@ -104,6 +106,8 @@ def lines(spec: Spec) -> tuple[str, ...]:
 
 def overridden(spec: Spec) -> tuple[str, ...]:
     """Return the requirements of a spec with those in their places that override them, each once."""
+    if not spec.resolution.overrides:
+        return spec.dependencies
     overrides: dict[str, list[str]] = {}
     for text in spec.resolution.overrides:
         overrides.setdefault(project_of(text), []).append(text)

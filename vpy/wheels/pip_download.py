@@ -140,6 +140,9 @@ def resolve_by(
         return 1
     session = settings.make_session(command, options, job, rules)
     finder = settings.make_finder(command, options, session, job, rules, log)
+    if rules.refused:
+        answer["errors"] = [{**row, "kind": "index"} for row in rules.refused]
+        return 1
     if job.get("sdists"):
         return fetch_sdists(session, finder, job, rules, answer)
     if job.get("targets"):

@@ -13,7 +13,7 @@ from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.support.harness import Harness
@@ -46,7 +46,7 @@ class Scripts:
         (self.place / "s.py").write_text(f"# /// script\n{block}# ///\n{PRINT}")
 
     def run(
-        self, *words: str, source: bool = True, env: dict[str, str | None] | None = None
+        self, *words: str, source: bool = True, env: Mapping[str, str | None] | None = None
     ) -> subprocess.CompletedProcess[str]:
         self.index.asked.clear()
         self.other.asked.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,8 +104,6 @@ def test_a_url_with_its_hash(scripts: Scripts) -> None:
     done = scripts.run("s.py")
     assert done.returncode == 1
     assert done.stderr.startswith("vpython: other bytes than before for `b @ http://")
-    import hashlib
-
     digest = hashlib.sha256((scripts.other.folder / "b-0.5-py3-none-any.whl").read_bytes()).hexdigest()
     scripts.write(["a", "b"], "[tool.uv.sources]", f'b = {{ url = "{url}#sha256={digest}" }}')
     assert scripts.comes_to() == scripts.comes_to() == "a 2.0 b 0.5"
@@ -184,3 +183,101 @@ def test_verify_asks_by_the_same_rules(scripts: Scripts) -> None:
     done = scripts.run("-vpython-tool", "verify", "s.py")
     assert done.returncode == 0
     assert [path for path, _ in scripts.other.asked if path.startswith("/simple/b/")]
+
+
+@pytest.mark.parametrize("key", ["index", "default", "first", "pinned"])
+def test_the_password_of_an_index_stays_in_the_spec(scripts: Scripts, key: str) -> None:
+    secret = "s3cr3t"
+    scripts.other.login = f"me:{secret}"
+    url = scripts.other.url.replace("://", f"://me:{secret}@")
+    lines = {
+        "index": f'[tool.vpython]\nindex = "{url}"',
+        "default": f'[[tool.uv.index]]\nurl = "{url}"\ndefault = true',
+        "first": f'[[tool.uv.index]]\nurl = "{url}"',
+        "pinned": f'[[tool.uv.index]]\nname = "o"\nurl = "{url}"\n[tool.uv.sources]\nb = {{ index = "o" }}',
+    }
+    scripts.write(["b"], lines[key])
+    config = {"PIP_INDEX_URL": scripts.index.url}
+    for _ in range(2):
+        done = scripts.run("s.py", source=False, env=config)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "b 0.5 ", "")
+    scripts.other.login = "another:one"
+    done = scripts.run("-vpython-refresh", "s.py", source=False, env=config)
+    assert done.returncode != 0
+    assert secret not in done.stderr
+    done = scripts.run("-vpython-tool", "explain", "s.py", source=False, env=config)
+    assert secret not in done.stdout + done.stderr
+    for path in scripts.harness.root.rglob("*"):
+        assert secret not in path.name
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("kind", ["path", "url"])
+@pytest.mark.parametrize(
+    ("extra", "marker", "expected"),
+    [
+        ("", "", "a 1.0 b 2.0"),
+        ("[x]", "", "a 1.0 b 2.0 c 1.0"),
+        ("[x]", " ; python_version >= '3'", "a 1.0 b 2.0 c 1.0"),
+        ("", " ; python_version < '3'", ""),
+    ],
+)
+def test_direct_references(scripts: Scripts, kind: str, extra: str, marker: str, expected: str) -> None:
+    """With extras, markers and hashes; what they need comes from the index."""
+    scripts.put("c", "1.0")
+    requires = ("b", "c; extra == 'x'")
+    wheel = make_wheel(scripts.other.folder, "a", "1.0", requires=requires, extras=("x",))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    url = wheel.as_uri() if kind == "path" else scripts.other.url.replace("/simple/", f"/files/{wheel.name}")
+    scripts.write([f"a{extra} @ {url}#sha256={digest}{marker}"])
+    assert scripts.comes_to() == scripts.comes_to() == expected
+    assert scripts.other.asked == []
+    if expected:
+        scripts.write([f"a{extra} @ {url}#sha256={'0' * 64}{marker}"])
+        done = scripts.run("s.py")
+        assert done.returncode == 1
+        assert "other bytes than before" in done.stderr
+
+
+def test_extras_and_markers(scripts: Scripts) -> None:
+    scripts.put("c", "1.0")
+    make_wheel(scripts.index.folder, "a", "3.0", requires=("c; extra == 'X.y'", "b"), extras=("X.y",))
+    scripts.write(["a[x_Y]", "b<2; python_version >= '3'", "b>9; python_version < '3'"])
+    assert scripts.comes_to() == "a 3.0 b 1.0 c 1.0"
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "lines", "said"),
+    [
+        (["none"], (), "the index has no project `none`"),
+        ([], ('requires-python = ">=4"',), "no Python here fits requires-python `>=4`"),
+    ],
+)
+def test_what_cannot_be_provided_is_an_error(
+    scripts: Scripts, dependencies: list[str], lines: tuple[str, ...], said: str
+) -> None:
+    scripts.write(dependencies, *lines)
+    assert said in scripts.refusal()[0]
+
+
+@pytest.mark.parametrize("lines", [(), ("[tool.uv.sources]", 'b = { index = "o" }')], ids=["first", "pinned"])
+def test_an_index_that_pip_does_not_trust_is_an_error(scripts: Scripts, lines: tuple[str, ...]) -> None:
+    """Another one may have projects of the same names, by whomever."""
+    scripts.write(["b"], '[[tool.uv.index]]\nname = "o"\nurl = "http://index.test/simple"', *lines)
+    assert scripts.refusal(source=bool(lines)) == [
+        "vpython: an index of the spec is not asked: it is plain http, from a host that pip does not trust: "
+        "`http://index.test/simple`",
+        "",
+        "hint: give it an address with https, or name its host in pip's `trusted-host`",
+    ]
+    assert scripts.index.asked == []
+
+
+def test_a_locked_script_does_not_grow_old(scripts: Scripts) -> None:
+    scripts.write(["b"], "[tool.vpython]", 'refresh-after = "7d"')
+    wheel = scripts.index.folder / "b-1.0-py3-none-any.whl"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (scripts.place / "s.py.uv.lock").write_text(f"b==1.0 \\\n    --hash=sha256:{digest}\n    # via -r -\n")
+    assert scripts.comes_to() == "b 1.0"
+    (record,) = scripts.harness.records()
+    assert b"\nuntil\0" not in record.read_bytes()

@@ -1,4 +1,4 @@
-"""Seeds: the pip and setuptools of the base Python in environments of text specs, and in no others."""
+"""Seeds: pip, setuptools and wheel in environments of text specs, and in no others."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import pytest
 from tests.e2e.start.stage import BASE, Stage, spec
 from tests.support.wheelmaker import make_wheel, spec_text
 
-SEEDS = ["pip", "setuptools"] if sys.version_info < (3, 12) else ["pip"]
+SEEDS = ["pip", "setuptools", "wheel"] if sys.version_info < (3, 12) else ["pip"]
 TELL = """
 import importlib.util, sys
-print(*[name for name in ("pip", "setuptools", "one") if importlib.util.find_spec(name)])
+print(*[name for name in ("pip", "setuptools", "wheel", "one") if importlib.util.find_spec(name)])
 """
 BUNDLED = BASE.parents[1] / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "ensurepip"
 
-SCRIPTS = ["pip", "pip3", f"pip{sys.version_info[0]}.{sys.version_info[1]}"]
+PIPS = ["pip", "pip3", f"pip{sys.version_info[0]}.{sys.version_info[1]}"]
+
+SCRIPTS = [*PIPS, *(name for name in SEEDS if name == "wheel")]
 
 pytestmark = pytest.mark.skipif(
     not (BUNDLED / "_bundled").is_dir(), reason="this Python brings no bundle of ensurepip"
@@ -62,7 +64,8 @@ def test_one_copy_for_all_that_costs_an_environment_nothing(stage: Stage) -> Non
         pip, prefix = stage.must(run).splitlines()
         places.append(pip)
         linked = {os.path.join(path, name) for path, _, found in os.walk(prefix) for name in found}
-        assert {path for path in linked if "pip" in os.path.relpath(path, prefix)} == {
+        beginnings = ("pip", "wheel")
+        assert {path for path in linked if os.path.basename(path).startswith(beginnings)} == {
             os.path.join(prefix, "bin", name) for name in SCRIPTS
         }
     assert places[0] == places[1]
@@ -89,7 +92,7 @@ def test_scripts_run_wherever_the_root_is(stage: Stage, tmp_path: Path, name: st
     run = stage.put("s.py", "import sys; print(sys.prefix)")
     stage.put("s.py.vpython3", spec("one"))
     prefix = stage.must(run).strip()
-    for script in SCRIPTS:
+    for script in PIPS:
         done = stage.run_command(os.path.join(prefix, "bin", script), "list")
         assert done.returncode == 0, done.stderr
         assert {line.split()[0] for line in done.stdout.splitlines()[2:]} == {*SEEDS, "one"}

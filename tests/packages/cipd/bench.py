@@ -78,6 +78,7 @@ class Bench:
         self.terminal = RecordingTerminal()
         self.clock = RecordingClock()
         self.now = 1_000_000.0
+        self.since = 0.0
         self.caches = Caches()
         self.policy = POLICY
         self.environ: dict[str, str] = {}
@@ -94,7 +95,7 @@ class Bench:
             cache=self.cache,
             caches=self.caches,
             terminal=self.terminal,
-            freshness=Freshness(now=lambda: self.now),
+            freshness=Freshness(now=lambda: self.now, since=self.since),
             origin="cipd",
         )
 

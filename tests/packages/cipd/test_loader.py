@@ -67,6 +67,31 @@ def test_a_tag_is_asked_once_and_a_ref_once_a_day(bench: Bench) -> None:
     assert bench.service.count("ResolveVersion") == 3
 
 
+def test_what_was_asked_too_early_is_asked_again(bench: Bench) -> None:
+    """Tags too: `-vpython-refresh`."""
+    first = bench.service.put(NAME, package(), tags=("version:1.0",), refs=("latest",))
+    assert {bench.pin(version).instance_id for version in ("version:1.0", "latest")} == {first}
+    bench.now += 5
+    bench.since = bench.now
+    bench.service.tags.clear()
+    moved = bench.service.put(NAME, package(members={"new": b""}), tags=("version:1.0",), refs=("latest",))
+    assert {bench.pin(version).instance_id for version in ("version:1.0", "latest")} == {moved}
+    assert bench.service.count("ResolveVersion") == 4
+    assert {bench.pin(version).instance_id for version in ("version:1.0", "latest", first)} == {moved, first}
+    assert bench.service.count("ResolveVersion") == 4
+
+
+def test_offline_an_old_answer_serves_for_a_while_with_one_line(bench: Bench) -> None:
+    found = bench.service.put(NAME, package(), refs=("latest",))
+    bench.pin("latest")
+    bench.now += 2 * DAY
+    (pin,) = bench.loader(offline=True).resolve([Wanted(NAME, NAME, "latest")]).pins
+    assert (pin.instance_id, pin.until) == (found, int(bench.now) + 15 * 60)
+    assert bench.terminal.lines == [
+        f"using the last answers for `{NAME}` at `latest`: network access is disabled by `-vpython-offline`"
+    ]
+
+
 def test_what_was_forgotten_is_asked_again(bench: Bench) -> None:
     bench.service.put(NAME, package(), tags=("version:1.0",), refs=("latest",))
     pins = [bench.pin("version:1.0"), bench.pin("latest")]

@@ -276,7 +276,8 @@ def test_random_graphs_hold_on_their_targets(seed: int) -> None:
     chance = random.Random(seed)
     names = "abcdefg"
     pythons = chance.choice((("3.8", "3.9", "3.10"), ("3.8.1", "3.8.99", "3.9"), ("3.9", "3.12")))
-    targets, known = [], set()
+    targets = []
+    known: set[tuple[str, str]] = set()
     for python in pythons:
         for system in SYSTEMS:
             chosen = {name: str(chance.randint(1, 2)) for name in names if chance.random() < 0.8}

@@ -199,12 +199,13 @@ def test_versions_for_other_pythons(ask: Asker) -> None:
 def test_wheels_for_other_pythons_and_platforms(ask: Asker) -> None:
     system = TAG.rpartition("-")[2]
     names = [put(ask.index, "b", tag=f"cp3{minor}-cp3{minor}-{system}").name for minor in (7, 8)]
+    names.append(put(ask.index, "b", tag=f"cp39-cp39t-{system}").name)
     for version in ("1.1", "1.2"):
         put(ask.index, "c", version)
     put(ask.index, "c", "1.0", tag=f"cp38-cp38-{system}")
     put(ask.index, "w", tag="cp311-cp311-win_arm64")
     assert said(ask, "b") == (
-        f"no wheel of `b` fits `{TAG}`: there is `{names[1]}`, `{names[0]}`\n"
+        f"no wheel of `b` fits `{TAG}`: there is `{names[2]}`, `{names[1]}`, `{names[0]}`\n"
         "hint: let the script ask for another Python: there are wheels for 3.8 here"
     )
     assert said(ask, "c==1.0").endswith(

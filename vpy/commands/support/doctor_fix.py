@@ -75,7 +75,7 @@ def _make_templates_again(findings: Sequence[Finding], context: Context) -> None
             continue
         try:
             python = probe.probe(description.python, layout=context.layout, environ=context.environ)
-            wheels = seeds.wheels_of(python)
+            wheels = seeds.wheels_of(python, context.app)
             if venv_template.identity(python, wheels) == description.template:
                 venv_template.ensure(python, description.template, context.layout, context.environ, wheels)
         except (VpythonError, OSError) as error:

@@ -48,7 +48,7 @@ def account(plan: Plan, context: Context) -> dict[str, Any]:
         packages = _packages(plan, _pins_left(plan, error, context), reason)
         unknown = unresolved(reason)
         return {"packages": packages, "wheels": [], "environment": unknown, "notes": [], "resolved": None}
-    ingredients = environment.ingredients_of(plan, resolution)
+    ingredients = environment.ingredients_of(plan, resolution, context)
     key = build.key_of(ingredients)
     return {
         "packages": _packages(plan, _by_name(resolution.pins), ""),

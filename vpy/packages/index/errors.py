@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LISTED = 12
 _NEAREST = 6
 _PYTHONS = 3
-_USER_ERRORS = frozenset(("project", "version", "wheel", "yanked", "conflict", "rounds", "other"))
+_USER_ERRORS = frozenset(("project", "version", "wheel", "yanked", "conflict", "rounds", "other", "index"))
 _ABSENT = frozenset(("project", "version"))
 _MISSING = frozenset(("project", "version", "wheel"))
 _PAGE_KINDS = frozenset(("project", "denied", "page", "ignored"))
@@ -80,7 +80,7 @@ def _failure(
     hint = "; ".join([*([reason] if reason else []), *dict.fromkeys(filter(None, ways))]) or (
         contact if kinds & _MISSING else None
     )
-    if "ignored" in kinds:
+    if kinds & {"ignored", "index"}:
         hint = _IGNORED_HINT
     if "denied" in kinds:
         hint = _DENIED_HINT
@@ -99,6 +99,8 @@ def _message(row: Mapping[str, Any], tag: str) -> str:
     kind = row["kind"]
     if kind in _PAGE_KINDS:
         return _page_message(row)
+    if kind == "index":
+        return f"an index of the spec is not asked: {row['fact']}: `{row['url']}`"
     if kind == "version" and hints.contradicts_itself(row["requirement"]):
         return f"`{row['requirement']}`{_parent(row)} contradicts itself: no version can be all of that"
     if kind == "version":

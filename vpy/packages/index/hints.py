@@ -123,13 +123,16 @@ def _newer_python(row: Mapping[str, Any]) -> str:
 
 
 def _minors(files: list[str], tag: str) -> list[int]:
-    """Return the minor versions of CPython 3 that wheels for the target's system and architecture are for."""
+    """Return the minor versions of CPython 3 that wheels for the target's system and architecture are for.
+
+    Those for a free-threaded build do not count.
+    """
     import re
 
     system, _, architecture = tag.rpartition("-")[2].partition("_")
     found = set()
     for name in map(str.lower, files):
-        match = re.search(r"-cp3(\d+)-[^-]+-([^-]+)\.whl$", name)
+        match = re.search(r"-cp3(\d+)-(?!cp\d+t-)[^-]+-([^-]+)\.whl$", name)
         if match and system[:5] in match[2] and match[2].endswith(architecture):
             found.add(int(match[1]))
     return sorted(found)

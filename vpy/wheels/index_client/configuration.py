@@ -82,7 +82,8 @@ def make_finder(
     finder = command._build_package_finder(options, session, target_python=_target_python(job))
     asked = [url for url in finder.index_urls if not log.note_ignored(url, session)]
     finder.search_scope = dataclasses.replace(finder.search_scope, index_urls=asked)
-    rules.own_indexes = [url for url in rules.own_indexes if not log.note_ignored(url, session)]
+    # Another index may have projects of these names, and is not what is meant.
+    rules.refused = [dict(log.ignored[-1]) for url in rules.own_indexes if log.note_ignored(url, session)]
     rule_module.attach(finder, session, rules)
     return finder
 

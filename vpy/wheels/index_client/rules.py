@@ -27,7 +27,8 @@ class Rules:
     def __init__(self, job: Mapping[str, Any]) -> None:
         self.first: tuple[str, ...] = tuple(job.get("indexes", ()))
         self.pinned: Mapping[str, str] = job.get("pinned", {})
-        # Addresses that the spec itself names, but for those that pip leaves out.
+        # Addresses that the spec itself names, and the errors of those that pip does not ask.
+        self.refused: list[dict[str, Any]] = []
         self.own_indexes = list(dict.fromkeys((*self.first, *self.pinned.values())))
         cutoff = job.get("exclude_newer", "")
         self.cutoff = datetime.datetime.fromisoformat(cutoff) if cutoff else None
@@ -112,9 +113,8 @@ class Rules:
     def groups(self, configured: Sequence[str], project: str) -> list[Sequence[str]]:
         """Return the indexes to ask for a project, in groups of which the first that has it counts."""
         if project in self.pinned:
-            url = self.pinned[project]
-            return [[url] if url in self.own_indexes else []]
-        return [*([url] for url in self.first if url in self.own_indexes), configured]
+            return [[self.pinned[project]]]
+        return [*([url] for url in self.first), configured]
 
 
 @functools.cache
@@ -158,7 +158,6 @@ class Search:
     no_index = False
 
     def __init__(self, plain: Any, session: Any, rules: Rules) -> None:
-        self._plain = plain
         self._session = session
         self._rules = rules
         self.find_links = plain.find_links
@@ -194,7 +193,7 @@ def _attach_to_distributions(rules: Rules) -> None:
     def iter_dependencies(found: Any, extras: Iterable[str] = ()) -> Iterable[Any]:
         texts = found.metadata.get_all("Requires-Dist", [])
         contexts = [{"extra": extra} for extra in extras] or [{"extra": ""}]
-        for requirement in rules.overridden(_requirement(text) for text in texts):
+        for requirement in rules.overridden(_requirement(text.strip()) for text in texts):
             marker = requirement.marker
             if marker is None or any(marker.evaluate(context) for context in contexts):
                 yield requirement

@@ -1,0 +1,410 @@
+"""`vpython-tool lock`: what it writes beside a script or vpython.toml, what it keeps, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.lockfiles.site import Site, versions
+from tests.packages.conftest import direct
+from tests.support.sdistmaker import make_sdist
+from tests.support.wheelmaker import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.harness import Harness
+
+__all__ = ["direct"]
+
+FILES = {"pylock": "pylock.s.toml", "uv": "s.py.uv.lock"}
+each_format = pytest.mark.parametrize("kind", FILES)
+
+
+@pytest.fixture
+def site(direct: Harness, tmp_path: Path) -> Iterator[Site]:
+    site = Site(direct, tmp_path)
+    yield site
+    site.index.stop()
+
+
+@each_format
+def test_a_new_one_and_again(site: Site, kind: str) -> None:
+    """Written once, followed at once, unchanged by a second run that leaves the file alone."""
+    site.script("a<3")
+    done = site.lock("--format", kind)
+    path = site.lockfile(FILES[kind])
+    assert (done.returncode, done.stdout) == (0, f"{path}: 2 distributions, new\n")
+    assert done.stderr == ""
+    assert versions(path) == {"a 2.0": "", "b 1.1": ""}
+    assert sorted(site.place.glob("*lock*")) == [path]
+
+    written, text = path.stat().st_mtime_ns, path.read_bytes()
+    make_wheel(site.wheels, "b", "1.2")
+    again = site.lock()
+    assert (again.returncode, again.stdout) == (0, f"{path}: 2 distributions, unchanged\n")
+    assert site.lock("--check").returncode == 0
+    assert path.stat().st_mtime_ns == written
+
+    assert site.run().stdout == "2.0 1.1\n"
+    path.unlink()
+    (site.wheels / "b-1.2-py3-none-any.whl").unlink()
+    assert site.lock("--format", kind).returncode == 0
+    assert path.read_bytes() == text, "deterministic"
+
+
+def test_text_of_the_formats(site: Site) -> None:
+    """Every file with its URL, size and hash, in the order of names; who asked for it in uv's format."""
+    site.script("a==1.0", name="t.py")
+    assert site.locked("--format", "uv", script="t.py")["distributions"] == 2
+    wheels = {name: f"{name}-{version}-py3-none-any.whl" for name, version in (("a", "1.0"), ("b", "1.1"))}
+    assert site.lockfile("t.py.uv.lock").read_text() == (
+        f"a==1.0 \\\n    --hash=sha256:{site.sha256(wheels['a'])}\n"
+        f"b==1.1 \\\n    --hash=sha256:{site.sha256(wheels['b'])}\n    # via a\n"
+    )
+    site.script("a==1.0")
+    site.locked()
+    tables = tomllib.loads(site.lockfile().read_text())
+    assert tables["requires-python"] == ">=3.11"
+    assert tables["tool"]["vpython"]["requirements"] == ["a==1.0"]
+    assert tables["packages"] == [
+        {
+            "name": name,
+            "version": wheel.split("-")[1],
+            "wheels": [
+                {
+                    "name": wheel,
+                    "url": site.url(wheel),
+                    "size": (site.wheels / wheel).stat().st_size,
+                    "hashes": {"sha256": site.sha256(wheel)},
+                }
+            ],
+        }
+        for name, wheel in wheels.items()
+    ]
+
+
+def test_of_a_vpython_toml(site: Site) -> None:
+    """The lockfile lies beside `vpython.toml`, is for all scripts below, and is brought up to date there."""
+    (site.place / "vpython.toml").write_text('requires-python = ">=3.11"\ndependencies = ["a<2"]\n')
+    (site.place / "plain.py").write_text("import a\nprint(a.VERSION)\n")
+    done = site.lock(script="vpython.toml")
+    assert done.stdout == f"{site.place / 'pylock.vpython.toml'}: 2 distributions, new\n"
+    assert versions(site.lockfile("pylock.vpython.toml")) == {"a 1.0": "", "b 1.1": ""}
+    assert site.run(script="plain.py").stdout == "1.0\n"
+    assert site.pages() == []
+
+    site.lockfile("pylock.vpython.toml").rename(site.lockfile("pylock.toml"))
+    assert (
+        site.lock(script="vpython.toml").stdout
+        == f"{site.place / 'pylock.toml'}: 2 distributions, unchanged\n"
+    )
+    site.lockfile("pylock.toml").unlink()
+    assert site.lock("--format", "uv", script="plain.py").returncode == 0
+    assert versions(site.lockfile("vpython.toml.uv.lock")) == {"a 1.0": "", "b 1.1": ""}
+
+
+@each_format
+def test_changes_as_little_as_the_spec_allows(site: Site, kind: str) -> None:
+    """A requirement more or less changes nothing else; `--upgrade` all, `--upgrade-package` that one."""
+    site.script("a<3")
+    site.locked("--format", kind)
+    path = site.lockfile(FILES[kind])
+    make_wheel(site.wheels, "a", "2.1", requires=("b",))
+    make_wheel(site.wheels, "b", "1.2")
+    make_wheel(site.wheels, "c", "1.0")
+    site.script("a<3", "c")
+    before = path.read_bytes()
+    checked = site.lock("--check")
+    assert checked.returncode == 1
+    assert checked.stdout == f"{path}: 3 distributions, changed\n  c  -  ->  1.0\n"
+    assert f"{path} is not current\n\nhint: `vpython-tool lock` brings it up to date\n" in checked.stderr
+    assert path.read_bytes() == before, "`--check` writes nothing"
+
+    assert site.lock().stdout == checked.stdout
+    assert versions(path) == {"a 2.0": "", "b 1.1": "", "c 1.0": ""}
+    assert (
+        site.lock("--upgrade-package", "B").stdout == f"{path}: 3 distributions, changed\n  b  1.1  ->  1.2\n"
+    )
+    assert site.lock("-U").stdout == f"{path}: 3 distributions, changed\n  a  2.0  ->  2.1\n"
+    site.script("b")
+    assert [(row["name"], row["after"]) for row in site.locked()["changes"]] == [("a", None), ("c", None)]
+    assert versions(path) == {"b 1.2": ""}
+
+
+def test_check_of_none(site: Site) -> None:
+    site.script("a")
+    done = site.lock("--check", "--json")
+    assert done.returncode == 1
+    (row,) = json.loads(done.stdout)
+    assert row["new"]
+    assert row["changed"]
+    assert not site.lockfile().exists()
+
+
+def test_json(site: Site) -> None:
+    site.script("a==1.0")
+    path = str(site.lockfile())
+    new: dict[str, object] = {
+        "name": "a",
+        "before": None,
+        "after": "1.0",
+        "scripts": [],
+        "pth": [],
+        "native": False,
+    }
+    row = site.locked()
+    assert {**row, "changes": row["changes"][:1]} == {
+        "path": path, "new": True, "changed": True, "distributions": 2, "changes": [new], "warnings": []
+    }  # fmt: skip
+    assert site.locked() == {
+        "path": path, "new": False, "changed": False, "distributions": 2, "changes": [], "warnings": []
+    }  # fmt: skip
+
+
+@each_format
+def test_markers_and_versions_of_pythons(site: Site, kind: str) -> None:
+    """One lockfile for all Pythons and platforms; this Python runs what is its own."""
+    site.index.requires = {"c-2.0-py3-none-any.whl": ">=3.12", "d-2.0-py3-none-any.whl": ">=3.11.4"}
+    for version in ("1.0", "2.0"):
+        make_wheel(site.wheels, "c", version)
+        make_wheel(site.wheels, "d", version)
+    make_wheel(site.wheels, "e", "1.0", requires=('a; sys_platform == "win32"', 'b; python_version < "3.12"'))
+    site.script("c", "d", "e", shows="cde")
+    done = site.lock("--format", kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {key: marker.replace('"', "'") for key, marker in versions(site.lockfile(FILES[kind])).items()}
+    assert found == {
+        "a 2.0": "sys_platform == 'win32'",
+        "b 1.1": "python_full_version < '3.12' or sys_platform == 'win32'",
+        "c 1.0": "python_full_version < '3.12'",
+        "c 2.0": "python_full_version >= '3.12'",
+        "d 1.0": "python_full_version < '3.11.4'",
+        "d 2.0": "python_full_version >= '3.11.4'",
+        "e 1.0": "",
+    }
+    assert site.run(env={"CI": "1"}).returncode == 0
+    assert "win32" not in "".join(path for path, _ in site.index.asked)
+
+
+def test_a_wheel_for_one_platform(site: Site) -> None:
+    """Platforms that a project has no wheel for are left out, with a line; those asked for are an error."""
+    (tag,) = (each for each in ("manylinux_2_17_x86_64",) if os.uname().machine == "x86_64")
+    make_wheel(site.wheels, "n", "1.0", tag=f"cp311-abi3-{tag}")
+    site.script("n", shows="n")
+    row = site.locked()
+    assert [line.split(":")[0] for line in row["warnings"]] == [
+        f"not locked for `cp{python}-cp{python}-{platform}`"
+        for python in ("311", "312", "313", "314")
+        for platform in sorted(
+            ("linux_arm64", "macosx_10_10_intel", "macosx_11_0_arm64", "win32", "win_amd64")
+        )
+    ] or row["warnings"]
+    assert tomllib.loads(site.lockfile().read_text())["environments"] == [
+        "sys_platform == 'linux' and platform_machine == 'x86_64'"
+    ]
+    assert site.run().stdout == "1.0\n"
+
+
+def test_an_sdist(site: Site) -> None:
+    """Built for its METADATA, and again by a locked start, which compares its hash before that."""
+    flag = site.place / "built"
+    make_sdist(site.wheels, "sd", "1.0", requires=("b<1.1",), before=f"open({str(flag)!r}, 'a').write('x')")
+    site.script("sd", shows=["sd"])
+    done = site.lock()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "vpython: building `sd` 1.0 from its source\n"
+    assert versions(site.lockfile()) == {"b 1.0": "", "sd 1.0": ""}
+    assert "sdist = " in site.lockfile().read_text()
+    assert site.run(env={"CI": "1"}).stdout == "1.0\n"
+
+    flag.unlink()
+    text = site.lockfile().read_text()
+    make_sdist(site.wheels, "sd", "1.0", before=f"open({str(flag)!r}, 'a').write('y')")
+    site.harness.environ["VPYTHON_VIRTUALENV_ROOT"] = str(site.place / "other-root")
+    refused = site.run()
+    assert refused.returncode in (1, 2)
+    assert refused.stdout == ""
+    assert "sha256" in refused.stderr
+    assert not flag.exists(), "other bytes are not built"
+    site.lockfile().write_text(text.replace("sd-1.0.tar.gz", "sd-1.1.tar.gz"))
+    assert site.run().returncode in (1, 2)
+
+
+@each_format
+def test_a_direct_reference(site: Site, kind: str) -> None:
+    """A wheel by URL: locked and followed; another one where it is not asked for any more."""
+    wheel = "a-1.0-py3-none-any.whl"
+    site.script(f"a @ {site.url(wheel)}#sha256={site.sha256(wheel)}")
+    done = site.lock("--format", kind)
+    assert done.returncode == 0, done.stderr
+    path = site.lockfile(FILES[kind])
+    assert site.sha256(wheel) in path.read_text()
+    assert site.url(wheel) in path.read_text()
+    assert site.lock("--check").returncode == 0
+    for env in ({}, {"CI": "1"}):
+        done = site.run(env=env)
+        assert (done.stdout, done.stderr) == ("1.0 1.1\n", "")
+
+    site.script(f"a @ {site.url(wheel)}#sha256={'0' * 64}")
+    assert site.run("-vpython-locked").returncode == 2, "another hash is another requirement"
+    site.script("a")
+    assert site.locked()["changed"]
+    assert list(versions(path)) == ["a 2.0", "b 1.1"]
+    assert site.run(env={"CI": "1"}).stdout == "2.0 1.1\n"
+
+
+def test_pins_that_went_bad(site: Site) -> None:
+    """Yanked, removed and replaced files are warned of, each with where to go."""
+    path = site.lockfile()
+    site.script("a", "b")
+    site.locked()
+    a2, b11 = site.wheels / "a-2.0-py3-none-any.whl", site.wheels / "b-1.1-py3-none-any.whl"
+
+    def warned(line: str) -> None:
+        done = site.lock("--check")
+        assert done.returncode == 1
+        assert f"vpython: {path}: {line}\n" in done.stderr
+
+    site.index.yanked = {a2.name}
+    warned("`a` 2.0 was withdrawn (yanked); 1.0 is there")
+    site.index.yanked = set()
+    assert site.lock("--check").returncode == 0
+    a2.rename(site.place / "gone")
+    warned("`a` 2.0 is not on the index any more; 1.0 is there")
+    (site.place / "gone").rename(a2)
+    make_wheel(site.wheels, "b", "1.1", files={"b.py": "VERSION = 'replaced'\n"})
+    warned("`b` 1.1 has other files on the index than before: 1 of its 1 files are gone")
+    b11.unlink()
+    done = site.lock()
+    assert done.returncode == 0
+    assert f"{path}: `b` 1.1 is not on the index any more; 1.0 is there" in done.stderr
+    assert versions(path) == {"a 2.0": "", "b 1.0": ""}
+    assert site.lock("--check").returncode == 0
+
+
+def test_what_a_change_brings(site: Site) -> None:
+    """New programs, start-up files and native code are shown with the versions."""
+    site.script("a<2")
+    site.locked()
+    make_wheel(
+        site.wheels,
+        "a",
+        "2.0",
+        scripts={"tool": "a:run"},
+        files={"a.py": "VERSION = '2.0'\n", "a.pth": "import a\n"},
+    )
+    make_wheel(site.wheels, "c", "1.0", tag="cp311-abi3-manylinux_2_17_x86_64")
+    make_wheel(site.wheels, "c", "1.0", tag="py3-none-any")
+    site.script("a<3", "c")
+    done = site.lock()
+    assert done.stdout.splitlines()[1:] == [
+        "  a  1.0  ->  2.0  scripts: tool; runs at start-up: a.pth",
+        "  b  1.1  ->  -",
+        "  c  -    ->  1.0  native code",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("requirements", "python", "code", "message"),
+    [
+        (
+            None,
+            "",
+            2,
+            "there is no spec here\n\nhint: name a script with a PEP 723 block, or a vpython.toml\n",
+        ),
+        (
+            (),
+            ">=3.11",
+            2,
+            "the spec has no `dependencies`\n\nhint: name a script with a PEP 723 block, or a vpython.toml\n",
+        ),
+        (("nosuch",), ">=3.11", 2, "on Python 3.11: the index has no project `nosuch`\n"),
+        (("a>9",), ">=3.11", 2, "on Python 3.11: no version fits `a>9`: there is 1.0, 2.0\n"),
+        (("a", "b>1", "a>1; sys_platform == 'win32'"), ">=3.11", 0, ""),
+    ],
+)
+def test_what_cannot_be_locked(
+    site: Site, requirements: tuple[str, ...] | None, python: str, code: int, message: str
+) -> None:
+    script = site.script(*(requirements or ()), python=python)
+    if requirements is None:
+        script.write_text("print(1)\n")
+    done = site.lock()
+    assert (done.returncode, done.stderr.removeprefix("vpython: ")) == (code, message)
+    assert site.lockfile().exists() == (code == 0)
+
+
+def test_an_older_python_that_cannot(site: Site) -> None:
+    """It is named, with the way out."""
+    site.index.requires = dict.fromkeys(("a-1.0-py3-none-any.whl", "a-2.0-py3-none-any.whl"), ">=3.11")
+    site.script("a", python=">=3.10")
+    done = site.lock()
+    assert done.returncode == 2
+    assert done.stderr.startswith("vpython: on Python 3.10: no version of `a` is for Python 3.10")
+    assert done.stderr.endswith("\n\nhint: raise `requires-python` above 3.10\n")
+    assert not site.lockfile().exists()
+
+
+def test_a_newer_python_that_cannot(site: Site) -> None:
+    """The newest Pythons are left out, in the lockfile too; the spec as it is stays current."""
+    site.index.requires = dict.fromkeys(("a-1.0-py3-none-any.whl", "a-2.0-py3-none-any.whl"), "<3.13")
+    site.script("a")
+    row = site.locked()
+    assert [line.partition(":")[0] for line in row["warnings"]] == [
+        "not locked for Python 3.13", "not locked for Python 3.14"
+    ]  # fmt: skip
+    tables = tomllib.loads(site.lockfile().read_text())
+    assert tables["requires-python"] == ">=3.11,<3.13"
+    assert tables["tool"]["vpython"]["requires-python"] == ">=3.11"
+    assert site.run(env={"CI": "1"}).stdout == "2.0 1.1\n"
+    site.script("a", python=">=3.11,<3.14")
+    assert site.run(env={"CI": "1"}).returncode == 2
+
+
+def test_a_lockfile_that_is_no_file_of_ours(site: Site) -> None:
+    """uv's own lockfile and a broken one are left alone; `--upgrade` makes a broken one new."""
+    site.script("a")
+    own = site.lockfile("s.py.lock")
+    own.write_text('version = 1\nrequires-python = ">=3.11"\n')
+    done = site.lock()
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"vpython: `{own}` is uv's own lockfile\n\nhint: `uv lock --script` writes it; or remove it\n"
+    )
+    own.unlink()
+    site.lockfile().write_text("nonsense")
+    done = site.lock()
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"vpython: {site.lockfile()}: not TOML: ")
+    assert done.stderr.endswith("\n\nhint: mend it, or make a new one with `lock --upgrade`\n")
+    assert site.lockfile().read_text() == "nonsense"
+    assert site.lock("--upgrade").returncode == 0
+    assert versions(site.lockfile()) == {"a 2.0": "", "b 1.1": ""}
+
+
+def test_where_it_cannot_be_written(site: Site) -> None:
+    """A lockfile that cannot be replaced is named, and nothing is left beside it."""
+    site.script("a")
+    site.lockfile().symlink_to(site.place / "nowhere" / "pylock.s.toml")
+    done = site.lock()
+    assert done.returncode == 1
+    assert done.stderr == f"vpython: cannot write `{site.lockfile()}`: No such file or directory\n"
+
+
+def test_the_index_is_away(site: Site) -> None:
+    site.script("a")
+    site.locked()
+    before = site.lockfile().read_bytes()
+    site.script("a", "b")
+    site.index.stop()
+    done = site.lock()
+    assert done.returncode == 1
+    assert done.stderr.startswith("vpython: cannot ask the index: ")
+    assert site.lockfile().read_bytes() == before
