@@ -349,11 +349,15 @@ class Target:
 
 @value
 class Wanted:
-    """One package to resolve: the name after expansion, the name as written, its version."""
+    """One package to resolve: the name after expansion, the name as written, its version.
+
+    `instance_id` is what a lockfile pins it to, None where the source says what it is.
+    """
 
     name: str
     template: str
     version: str
+    instance_id: str | None = None
 
 
 @value

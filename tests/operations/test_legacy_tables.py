@@ -13,7 +13,7 @@ from tests.support.harness import SHARED
 from vpy import config
 from vpy.errors import UserError
 from vpy.model import Spec, SpecSource, Target
-from vpy.operations import plan
+from vpy.operations import expansion
 from vpy.operations.legacy_tables import OldPythonError, Writer, Written, requires_python
 from vpy.packages.index.names import requirement_for
 from vpy.spec import inline
@@ -49,7 +49,7 @@ def dependencies(text: str) -> list[str]:
 
 def at_index(spec: Spec, target: Target) -> set[str]:
     """The requirements that the index source makes of a text spec on one target."""
-    packages, _ = plan.expand(spec, target, "")
+    packages, _ = expansion.expand(spec, target, "")
     wanted = (Requirement(requirement_for(package, CONFIG)[0]) for package in packages)
     return {f"{canonicalize_name(each.name)}{each.specifier}" for each in wanted}
 

@@ -40,6 +40,7 @@ LOCKFILE_FORMATS = {
     "uv-requirements": "requirements with hashes",
     "uv-script": "of uv lock --script",
     "pylock": "PEP 751",
+    "versions": "resolved versions of CIPD",
 }
 
 
@@ -117,6 +118,7 @@ def _lockfile_account(discovery: Discovery, followed: Lockfile | None) -> dict[s
         "path": followed.path if followed else None,
         "format": followed.format if followed else None,
         "distributions": len(followed.distributions) if followed else 0,
+        "packages": len(followed.instances) if followed else 0,
         "searched": [path for path, _ in find.candidates(discovery.source)],
     }
 
@@ -182,7 +184,8 @@ def _lockfile(lockfile: Mapping[str, Any], short: Shorten) -> list[str]:
         searched = [os.path.basename(path) for path in lockfile["searched"]]
         return [f"none: {', '.join(searched)}"] if searched else []
     shown = LOCKFILE_FORMATS[lockfile["format"]]
-    return [f"{short(lockfile['path'])}  ({shown}, {_count(lockfile['distributions'], 'distribution')})"]
+    counts = (_count(lockfile["distributions"], "distribution"), _count(lockfile["packages"], "package"))
+    return [f"{short(lockfile['path'])}  ({', '.join(filter(None, (shown, *counts)))})"]
 
 
 def _count(number: int, singular: str, plural: str = "") -> str:

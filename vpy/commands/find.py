@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vpy.commands.support import package_versions, platform_matrix
+from vpy.commands.support import package_versions
 from vpy.errors import MissingError, ToolError, UserError
 from vpy.model import Spec
 from vpy.operations import settings, source_setting, sources
@@ -26,6 +26,7 @@ ALL = 1_000_000
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print versions by platforms, the newest first, and the `wheel` entry of the newest."""
     from vpy.commands.support import text_output
+    from vpy.operations import platform_targets
     from vpy.operations.root import open_root
 
     name = arguments.name
@@ -34,7 +35,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     setting = settings.source(request, context)
     asked = source_setting.parse_setting(setting, context.environ)
     open_root(context)
-    targets = platform_matrix.verified_targets(Spec(), context.config, "config.toml")
+    targets = platform_targets.verified(Spec(), context.config, "config.toml")
     most = ALL if arguments.all else SHOWN
     try:
         versions = _versions(name, most, asked, targets, context)

@@ -51,7 +51,7 @@ def lock(request: Request, asked: Asked, context: Context) -> Relocked:
     from vpy.commands.support import locking
     from vpy.operations import lock_files
 
-    spec = locking.read(request, context)
+    spec = locking.read(request, context, packages_too=True)
     return lock_files.lock(spec.source, spec.spec, spec.interpreter, spec.packages, asked, context)
 
 
@@ -61,7 +61,7 @@ def account(result: Relocked) -> dict[str, Any]:
         "path": result.path,
         "new": result.is_new,
         "changed": result.is_changed,
-        "distributions": result.count,
+        f"{result.noun}s": result.count,
         "changes": [
             {
                 "name": each.name,
@@ -80,11 +80,18 @@ def account(result: Relocked) -> dict[str, Any]:
 def lines(result: Relocked) -> list[str]:
     """Return what was done as text: the file, then a line for each distribution that changed."""
     from vpy.commands.support import text_output
+    from vpy.operations import lock_files
 
-    count = f"{result.count} distribution{'' if result.count == 1 else 's'}"
+    count = f"{result.count} {result.noun}{'' if result.count == 1 else 's'}"
     state = "new" if result.is_new else "changed" if result.is_changed else "unchanged"
     shown = [] if result.is_new else [
-        (each.name, each.before or "-", "->", each.after or "-", "; ".join(_news(each)))
+        (
+            each.name,
+            lock_files.short(each.before) or "-",
+            "->",
+            lock_files.short(each.after) or "-",
+            "; ".join(_news(each)),
+        )
         for each in result.changes
     ]  # fmt: skip
     return [

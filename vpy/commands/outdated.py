@@ -62,12 +62,13 @@ def _current(decided: Plan, context: Context) -> dict[str, str]:
 def _newest(names: list[str], decided: Plan, context: Context) -> Mapping[str, str]:
     """Return the newest release of each project in the index that has a wheel for some platform."""
     from vpy.commands import find
-    from vpy.commands.support import package_versions, platform_matrix
+    from vpy.commands.support import package_versions
     from vpy.model import Spec
+    from vpy.operations import platform_targets
 
     if context.offline:
         raise UserError("`outdated` asks the index", hint="run it without -vpython-offline")
-    targets = platform_matrix.verified_targets(Spec(), context.config, "config.toml")
+    targets = platform_targets.verified(Spec(), context.config, "config.toml")
     found = {}
     for name in names:
         try:

@@ -63,20 +63,14 @@ def _from_text(target: Target, names: Sequence[str]) -> tuple[str, list[str]]:
     wheels = spec_edits.parse(target, target.text).wheels
     numbers: set[int] = set()
     for name in names:
-        found = {number for number, wheel in enumerate(wheels) if name in _names_of(wheel.name)}
+        found = {number for number, wheel in enumerate(wheels) if name in edit_text.names_of(wheel.name)}
         if not found:
-            raise _unknown(target, name, [known for wheel in wheels for known in _names_of(wheel.name)])
+            raise _unknown(
+                target, name, [known for wheel in wheels for known in edit_text.names_of(wheel.name)]
+            )
         numbers |= found
     inner = edit_text.without_entries(target.source.text, numbers)
     return spec_edits.whole(target, inner), [wheels[number].name for number in sorted(numbers)]
-
-
-def _names_of(package: str) -> tuple[str, ...]:
-    """Return what a package may be called: its whole name, and the project in it."""
-    parts = package.split("/")
-    last = parts[-2] if parts[-1].startswith("${") and len(parts) > 1 else parts[-1]
-    stem = last.removesuffix("-py3").removesuffix("-py2_py3")
-    return (package, last, stem, stem.replace("_", "-"))
 
 
 def _unknown(target: Target, name: str, known: Sequence[str]) -> UserError:

@@ -107,14 +107,15 @@ SCRIPT_COMMANDS = (
     ),
     Command(
         name="lock",
-        summary="write the lockfile of a script or vpython.toml",
+        summary="write the lockfile of a script or spec",
         description=(
             "Resolves the requirements for all platforms that `verify` looks at and all Pythons that "
             "`requires-python` allows, and writes one lockfile beside the spec: exact versions, each with "
             "the hashes of its files, and markers that say where it is needed. A lockfile that is there is "
             "changed as little as the spec allows and keeps its format: PEP 751, or the requirements file "
-            "with hashes `SPEC.uv.lock`. Prints what changed; with `--check` it writes nothing, and the exit "
-            "code is 1 where something would change."
+            "with hashes `SPEC.uv.lock`. The packages of a text spec are locked for all of its platforms, "
+            "each tag and ref to the instance that it means now, in `SPEC.versions`. Prints what changed; "
+            "with `--check` it writes nothing, and the exit code is 1 where something would change."
         ),
         positionals=(Positional("specs", "SCRIPT|SPEC", "script that has a spec, or a spec", count="*"),),
         options=(
@@ -122,7 +123,7 @@ SCRIPT_COMMANDS = (
             Option("--upgrade", "take the newest versions, whatever the lockfile has", short="-U"),
             Option(
                 "--upgrade-package",
-                "take the newest version of this project",
+                "take the newest version of this project or package",
                 metavar="NAME",
                 short="-P",
                 is_repeated=True,
@@ -143,6 +144,7 @@ SCRIPT_COMMANDS = (
         ),
         examples=(
             Example("lock s.py", "write pylock.s.toml, or bring the lockfile that is there up to date"),
+            Example("lock .vpython3", "write .vpython3.versions, or bring it up to date"),
             Example("lock --check s.py", "for a presubmit check"),
             Example("lock --upgrade", "the newest of everything, for the vpython.toml here"),
         ),

@@ -22,10 +22,7 @@ def are_asked_for(request: Request) -> bool:
 
 def lay_over(spec: Spec, request: Request) -> Spec:
     """Return the spec with what the command line adds; raise UserError for what is no requirement."""
-    from bootstrap.command_line import BETWEEN
-
-    wanted = (request.options.get("with") or "").split(BETWEEN)
-    wanted = [entry for entry in wanted if entry]
+    wanted = _entries(request)
     if request.options.get("dev"):
         wanted = [*spec.dev_dependencies, *wanted]
     if not wanted:
@@ -38,6 +35,17 @@ def lay_over(spec: Spec, request: Request) -> Spec:
     if facts:
         raise UserError(f"{OPTION}: {fact}" for fact in facts)
     return replace(spec, dependencies=tuple(dict.fromkeys((*spec.dependencies, *wanted))))
+
+
+def without(spec: Spec, request: Request) -> Spec:
+    """Return a text spec without what `lay_over` has added to it."""
+    return replace(spec, wheels=spec.wheels[: len(spec.wheels) - len(_entries(request))])
+
+
+def _entries(request: Request) -> list[str]:
+    from bootstrap.command_line import BETWEEN
+
+    return [entry for entry in (request.options.get("with") or "").split(BETWEEN) if entry]
 
 
 def _wheel(entry: str) -> Wheel:

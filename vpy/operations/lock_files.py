@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vpy.operations.relock import Locking
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
 
+# Characters of an instance id that tell it from others.
+SHOWN_CHARACTERS = 12
+
 
 @value
 class Asked:
@@ -53,7 +56,7 @@ class Change:
 class Relocked:
     """Lockfile that was made: where, whether its text is another than before, and what changed.
 
-    `is_new`: there was none. `count` is the number of its distributions.
+    `is_new`: there was none. `count` is the number of its distributions, or whatever the `noun` says.
     """
 
     path: str
@@ -62,6 +65,7 @@ class Relocked:
     count: int
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
+    noun: str = "distribution"
 
 
 def lock(
@@ -79,6 +83,8 @@ def lock(
     from vpy.spec import edit
     from vpy.spec.lockfile import write
 
+    if spec.wheels:
+        return _lock_packages(source, spec, interpreter, packages, asked, context)
     path, kind = relock.destination(source, asked.kind)
     before = _before(path, kind, is_kept=not asked.upgrade)
     names = frozenset(edit.project(name) for name in asked.upgrade_packages)
@@ -99,6 +105,68 @@ def lock(
     )
 
 
+def _lock_packages(
+    source: SpecSource,
+    spec: Spec,
+    interpreter: Interpreter,
+    packages: Sources,
+    asked: Asked,
+    context: Context,
+) -> Relocked:
+    """Make the lockfile of a text spec, which pins packages to instances."""
+    from vpy.operations import instance_pins, package_lock
+    from vpy.spec import edit
+
+    if asked.exclude_newer:
+        raise UserError("`--exclude-newer` is for files of an index: packages of CIPD have no such date")
+    path, kind = relock.destination(source)
+    before = _before(path, kind, is_kept=not asked.upgrade)
+    keeping = Keeping(before, frozenset(asked.upgrade_packages), is_upgrade=asked.upgrade)
+    made = package_lock.lock(source, spec, interpreter, packages, context, keeping)
+    text, known = package_lock.text_of(made.versions), _text(path)
+    is_changed = known is None or text != known.replace("\r\n", "\n")
+    if is_changed and not asked.is_check:
+        edit.write(path, text)
+    return Relocked(
+        path=path,
+        is_new=known is None,
+        is_changed=is_changed,
+        count=len(made.versions),
+        changes=tuple(_package_changes(instance_pins.versions_of(before) if before else {}, made.versions)),
+        warnings=made.warnings,
+        noun="package",
+    )
+
+
+def _package_changes(
+    before: Mapping[tuple[str, str], str], after: Mapping[tuple[str, str], str]
+) -> list[Change]:
+    """Return what differs, a package each, with its versions and the instance of each."""
+
+    def by_name(versions: Mapping[tuple[str, str], str]) -> dict[str, list[str]]:
+        rows: dict[str, list[str]] = {}
+        for (name, version), instance_id in sorted(versions.items()):
+            rows.setdefault(name, []).append(f"{version} {instance_id}")
+        return rows
+
+    old, new = by_name(before), by_name(after)
+    return [
+        Change(name=name, before=", ".join(old.get(name, ())), after=", ".join(new.get(name, ())))
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def short(versions: str) -> str:
+    """Return the versions of a change as text shows them: instance ids by their first characters."""
+    from vpy.packages.cipd.names import looks_like_instance_id
+
+    words = [word.removesuffix(",") for word in versions.split(" ")]
+    for word in filter(looks_like_instance_id, words):
+        versions = versions.replace(word, f"{word[:SHOWN_CHARACTERS]}…")
+    return versions
+
+
 def _text(path: str) -> str | None:
     try:
         with open(path, "rb") as file:
@@ -111,13 +179,15 @@ def _text(path: str) -> str | None:
 
 def _before(path: str, kind: LockfileFormat, *, is_kept: bool) -> Lockfile | None:
     """Return the lockfile that is there; None for none, or a broken one of which nothing is to be kept."""
+    from vpy.operations import instance_pins
     from vpy.spec.lockfile import read
 
     text = _text(path)
     if text is None:
         return None
     try:
-        return read.read(text.encode("utf-8", "surrogateescape"), path, kind)
+        data = text.encode("utf-8", "surrogateescape")
+        return instance_pins.read(data, path) if kind == "versions" else read.read(data, path, kind)
     except UserError as error:
         if is_kept:
             raise UserError(error.lines, hint="mend it, or make a new one with `lock --upgrade`") from None

@@ -181,6 +181,13 @@ def _dotted(python: Version) -> str:
     return f"{python[0]}.{python[1]}"
 
 
+def upper_bound(targets: Iterable[LockTarget], left: Iterable[LockTarget]) -> str:
+    """Return what `requires-python` says more where the newest Pythons are left out: `,<3.13`, or ""."""
+    newest = max(target.python for target in left)
+    is_whole = newest == max(target.python for target in targets)
+    return "" if is_whole else f",<{newest[0]}.{newest[1] + 1}"
+
+
 def environments(targets: Iterable[LockTarget], left: Iterable[LockTarget]) -> tuple[str, ...]:
     """Return the markers of the platforms that are locked, where some are not; () where all are."""
     every = {_place(target.interpreter) for target in targets}

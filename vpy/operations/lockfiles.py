@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable
 from vpy.errors import UserError, VpythonError
+from vpy.operations import additions
+from vpy.system.lean.dataclasses import value
 from vpy.system.terminal import BOT_VARIABLES, is_bot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Observation, Sources, Spec, SpecSource
+    from vpy.model import Discovery, Interpreter, Observation, Sources, Spec, SpecSource, Wanted
     from vpy.operations.context import Context
-    from vpy.spec.lockfile.model import Lockfile
+    from vpy.spec.lockfile.model import Lockfile, LockfileFormat
+
+    Found = tuple[str, LockfileFormat, bytes]
 
 STALE_HINT = "`{} {}` brings it up to date; -vpython-frozen follows it as it is"
 MISSING_HINT = "`vpython-tool lock {}` writes it"
@@ -21,71 +26,170 @@ MISSING_HINT = "`vpython-tool lock {}` writes it"
 _SHOWN = 4
 
 
+@value
+class Followed:
+    """Spec and its packages as their lockfile has them, and what that depends on.
+
+    `lockfile` is None where there is none, or none of it is left to follow.
+    """
+
+    lockfile: Lockfile | None
+    spec: Spec
+    packages: tuple[Wanted, ...]
+    observations: tuple[Observation, ...]
+
+
+def follow(
+    discovery: Discovery,
+    spec: Spec,
+    interpreter: Interpreter,
+    request: Request,
+    context: Context,
+    sources: Sources,
+    packages: tuple[Wanted, ...],
+    *,
+    relocking: bool = False,
+) -> Followed:
+    """Find the lockfile beside a spec as `find` does, and lay it over the spec and its packages."""
+    lockfile, observations = find(
+        discovery, spec, interpreter, request, context, sources, packages, relocking=relocking
+    )
+    if lockfile is None:
+        return Followed(None, spec, packages, observations)
+    if lockfile.format == "versions":
+        from vpy.operations import instance_pins
+
+        packages = instance_pins.pin(packages, lockfile, spec, request)
+    elif additions.are_asked_for(request):
+        spec, lockfile = additions.with_locked(spec, lockfile, interpreter), None
+    return Followed(lockfile, spec, packages, observations)
+
+
 def find(
     discovery: Discovery,
     spec: Spec,
     interpreter: Interpreter,
     request: Request,
     context: Context,
-    packages: Sources | None = None,
+    sources: Sources,
+    packages: Sequence[Wanted] = (),
+    *,
+    relocking: bool = False,
 ) -> tuple[Lockfile | None, tuple[Observation, ...]]:
     """Return the lockfile beside a spec that is to be followed, and the observations of the search.
 
-    One that is stale is a UserError on a bot and under `-vpython-locked`; elsewhere it is brought up to date
-    from `packages`, where they are given, or else a warning. `-vpython-frozen` follows it as it is.
+    `sources` are where the packages come from, `packages` are those that a text spec means here. A lockfile
+    that is stale is a UserError on a bot and under `-vpython-locked`; elsewhere it is brought up to date with
+    `relocking`, or else a warning. `-vpython-frozen` follows it as it is.
     """
-    from vpy.spec.lockfile import find as lockfile_search
-
-    if not spec.dependencies:
-        return None, ()
     is_frozen, is_locked = bool(request.options.get("frozen")), bool(request.options.get("locked"))
-    found, observations = lockfile_search.find(discovery.source)
+    found, observations = _search(
+        discovery.source, spec, sources, context, is_demanded=is_locked or is_frozen
+    )
     if found is None:
-        if is_locked or is_frozen:
-            raise _missing(discovery.source)
         return None, observations
 
-    from bootstrap.shown import printable
-    from vpy.operations import additions, spec_settings
-    from vpy.spec.lockfile import current, read
-
-    path, kind, data = found
-    lockfile = read.read(data, path, kind)
-    context.terminal.debug(f"lockfile: `{printable(path)}`")
-    markers = dict(interpreter.markers)
-    wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
-    stale = current.differences(lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec))
-    if additions.are_asked_for(request):
-        stale = ()  # it locks the spec, to which the command line adds
+    lockfile, stale = _read(found, spec, interpreter, request, packages)
+    context.terminal.debug(f"lockfile: `{printable(lockfile.path)}`")
     if is_frozen or not stale:
         return lockfile, observations
     if is_locked or is_bot(context.environ):
-        lines = [f"{printable(path)} is not current: {fact}" for fact in stale]
-        command = "uv lock --script" if kind == "uv-script" else "vpython-tool lock"
+        lines = [f"{printable(lockfile.path)} is not current: {fact}" for fact in stale]
+        command = "uv lock --script" if lockfile.format == "uv-script" else "vpython-tool lock"
         raise UserError(lines, hint=STALE_HINT.format(command, _shown(discovery.source)))
-    more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-    fact = f"`{printable(path)}` is not current ({stale[0]}{more})"
-    if packages is None:
-        context.terminal.warning(f"{fact}, so it is not followed")
-    elif _is_locked_again(fact, discovery.source, spec, interpreter, packages, context):
-        return find(discovery, spec, interpreter, request, context)
-    return None, (*observations, *_bot_observations(context.environ))
+    origin = sources if relocking and not _is_foreign(lockfile) else None
+    declared = additions.without(spec, request)
+    if _is_locked_again(lockfile, stale, discovery.source, declared, interpreter, origin, context):
+        return find(discovery, spec, interpreter, request, context, sources, packages)
+    followed = lockfile if _holds_in_part(lockfile) else None
+    return followed, (*observations, *_bot_observations(context.environ))
+
+
+def _search(
+    spec_source: SpecSource, spec: Spec, sources: Sources, context: Context, *, is_demanded: bool
+) -> tuple[Found | None, tuple[Observation, ...]]:
+    """Return the lockfile that there is for the source; raise UserError where there must be one."""
+    from vpy.spec.lockfile import find as lockfile_search
+
+    if not spec.dependencies and not spec.wheels:
+        return None, ()
+    found, observations = lockfile_search.find(spec_source)
+    if found is None and is_demanded:
+        raise _missing(spec_source)
+    if found is None or found[1] != "versions" or not sources.is_index:
+        return found, observations
+    fact = f"`{printable(found[0])}` pins packages of CIPD, and the source is `{sources}`"
+    if is_demanded:
+        raise UserError(fact, hint="take them from -vpython-source cipd or directory:PLACE")
+    context.terminal.warning(f"{fact}: it is not followed")
+    return None, observations
+
+
+def _read(
+    found: Found,
+    spec: Spec,
+    interpreter: Interpreter,
+    request: Request,
+    packages: Sequence[Wanted],
+) -> tuple[Lockfile, tuple[str, ...]]:
+    """Return a lockfile, and how it differs from what the spec asks for."""
+    path, kind, data = found
+    if kind == "versions":
+        from vpy.operations import instance_pins
+
+        lockfile = instance_pins.read(data, path)
+        return lockfile, instance_pins.missing(lockfile, packages, spec, request)
+
+    from vpy.operations import spec_settings
+    from vpy.spec.lockfile import current, read
+
+    lockfile = read.read(data, path, kind)
+    if additions.are_asked_for(request):
+        return lockfile, ()  # it locks the spec, to which the command line adds
+    markers = dict(interpreter.markers)
+    wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
+    return lockfile, current.differences(
+        lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec)
+    )
+
+
+def _is_foreign(lockfile: Lockfile) -> bool:
+    """Return whether a lockfile may be another tool's, of a name that is nobody's: no start rewrites it."""
+    return lockfile.format == "pylock" and lockfile.requirements is None
+
+
+def _holds_in_part(lockfile: Lockfile) -> bool:
+    """Return whether a lockfile is followed as far as it goes: packages were not resolved together."""
+    return lockfile.format == "versions"
 
 
 def _is_locked_again(
-    fact: str, source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Sources, context: Context
+    lockfile: Lockfile,
+    stale: Sequence[str],
+    source: SpecSource,
+    spec: Spec,
+    interpreter: Interpreter,
+    packages: Sources | None,
+    context: Context,
 ) -> bool:
-    """Bring a stale lockfile up to date, and say so; return whether that was possible."""
+    """Bring a stale lockfile up to date from `packages`; say so, or what is done without."""
     from vpy.operations import lock_files
 
+    more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+    fact = f"`{printable(lockfile.path)}` is not current ({stale[0]}{more})"
+    without = "the rest is resolved" if _holds_in_part(lockfile) else "it is not followed"
+    if packages is None:
+        context.terminal.warning(f"{fact}, so {without}")
+        return False
     try:
         done = lock_files.lock(source, spec, interpreter, packages, lock_files.Asked(), context)
     except VpythonError as error:
-        context.terminal.warning(
-            f"{fact}, so it is not followed, and cannot be locked again: {error.lines[0]}"
-        )
+        context.terminal.warning(f"{fact}, so {without}, and cannot be locked again: {error.lines[0]}")
         return False
-    changes = [f"{each.name} {each.before or '-'} -> {each.after or '-'}" for each in done.changes]
+    changes = [
+        f"{each.name} {lock_files.short(each.before) or '-'} -> {lock_files.short(each.after) or '-'}"
+        for each in done.changes
+    ]
     listed = ", ".join(
         [*changes[:_SHOWN], *([f"{len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])]
     )
@@ -123,7 +227,5 @@ def _missing(source: SpecSource) -> UserError:
 def _shown(source: SpecSource) -> str:
     """Return the spec's path as a command line has it."""
     import shlex
-
-    from bootstrap.shown import printable
 
     return shlex.quote(printable(source.path))

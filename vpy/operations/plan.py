@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 
 from vpy.errors import UserError
-from vpy.model import Observation, Wanted
+from vpy.model import Observation
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Sources, Spec, SpecSource, Target, Wheel
+    from vpy.model import Discovery, Interpreter, Sources, Spec, SpecSource, Target, Wanted, Wheel
     from vpy.operations.context import Context
+    from vpy.operations.settings import Age, Setting
     from vpy.spec.discover import Invocation
     from vpy.spec.lockfile.model import Lockfile
     from vpy.target.discovery import FoundInterpreter
@@ -34,8 +35,8 @@ class Plan:
     `packages` are those that the spec means on this target; `skipped` are (wheel entry, why it is
     not for this target). PEP 508 dependencies are in `spec`. `sources` are where the packages
     come from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
-    one: then nothing is resolved. `refresh_after` is the age in seconds at which an index is asked again, 0
-    for none.
+    one: then nothing is resolved that it has. `refresh_after` is the age in seconds at which an index is
+    asked again, 0 for none.
     """
 
     discovery: Discovery
@@ -86,42 +87,62 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import additions, lockfiles, settings, source_setting, spec_settings
+    from vpy.operations import expansion, lockfiles, settings, spec_settings
     from vpy.target import template
 
     spec_settings.check_version(spec, context)
     target = template.target_for(found.interpreter)
     setting = settings.source(request, context, spec)
-    packages_from = source_setting.of_spec(
-        spec, source_setting.parse_setting(setting, context.environ), context.environ
+    packages_from = _sources_of(spec, setting, context)
+    packages, skipped = expansion.expand(spec, target, discovery.source.path, discovery.source)
+    followed = lockfiles.follow(
+        discovery, spec, found.interpreter, request, context, packages_from, packages, relocking=relocking
     )
-    lockfile, seen = lockfiles.find(
-        discovery, spec, found.interpreter, request, context, packages_from if relocking else None
-    )
-    if lockfile is not None and additions.are_asked_for(request):
-        spec, lockfile = additions.with_locked(spec, lockfile, found.interpreter), None
-    packages, skipped = expand(spec, target, discovery.source.path, discovery.source)
-    spec = spec_settings.for_target(spec_settings.without_replaced(spec, setting), found.interpreter)
-    refresh_after = settings.refresh_after(context, spec)
-    is_open = bool(spec.dependencies) and lockfile is None  # else each version is named
+    spec = spec_settings.for_target(spec_settings.without_replaced(followed.spec, setting), found.interpreter)
+    refresh_after = _refresh_after(spec, followed.lockfile, context)
     return Plan(
         discovery=discovery,
         spec=spec,
         target=target,
-        packages=packages,
+        packages=followed.packages,
         skipped=skipped,
         sources=packages_from,
         observations=(
             *discovery.observations,
-            *variable_observations(context),
             *found.observations,
-            *seen,
-            *(setting.observations if packages or spec.dependencies else ()),
-            *(refresh_after.observations if is_open else ()),
-            *spec_settings.observations(spec),
+            *followed.observations,
+            *_setting_observations(spec, setting, context),
+            *refresh_after.observations,
         ),
-        lockfile=lockfile,
-        refresh_after=refresh_after.seconds if is_open else 0,
+        lockfile=followed.lockfile,
+        refresh_after=refresh_after.seconds,
+    )
+
+
+def _sources_of(spec: Spec, setting: Setting, context: Context) -> Sources:
+    from vpy.operations import source_setting
+
+    requested = source_setting.parse_setting(setting, context.environ)
+    return source_setting.of_spec(spec, requested, context.environ)
+
+
+def _refresh_after(spec: Spec, lockfile: Lockfile | None, context: Context) -> Age:
+    """Return the age at which an index is asked again: never where each version is named."""
+    from vpy.operations import settings
+
+    if spec.dependencies and lockfile is None:
+        return settings.refresh_after(context, spec)
+    return settings.Age(0, "", "")
+
+
+def _setting_observations(spec: Spec, setting: Setting, context: Context) -> tuple[Observation, ...]:
+    """Return what the settings of a start depend on, those for packages where its spec asks for some."""
+    from vpy.operations import spec_settings
+
+    return (
+        *variable_observations(context),
+        *(setting.observations if spec.wheels or spec.dependencies else ()),
+        *spec_settings.observations(spec),
     )
 
 
@@ -208,45 +229,3 @@ def variable_observations(context: Context) -> tuple[Observation, ...]:
             Observation("unset", (variable,)) if text is None else Observation("variable", (variable, text))
         )
     return tuple(observations)
-
-
-def expand(
-    spec: Spec, target: Target, path: str, source: SpecSource | None = None
-) -> tuple[tuple[Wanted, ...], tuple[tuple[Wheel, str], ...]]:
-    """Return the packages of a spec that are for this target, and the other entries with the reason.
-
-    Mistakes are reported with their position in `source` where that is given, else with `path`.
-    """
-    from vpy.spec import select, text
-    from vpy.target import template
-
-    values = dict(target.template)
-    selected = select.select(spec, target.interpreter.tags)
-    selected_entries = {(wheel.name, wheel.version) for wheel in selected}
-    skipped = [
-        (wheel, "no tag of this Python matches")
-        for wheel in spec.wheels
-        if (wheel.name, wheel.version) not in selected_entries
-    ]
-
-    packages: dict[str, Wanted] = {}
-    mistakes = []
-    for wheel in selected:
-        try:
-            name = template.expand(wheel.name, values)
-        except UserError as error:
-            position = text.position_of(source, wheel.name) if source else path
-            mistakes.append(f"{position}: {error.message}")
-            continue
-        if name is None:
-            skipped.append((wheel, "its name is not for this platform"))
-            continue
-        package = packages.setdefault(name, Wanted(name=name, template=wheel.name, version=wheel.version))
-        if package.version != wheel.version:
-            mistakes.append(
-                f"{path}: two versions of package `{name}`: `{package.version}` (as `{package.template}`)"
-                f" and `{wheel.version}` (as `{wheel.name}`)"
-            )
-    if mistakes:
-        raise UserError(mistakes)
-    return tuple(packages.values()), tuple(skipped)

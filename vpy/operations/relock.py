@@ -6,7 +6,7 @@ import os
 
 from bootstrap.shown import printable
 from vpy.errors import UserError
-from vpy.operations import lock_targets
+from vpy.operations import lock_targets, sources
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.operations.lock_targets import LockTarget
+    from vpy.packages.index.loader import IndexLoader
     from vpy.packages.index.universal import UniversalTarget
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile, LockfileFormat
 
@@ -81,40 +82,23 @@ def lock(
     Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
     Pythons, are left out with a warning.
     """
-    from vpy.operations import sources, spec_settings, wheel_build
-    from vpy.packages.index import universal
-    from vpy.spec.lockfile.current import normalized
-
-    pythons = lock_targets.pythons_of(spec, interpreter)
-    targets = lock_targets.targets_of(spec, interpreter, context)
-    meant = spec_settings.for_target(spec, interpreter)
-    if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
-        raise UserError(
-            f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
-            hint="leave out the `marker` in its `sources`",
-        )
-    resolution = meant.resolution
-    if exclude_newer:
-        resolution = replace(resolution, exclude_newer=exclude_newer)
-    index = sources.index_loader(packages, interpreter, context, resolution=resolution)
-    requires_python = spec.requires_python or f">={pythons[0][0]}.{pythons[0][1]}"
-    with context.terminal.status.stage("locking"):
-        answer = universal.resolve(
-            index,
-            meant.dependencies,
-            [_target(target, keeping or Keeping()) for target in targets],
-            requires_python=requires_python,
-            builder=wheel_build.builder(packages, interpreter, spec, context),
-            stage=context.layout.staging,
-            before=versions(keeping.lockfile, has_urls=False) if keeping and keeping.lockfile else None,
-        )
-    left, warnings = lock_targets.judge(targets, answer["targets"], index)
-    limit = max(target.python for target in left)
-    if limit < pythons[-1]:
-        requires_python = f"{requires_python},<{limit[0]}.{limit[1] + 1}"
-
     from packaging.requirements import Requirement
 
+    from vpy.operations import spec_settings
+    from vpy.spec.lockfile.current import normalized
+
+    _check_sources(spec)
+    meant = spec_settings.for_target(spec, interpreter)
+    if exclude_newer:
+        meant = replace(meant, resolution=replace(meant.resolution, exclude_newer=exclude_newer))
+    oldest = lock_targets.pythons_of(spec, interpreter)[0]
+    requires_python = spec.requires_python or f">={oldest[0]}.{oldest[1]}"
+    targets = lock_targets.targets_of(spec, interpreter, context)
+    with context.terminal.status.stage("locking"):
+        index = sources.index_loader(packages, interpreter, context, resolution=meant.resolution)
+        answer = _answer(index, meant, packages, targets, requires_python, keeping or Keeping(), context)
+    left, warnings = lock_targets.judge(targets, answer["targets"], index)
+    requires_python += lock_targets.upper_bound(targets, left)
     return Locking(
         lockfile=replace(
             _lockfile(answer, requires_python, path, kind),
@@ -125,6 +109,40 @@ def lock(
         ),
         warnings=(*_went_bad(keeping.lockfile if keeping else None, answer["listed"]), *warnings),
         contents=answer["contents"],
+    )
+
+
+def _check_sources(spec: Spec) -> None:
+    """Raise UserError where a project comes from other places on other targets."""
+    if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
+        raise UserError(
+            f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
+            hint="leave out the `marker` in its `sources`",
+        )
+
+
+def _answer(
+    index: IndexLoader,
+    spec: Spec,
+    packages: Sources,
+    targets: Sequence[LockTarget],
+    requires_python: str,
+    keeping: Keeping,
+    context: Context,
+) -> Mapping[str, Any]:
+    """Ask the index for what the requirements of a spec come to on each target."""
+    from vpy.operations import wheel_build
+    from vpy.packages.index import universal
+
+    before = versions(keeping.lockfile, has_urls=False) if keeping.lockfile else None
+    return universal.resolve(
+        index,
+        spec.dependencies,
+        [_target(target, keeping) for target in targets],
+        requires_python=requires_python,
+        builder=wheel_build.builder(packages, index.interpreter, spec, context),
+        stage=context.layout.staging,
+        before=before,
     )
 
 

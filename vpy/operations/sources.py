@@ -38,12 +38,15 @@ UNREACHABLE_HINT = (
 
 @value
 class RootCache:
-    """Cache of a loader's answers in the root: `packages.loader.Cache`."""
+    """Cache of a loader's answers in the root: `packages.loader.Cache`. With `is_fresh` it has none yet."""
 
     layout: Layout
+    is_fresh: bool = False
 
     def get(self, question: object) -> Any:
         """Return the cached answer, or None."""
+        if self.is_fresh:
+            return None
         return cache.get(self.layout.resolution(cache.digest_of(question)))
 
     def put(self, question: object, answer: object) -> None:
@@ -105,12 +108,15 @@ def in_order(sources: Sources, loader: Callable[[Source], PackageLoader]) -> Pac
 
 
 def package_loader(
-    source: Source, context: Context, *, arrived: Arrived | None = None
+    source: Source, context: Context, *, arrived: Arrived | None = None, fresh: bool = False
 ) -> CipdLoader | DirectoryLoader:
-    """Return the loader of a source of CIPD packages: the service, or a directory of packages."""
+    """Return the loader of a source of CIPD packages: the service, or a directory of packages.
+
+    With `fresh` the service is asked for everything, whatever it answered before.
+    """
     if source.kind == "directory":
         return directory_loader(source, context, arrived=arrived)
-    return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived)
+    return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived, fresh=fresh)
 
 
 def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:
@@ -145,6 +151,7 @@ def cipd_loader(
     default_service: str | None = None,
     hint: str = "",
     arrived: Arrived | None = None,
+    fresh: bool = False,
 ) -> CipdLoader:
     """Return the loader of the package service; raise UserError for an address that is refused.
 
@@ -163,7 +170,7 @@ def cipd_loader(
         prpc.Service(client, root),
         None if context.offline else client,
         layout=context.layout,
-        cache=RootCache(context.layout),
+        cache=RootCache(context.layout, is_fresh=fresh and not context.offline),
         caches=caches.from_environ(context.environ),
         terminal=context.terminal,
         freshness=Freshness(context.now, context.fresh_since),
@@ -191,14 +198,11 @@ def index_loader(
     `needs_files`. `resolution` is that of a spec for the target. An answer that is `refresh_after` seconds
     old is asked for again, 0 for never.
     """
-    from vpy.model import StoredWheel
     from vpy.packages.index import loader as index
-    from vpy.wheels import store
 
     for source in sources.directories:
         if source.folder is not None:
             _folder(source.folder)
-    scheme = store.scheme_id(interpreter)
     pip_host = host_python(context)
 
     def ask(job: Mapping[str, Any], heard: Heard | None) -> dict[str, Any]:
@@ -215,11 +219,22 @@ def index_loader(
         offline=context.offline,
         ask=ask,
         rules=_rules(resolution, refresh_after, context),
-        is_installed=lambda sha256: (
-            not needs_files and store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
-        ),
+        is_installed=_nothing if needs_files else _is_stored(interpreter, context),
         **options,
     )
+
+
+def _nothing(_: str) -> bool:
+    return False
+
+
+def _is_stored(interpreter: Interpreter, context: Context) -> Callable[[str], bool]:
+    """Return a function that says whether the wheel of a sha256 is installed in the store."""
+    from vpy.model import StoredWheel
+    from vpy.wheels import store
+
+    scheme = store.scheme_id(interpreter)
+    return lambda sha256: store.is_stored(StoredWheel("", sha256, context.layout.wheel(sha256, scheme)))
 
 
 def _rules(resolution: ResolutionSettings | None, refresh_after: int, context: Context) -> Rules:

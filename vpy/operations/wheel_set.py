@@ -101,12 +101,15 @@ def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[
     source, observations = sources.identity(plan.sources, context)
     interpreter = plan.interpreter
     return {
-        "packages": [[package.name, package.version] for package in plan.packages],
+        "packages": [
+            [each.name, each.version, *([each.instance_id] if each.instance_id else [])]
+            for each in plan.packages
+        ],
         "dependencies": list(plan.spec.dependencies),
         "tags": hashlib.sha256(" ".join(interpreter.tags.texts()).encode()).hexdigest(),
         "python": [interpreter.version_text, interpreter.platform, _lasting(interpreter.markers)],
         "source": source,
-        **({"lockfile": plan.lockfile.digest} if plan.lockfile else {}),
+        **({"lockfile": plan.lockfile.digest} if plan.lockfile and plan.spec.dependencies else {}),
         **({"resolution": rows} if (rows := plan.spec.resolution.rows()) else {}),
         **({"refresh after": plan.refresh_after} if plan.refresh_after else {}),
     }, observations
@@ -168,7 +171,7 @@ def _unpacked(
         wheels=package_contents.get_wheels(resolution.pins, tags, context.layout) or (),
         pins=resolution.pins,
         notes=resolution.notes,
-        observations=_until(resolution.pins, context),
+        observations=_until(resolution.pins, plan, context),
         asked=context.now(),
     )
     if wheel_set.wheels and is_installed(wheel_set, plan, context):
@@ -251,8 +254,8 @@ def _check_names(wheel_set: WheelSet, plan: Plan, context: Context) -> None:
 
 
 def _resolution(plan: Plan, loader: PackageLoader, context: Context) -> Resolution:
-    """Pin a plan's packages: as its lockfile says, where it has one."""
-    if plan.lockfile is None:
+    """Pin a plan's packages; its dependencies as its lockfile says, where it has one."""
+    if plan.lockfile is None or not plan.spec.dependencies:
         resolution = loader.resolve(plan.packages, plan.spec.dependencies)
     else:
         from vpy.operations import locked_wheels
@@ -266,15 +269,20 @@ def _resolution(plan: Plan, loader: PackageLoader, context: Context) -> Resoluti
     return resolution
 
 
-def _until(pins: Sequence[Pin], context: Context) -> tuple[Observation, ...]:
-    """Return the time at which a source must be asked again: a ref may point elsewhere by then."""
+def _until(pins: Sequence[Pin], plan: Plan, context: Context) -> tuple[Observation, ...]:
+    """Return the time at which a source must be asked again: a ref may point elsewhere by then.
+
+    One that a lockfile pins need not be.
+    """
     from vpy.packages.cipd import names
 
     tomorrow = int(context.now()) + REF_SECONDS
+    locked = {each.name for each in plan.packages if each.instance_id}
     times = [
         pin.until or tomorrow
         for pin in pins
-        if pin.until or (not pin.filename and names.parse_version(pin.version).kind == "ref")
+        if pin.name not in locked
+        and (pin.until or (not pin.filename and names.parse_version(pin.version).kind == "ref"))
     ]
     return (Observation("until", (str(min(times)),)),) if times else ()
 

@@ -93,7 +93,9 @@ class ChainLoader:
             return wanted
 
         _, errors = _answered(packages, resolve)
-        absent = self._absent(name, [pin for each in resolutions for pin in each.pins])
+        pins = [pin for each in resolutions for pin in each.pins]
+        locked = {package.name for package in packages if package.instance_id}
+        absent = self._absent(name, [pin for pin in pins if pin.name in locked or _is_named(pin)])
         for package in packages:
             if package.name in absent:
                 errors[package] = absent[package.name]
@@ -108,12 +110,15 @@ class ChainLoader:
         return kept, errors
 
     def _absent(self, name: str, pins: Sequence[Pin]) -> dict[str, VpythonError]:
-        """Return the error of each pin whose package is not there: what an id means needs no answer."""
+        """Return the error of each pin by an id whose package is not there: what it means needs no answer."""
         if name == self._members[-1][0]:
             return {}
-        named = [pin for pin in pins if looks_like_instance_id(pin.version)]
-        _, errors = _answered(named, self._loader(name).fetch)
+        _, errors = _answered(pins, self._loader(name).fetch)
         return {pin.name: error for pin, error in errors.items()}
+
+
+def _is_named(pin: Pin) -> bool:
+    return looks_like_instance_id(pin.version)
 
 
 def _answered(

@@ -147,7 +147,8 @@ class DirectoryLoader:
     def _pin(self, wanted: Wanted) -> Pin:
         name = parse_package_name(wanted.name)
         version = parse_version(wanted.version)
-        instance_id = version.text if version.kind == "id" else self._instance_of(name, version)
+        known = version.text if version.kind == "id" else wanted.instance_id
+        instance_id = known or self._instance_of(name, version)
         parse_instance_id(instance_id)
         note = weak_hash_note(instance_id)
         return Pin(name, wanted.template, wanted.version, instance_id, self._origin, note)

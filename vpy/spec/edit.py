@@ -12,7 +12,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 LONGEST_LINE = 88  # characters of a list; a longer one gets a line for each entry
@@ -229,3 +229,47 @@ def project(requirement: str) -> str:
     """Return the normalised name of a requirement's project (PEP 503); "" where it has none."""
     found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
     return _NAME.sub("-", found[1]).lower().rstrip("-") if found else ""
+
+
+def new_document(tables: Mapping[str, Any]) -> str:
+    """Return TOML: a list of tables as such, a table at the top as one, a line for each entry of other lists."""
+    import tomlkit
+
+    document = tomlkit.document()
+    for key, each in tables.items():
+        if isinstance(each, list) and each and isinstance(each[0], dict):
+            rows = tomlkit.aot()
+            for row in each:
+                rows.append(_table(row))
+            document[key] = rows
+        elif isinstance(each, dict):
+            table = tomlkit.table(is_super_table=True)
+            for name, own in each.items():
+                table.append(name, _table(own))
+            document[key] = table
+        else:
+            document[key] = _item(each)
+    return tomlkit.dumps(document)
+
+
+def _table(row: Mapping[str, Any]) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    table.update({key: _item(each) for key, each in row.items()})
+    return table
+
+
+def _item(value: Any) -> Any:
+    """Return a value within a line, or a list with a line for each entry."""
+    import tomlkit
+
+    if isinstance(value, list):
+        rows = tomlkit.array()
+        rows.extend(map(_item, value))
+        return rows.multiline(bool(value))
+    if isinstance(value, dict):
+        row = tomlkit.inline_table()
+        row.update({key: _item(each) for key, each in value.items()})
+        return row
+    return tomlkit.item(value)

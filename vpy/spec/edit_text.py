@@ -111,3 +111,11 @@ def put_back(script: str, source: SpecSource, text: str) -> str:
         else:
             body += [f"{prefix}{line}".rstrip() + end for line in new[begin:finish]]
     return "".join([*lines[:first], *body, *lines[first + len(old) :]])
+
+
+def names_of(package: str) -> tuple[str, ...]:
+    """Return what a package may be called: its whole name, and the project in it."""
+    parts = package.split("/")
+    last = parts[-2] if parts[-1].startswith("${") and len(parts) > 1 else parts[-1]
+    stem = last.removesuffix("-py3").removesuffix("-py2_py3")
+    return (package, last, stem, stem.replace("_", "-"))

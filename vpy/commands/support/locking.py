@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @value
 class Lockable:
-    """Spec with requirements, the Python that it runs on here, and where its packages come from."""
+    """Spec that asks for something, the Python that it runs on here, and where its packages come from."""
 
     source: SpecSource
     spec: Spec
@@ -22,14 +22,18 @@ class Lockable:
     packages: Sources
 
 
-def read(request: Request, context: Context) -> Lockable:
-    """Read the spec of a request; raise UserError where it has no requirements."""
+def read(request: Request, context: Context, *, packages_too: bool = False) -> Lockable:
+    """Read the spec of a request; raise UserError where it has no requirements.
+
+    With `packages_too` the packages of a text spec will do.
+    """
     from vpy.operations import plan, settings, source_setting, spec_settings
 
     discovery, spec = plan.read_spec(request, context)
-    if not spec.dependencies:
+    if not spec.dependencies and not (packages_too and spec.wheels):
         is_there = discovery.source.kind != "empty"
-        fact = f"`{discovery.source.path}` has no `dependencies`" if is_there else "there is no spec here"
+        lacks = "asks for no packages" if packages_too else "has no `dependencies`"
+        fact = f"`{discovery.source.path}` {lacks}" if is_there else "there is no spec here"
         raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
     found = plan.find_interpreter(request, context, spec, discovery.source)
     spec_settings.check_version(spec, context)

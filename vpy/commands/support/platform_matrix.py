@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 
 from vpy.errors import MissingError, UserError, VpythonError
-from vpy.model import Tag, Target
-from vpy.operations import plan, settings, source_setting, sources, spec_settings
+from vpy.operations import (
+    expansion,
+    instance_pins,
+    plan,
+    platform_targets,
+    settings,
+    source_setting,
+    sources,
+    spec_settings,
+)
 from vpy.packages import chain
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal, TypeVar
 
     from bootstrap.request import Request
-    from vpy.config import Config
-    from vpy.model import Pin, Source, Sources, Spec, Wanted, WheelFile
+    from vpy.model import Pin, Source, Sources, Spec, Target, Wanted, WheelFile
     from vpy.operations.context import Context
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
@@ -83,40 +90,17 @@ def matrix_of(request: Request, context: Context) -> Matrix:
     spec = spec_settings.without_replaced(spec, setting)
     requested = source_setting.parse_setting(setting, context.environ)
     asked = source_setting.of_spec(spec, requested, context.environ)
-    columns = verified_targets(spec, context.config, discovery.source.path)
+    columns = platform_targets.verified(spec, context.config, discovery.source.path)
 
     draft = Draft(discovery.source.path, spec, columns, asked)
     if spec.dependencies:
         _fill_from_requirements(draft, context)
     else:
-        draft.expand()
+        draft.expand({} if asked.is_index else instance_pins.beside(discovery.source))
         for source in asked.members:
             fill = _fill_from_index if source.kind == "index" else _fill_from_packages
             fill(draft, source, context)
     return draft.finish()
-
-
-def verified_targets(spec: Spec, config: Config, path: str) -> tuple[Target, ...]:
-    """Return a target for each tag that the spec verifies, or for the default ones.
-
-    No Python of theirs need be on this machine. A UserError names the spec's `path`.
-    """
-    from vpy.target import platforms
-
-    defaults = [Tag(*fields) for fields in config.verify_tags]
-    try:
-        return tuple(target_of(tag, config) for tag in platforms.tags_to_verify(spec, defaults))
-    except UserError as error:
-        raise UserError(f"{path}: {error.message}", hint=error.hint) from error
-
-
-def target_of(tag: Tag, config: Config) -> Target:
-    """Return the target that a tag stands for."""
-    from vpy.target import platforms, template
-
-    systems = platforms.Systems(config.verify_glibc, config.verify_macos)
-    values = template.values_for(tag)
-    return Target(platforms.interpreter_for(tag, systems), tag, tuple(sorted(values.items())))
 
 
 def column_names(columns: Sequence[Target]) -> list[tuple[str, str]]:
@@ -146,17 +130,17 @@ class Draft:
         self._absent: dict[tuple[Row, Target], list[tuple[str, VpythonError]]] = {}
         self.faults: list[tuple[Target, VpythonError]] = []
 
-    def expand(self) -> None:
-        """Expand the entries' names on each platform."""
+    def expand(self, instances: Mapping[tuple[str, str], str]) -> None:
+        """Expand the entries' names on each platform; `instances` are what a lockfile pins packages to."""
         for target in self.columns:
             try:
-                packages, _ = plan.expand(self.spec, target, self.path)
+                packages, _ = expansion.expand(self.spec, target, self.path)
             except UserError as error:
                 self.faults.append((target, error))
                 continue
-            self.wanted.update(
-                {((package.template, package.version), target): package for package in packages}
-            )
+            for package in packages:
+                locked = replace(package, instance_id=instances.get((package.name, package.version)))
+                self.wanted[(package.template, package.version), target] = locked
 
     def put(self, row: Row, target: Target, cell: Cell) -> None:
         """Set one cell."""

@@ -125,7 +125,7 @@ def parse(target: Target, text: str) -> Spec:
 
 def resolve(target: Target, text: str, context: Context) -> tuple[Pin, ...]:
     """Resolve the changed spec on the Python that it would run on; raise what a start would."""
-    from vpy.operations import plan, settings, source_setting, sources, spec_settings
+    from vpy.operations import expansion, plan, settings, source_setting, sources, spec_settings
     from vpy.operations.root import open_root
     from vpy.target import template
 
@@ -133,7 +133,7 @@ def resolve(target: Target, text: str, context: Context) -> tuple[Pin, ...]:
     spec = parse(target, text)
     spec = replace(spec, dependencies=(*spec.dependencies, *spec.dev_dependencies))
     found = plan.find_interpreter(target.request, context, spec).interpreter
-    packages, _ = plan.expand(spec, template.target_for(found), target.path)
+    packages, _ = expansion.expand(spec, template.target_for(found), target.path)
     setting = settings.source(target.request, context, spec)
     spec = spec_settings.for_target(spec_settings.without_replaced(spec, setting), found)
     requested = source_setting.parse_setting(setting, context.environ)

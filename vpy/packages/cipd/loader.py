@@ -119,7 +119,7 @@ class CipdLoader:
     def _pin(self, wanted: Wanted) -> Pin:
         name = parse_package_name(wanted.name)
         version = parse_version(wanted.version)
-        instance_id, until = self._resolve(name, version)
+        instance_id, until = (wanted.instance_id, 0) if wanted.instance_id else self._resolve(name, version)
         note = weak_hash_note(instance_id)
         return Pin(name, wanted.template, wanted.version, instance_id, self._origin, note, until)
 

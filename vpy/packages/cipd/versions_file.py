@@ -94,9 +94,9 @@ def look_up(versions: Mapping[tuple[str, str], str], name: str, version: str) ->
     return version if looks_like_instance_id(version) else versions.get((name, version))
 
 
-def render(versions: Mapping[tuple[str, str], str]) -> str:
-    """Return the text of the file, sorted, as the original client writes it."""
-    return HEAD + "".join(
+def render(versions: Mapping[tuple[str, str], str], head: str = HEAD) -> str:
+    """Return the text of the file below its `head`, sorted, as the original client writes it."""
+    return head + "".join(
         f"\n{name}\n\t{version}\n\t{instance_id}\n"
         for (name, version), instance_id in sorted(versions.items())
     )

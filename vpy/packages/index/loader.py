@@ -83,13 +83,11 @@ class IndexLoader:
         self.layout = layout
         self._source = source
         self._find_links = find_links
-        self._environ = environ
-        self._home = home
+        self._environ, self._home = environ, home
         self._is_installed = is_installed
         self._builder = builder
-        self._arrived = arrived
+        self._arrived, self._watch = arrived, watch
         self._stage = stage
-        self._watch = watch
         self._fetching = fetching
         self._packages: Mapping[str, Wanted] = {}
         self._wheels: dict[str, LockedWheel] = {}

@@ -30,6 +30,8 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
     """
     from packaging.version import InvalidVersion, Version
 
+    if wanted.instance_id:
+        raise MissingError(f"an index has no `{wanted.instance_id}`, to which `{wanted.name}` is locked")
     project = _project(wanted.name, config.wheel_prefix)
     if not wanted.version.startswith(_VERSION_KEY):
         raise MissingError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")

@@ -51,9 +51,9 @@ def resolve(
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
-    texts = [public_requirement(text)[0] for text in requirements]
+    rows = [{"text": public_requirement(text)[0], "hashes": []} for text in requirements]
     job = {
-        **index.job([{"text": text, "hashes": []} for text in texts], "", dependencies=True),
+        **index.job(rows, "", dependencies=True),
         **index.rules.job(dependencies=True),
         "targets": [_row(target) for target in targets],
         "requires_python": requires_python,

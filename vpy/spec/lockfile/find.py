@@ -21,10 +21,13 @@ def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
     """Return the paths at which a spec's lockfile may be, in their order, each with its format.
 
     `tool.py` has `tool.py.uv.lock`, `tool.py.lock` (uv's own), `pylock.tool.toml`; `vpython.toml` has
-    `vpython.toml.uv.lock`, `pylock.vpython.toml` and `pylock.toml` (PEP 751 leaves the name to the tool).
+    `vpython.toml.uv.lock`, `pylock.vpython.toml` and `pylock.toml` (PEP 751 leaves the name to the tool). A
+    text spec has its file's name with `.versions` behind it.
     """
-    if source.format not in ("toml", "script") or not os.path.isabs(source.path):
+    if source.format == "empty" or not os.path.isabs(source.path):
         return ()
+    if source.format == "text":
+        return ((f"{source.path}.versions", "versions"),)
     directory, name = os.path.split(source.path)
     stem = name.partition(".")[0]
     named: tuple[tuple[str, LockfileFormat], ...] = ((f"{name}.uv.lock", "uv-requirements"),)

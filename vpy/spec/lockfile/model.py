@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     # uv-requirements: what `uv pip compile --generate-hashes` prints, a requirements file with hashes.
-    # uv-script: the TOML file of `uv lock --script`. pylock: PEP 751.
-    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock"]
+    # uv-script: the TOML file of `uv lock --script`. pylock: PEP 751. versions: CIPD's resolved versions.
+    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock", "versions"]
 
 
 @value
@@ -68,7 +68,8 @@ class Lockfile:
     `edges` are the dependencies of each distribution by (name, version, extra), empty where all
     distributions whose marker holds are installed. `declared_python` is the `requires-python` of the spec
     where the lockfile is for fewer Pythons, None where that is not said; `settings` are those of the spec
-    that narrow the versions, a line for each, None where that is not said.
+    that narrow the versions, a line for each, None where that is not said. `instances` are the packages of a
+    text spec: name, version, instance id.
     """
 
     path: str
@@ -82,3 +83,4 @@ class Lockfile:
     edges: tuple[tuple[tuple[str, str, str], tuple[Dependency, ...]], ...] = ()
     declared_python: str | None = None
     settings: tuple[str, ...] | None = None
+    instances: tuple[tuple[str, str, str], ...] = ()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def read(data: bytes, path: str, kind: LockfileFormat) -> Lockfile:
     """Parse a lockfile; raise UserError `path:line: fact` where it cannot be followed."""
-    text, digest = _decode(data, path), hashlib.sha256(data).hexdigest()
+    text, digest = decode(data, path), hashlib.sha256(data).hexdigest()
     if kind == "uv-requirements":
         from vpy.spec.lockfile import requirements
 
@@ -28,7 +28,8 @@ def read(data: bytes, path: str, kind: LockfileFormat) -> Lockfile:
     return pylock.parse(text, path, digest)
 
 
-def _decode(data: bytes, path: str) -> str:
+def decode(data: bytes, path: str) -> str:
+    """Decode UTF-8 with an optional byte order mark; raise UserError with the line of a wrong byte."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

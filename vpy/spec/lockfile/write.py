@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from vpy.spec import edit
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile, LockfileFormat
@@ -69,7 +70,7 @@ def _pylock(lockfile: Lockfile) -> str:
     }
     tables = {key: each for key, each in tables.items() if each or key == "packages"}
     Pylock.from_dict(tables).validate()
-    return _toml(tables)
+    return edit.new_document(tables)
 
 
 def _package(distribution: LockedDistribution) -> dict[str, Any]:
@@ -91,42 +92,3 @@ def _package(distribution: LockedDistribution) -> dict[str, Any]:
 def _file(file: LockedFile) -> dict[str, Any]:
     size = {"size": file.size} if file.size else {}
     return {"url": file.url, **size, "hashes": {"sha256": file.sha256}}
-
-
-def _toml(tables: Mapping[str, Any]) -> str:
-    """Return TOML with a line for each file of a package, and for each text of a list."""
-    import tomlkit
-
-    def item(value: Any) -> Any:
-        if isinstance(value, list):
-            rows = tomlkit.array()
-            rows.extend(map(item, value))
-            return rows.multiline(bool(value))
-        if isinstance(value, dict):
-            row = tomlkit.inline_table()
-            row.update({key: item(each) for key, each in value.items()})
-            return row
-        return tomlkit.item(value)
-
-    document = tomlkit.document()
-    for key, each in tables.items():
-        if key == "packages":
-            document[key] = _tables(each, item)
-        elif key == "tool":
-            own = tomlkit.table()
-            own.update({name: item(text) for name, text in each["vpython"].items()})
-            document[key] = tomlkit.table(is_super_table=True).append("vpython", own)
-        else:
-            document[key] = item(each)
-    return tomlkit.dumps(document)
-
-
-def _tables(rows: Sequence[Mapping[str, Any]], item: Callable[[Any], Any]) -> Any:
-    import tomlkit
-
-    found = tomlkit.aot()
-    for row in rows:
-        table = tomlkit.table()
-        table.update({key: item(each) for key, each in row.items()})
-        found.append(table)
-    return found
