@@ -6,7 +6,7 @@ import os
 
 from bootstrap.shown import printable
 from vpy.errors import UserError
-from vpy.operations import lock_targets, sources
+from vpy.operations import lock_targets, sources, spec_settings
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -82,15 +82,7 @@ def lock(
     Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
     Pythons, are left out with a warning.
     """
-    from packaging.requirements import Requirement
-
-    from vpy.operations import spec_settings
-    from vpy.spec.lockfile.current import normalized
-
-    _check_sources(spec)
-    meant = spec_settings.for_target(spec, interpreter)
-    if exclude_newer:
-        meant = replace(meant, resolution=replace(meant.resolution, exclude_newer=exclude_newer))
+    meant = _meant(spec, interpreter, exclude_newer)
     oldest = lock_targets.pythons_of(spec, interpreter)[0]
     requires_python = spec.requires_python or f">={oldest[0]}.{oldest[1]}"
     targets = lock_targets.targets_of(spec, interpreter, context)
@@ -102,7 +94,7 @@ def lock(
     return Locking(
         lockfile=replace(
             _lockfile(answer, requires_python, path, kind),
-            requirements=tuple(sorted(normalized(Requirement(text)) for text in spec.dependencies)),
+            requirements=_normalized(spec.dependencies),
             settings=spec_settings.lines(spec),
             environments=lock_targets.environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
@@ -112,13 +104,28 @@ def lock(
     )
 
 
-def _check_sources(spec: Spec) -> None:
-    """Raise UserError where a project comes from other places on other targets."""
+def _normalized(requirements: Sequence[str]) -> tuple[str, ...]:
+    from packaging.requirements import Requirement
+
+    from vpy.spec.lockfile.current import normalized
+
+    return tuple(sorted(normalized(Requirement(text)) for text in requirements))
+
+
+def _meant(spec: Spec, interpreter: Interpreter, exclude_newer: str) -> Spec:
+    """Return a spec with its requirements as they are meant on all targets alike.
+
+    Raises UserError where a project comes from other places on other targets.
+    """
     if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
         raise UserError(
             f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
             hint="leave out the `marker` in its `sources`",
         )
+    meant = spec_settings.for_target(spec, interpreter)
+    if not exclude_newer:
+        return meant
+    return replace(meant, resolution=replace(meant.resolution, exclude_newer=exclude_newer))
 
 
 def _answer(

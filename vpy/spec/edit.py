@@ -232,7 +232,7 @@ def project(requirement: str) -> str:
 
 
 def new_document(tables: Mapping[str, Any]) -> str:
-    """Return TOML: a list of tables as such, a table at the top as one, a line for each entry of other lists."""
+    """Return TOML: a table for each of a list of them, and a line for each entry of any other list."""
     import tomlkit
 
     document = tomlkit.document()

@@ -51,13 +51,9 @@ def resolve(
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
-    rows = [{"text": public_requirement(text)[0], "hashes": []} for text in requirements]
-    job = {
-        **index.job(rows, "", dependencies=True),
-        **index.rules.job(dependencies=True),
-        "targets": [_row(target) for target in targets],
+    job = _job(index, requirements, targets, before or {})
+    job |= {
         "requires_python": requires_python,
-        "before": {name: list(versions) for name, versions in (before or {}).items()},
         "forbidden": ["*"] if builder.build is None or builder.forbidden("") else [],
     }
     built: dict[str, str] = {}
@@ -77,6 +73,21 @@ def resolve(
                 )
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
+
+
+def _job(
+    index: IndexLoader,
+    requirements: Sequence[str],
+    targets: Sequence[UniversalTarget],
+    before: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    rows = [{"text": public_requirement(text)[0], "hashes": []} for text in requirements]
+    return {
+        **index.job(rows, "", dependencies=True),
+        **index.rules.job(dependencies=True),
+        "targets": [_row(target) for target in targets],
+        "before": {name: list(versions) for name, versions in before.items()},
+    }
 
 
 def _row(target: UniversalTarget) -> dict[str, Any]:
