@@ -203,7 +203,7 @@ def _changes(before: Lockfile | None, made: Locking) -> list[Change]:
             after=", ".join(new.get(name, ())),
             scripts=_came("scripts", name, old, new, made),
             pth=_came("pth", name, old, new, made),
-            native=_is_native(made.lockfile, name) and not (before and _is_native(before, name)),
+            native=_is_native(made.lockfile, name) and not (name in old and _may_be_native(before, name)),
         )
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
@@ -220,6 +220,13 @@ def _came(
         return {each for row in rows for each in row.get(kind, ())}
 
     return tuple(sorted(brought(new.get(name, [])) - brought(old.get(name, []))))
+
+
+def _may_be_native(before: Lockfile | None, name: str) -> bool:
+    """Return whether a distribution had code for a platform, as far as a lockfile says."""
+    if before is None or _is_native(before, name):
+        return before is not None
+    return not any(each.files for each in before.distributions if each.name == name)
 
 
 def _is_native(lockfile: Lockfile, name: str) -> bool:

@@ -187,6 +187,10 @@ class Library:
         sdists = [file for file, _, _ in fitting if not is_wheel(file)]
         return sdists[0] if sdists and is_sdist else None
 
+    def requires_python(self, project: str, version: Any) -> list[str]:
+        """Return what the page has as `requires-python` of the files of a version."""
+        return sorted({requires for _, requires, _ in self.files(project)[version] if requires})
+
     def representative(self, file: File) -> File:
         """Return the file whose METADATA stands for all of a version: a wheel, where there is one."""
         return self._by_url.get(file.url, file)

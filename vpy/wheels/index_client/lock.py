@@ -222,7 +222,7 @@ class Lock:
         """Return what the requirements come to on a target, with the versions of `leader` where they fit."""
         target = Target({"tags": row["tags"], "version": row["version"], "markers": row["markers"]})
         wanted = [
-            Wanted(_without_url(requirement))
+            Wanted(self._public(_without_url(requirement)))
             for requirement in self._requirements
             if requirement.marker is None or requirement.marker.evaluate(target.markers)
         ]
@@ -256,6 +256,19 @@ class Lock:
                 _, extras = found.get(candidate.name, (None, frozenset()))
                 found[candidate.name] = (candidate.version, extras | candidate.extras)
             return found
+
+    def _public(self, requirement: Any) -> Any:
+        """Return a requirement of a local version (PEP 440) that the index lacks as that of the public one."""
+        parts = list(requirement.specifier)
+        if not any("+" in part.version for part in parts):
+            return requirement
+        name = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name(requirement.name)
+        if any(requirement.specifier.contains(each, prereleases=True) for each in self._library.files(name)):
+            return requirement
+        public = type(requirement)(str(requirement))
+        texts = [f"{part.operator}{part.version.partition('+')[0]}" for part in parts]
+        public.specifier = type(requirement.specifier)(",".join(texts))
+        return public
 
     def _follow(
         self, wanted: Sequence[Wanted], leader: Chosen, target: Target, rules: Rules, *, as_wheels: bool
@@ -300,7 +313,7 @@ class Lock:
         least = []
         for name, (version, _) in chosen.items():
             known = self._metadata(name, version)
-            least.append(known.requires_python or "")
+            least += [known.requires_python or "", *self._library.requires_python(name, version)]
             texts += [text for text, _ in known.row()["dependencies"]]
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers").SpecifierSet
         allowed = specifiers(self._job.get("requires_python", ""))
