@@ -156,6 +156,19 @@ class ResolutionSettings:
 
 
 @value
+class EmbeddedLock:
+    """Lockfile in a script's own block: `packages` are lines of a requirements file with hashes.
+
+    `requirements`, `settings` and `requires_python` are what it was made for, as a lockfile has them.
+    """
+
+    packages: tuple[str, ...]
+    requirements: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    requires_python: str = ""
+
+
+@value
 class Spec:
     """Declaration of an environment.
 
@@ -168,7 +181,7 @@ class Spec:
     `notices` are lines for stderr too, shown once for each text of the spec. `resolution` narrows what the
     requirements come to. `refresh_after` is the age in seconds at which an index is asked again, 0 for none.
     `required_version` is what vpython's own version must be. `verify_platforms` are those that `verify` looks
-    at. `forbidden` says which wheels are refused.
+    at. `forbidden` says which wheels are refused. `lock` is what a script carries of its own lockfile.
     """
 
     python_version: str = ""
@@ -187,6 +200,7 @@ class Spec:
     required_version: str = ""
     verify_platforms: tuple[str, ...] = ()
     forbidden: tuple[Forbidden, ...] = ()
+    lock: EmbeddedLock | None = None
 
 
 @value

@@ -28,6 +28,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         kind="uv-requirements" if arguments.format == "uv" else "pylock",
         is_check=arguments.check,
         exclude_newer=arguments.exclude_newer or "",
+        is_embedded=arguments.embed,
     )
     results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
     for result in results:

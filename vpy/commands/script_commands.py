@@ -120,6 +120,7 @@ SCRIPT_COMMANDS = (
         positionals=(Positional("specs", "SCRIPT|SPEC", "script that has a spec, or a spec", count="*"),),
         options=(
             Option("--check", "write nothing; fail where the lockfile is missing or would change"),
+            Option("--embed", "put it into the script itself, with the hashes that its platforms need"),
             Option("--upgrade", "take the newest versions, whatever the lockfile has", short="-U"),
             Option(
                 "--upgrade-package",

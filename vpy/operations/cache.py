@@ -9,10 +9,10 @@ from vpy.system.lean import hashlib, json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from vpy.model import SpecSource
+    from vpy.model import EmbeddedLock, SpecSource
     from vpy.system.layout import Layout
 
 
@@ -77,7 +77,14 @@ def dump_spec(spec: Spec) -> dict[str, object]:
         "required_version": spec.required_version,
         "verify_platforms": list(spec.verify_platforms),
         "forbidden": list(spec.forbidden),
+        "lock": _lock_rows(spec.lock),
     }
+
+
+def _lock_rows(lock: EmbeddedLock | None) -> list[object] | None:
+    if lock is None:
+        return None
+    return [list(lock.packages), list(lock.requirements), list(lock.settings), lock.requires_python]
 
 
 def load_spec(data: Mapping[str, Any]) -> Spec:
@@ -101,7 +108,18 @@ def load_spec(data: Mapping[str, Any]) -> Spec:
         required_version=data["required_version"],
         verify_platforms=tuple(data["verify_platforms"]),
         forbidden=tuple(data["forbidden"]),
+        lock=_lock(data["lock"]),
     )
+
+
+def _lock(row: Sequence[Any] | None) -> EmbeddedLock | None:
+    """Return what `_lock_rows` wrote."""
+    if row is None:
+        return None
+    from vpy.model import EmbeddedLock
+
+    packages, requirements, settings, requires_python = row
+    return EmbeddedLock(tuple(packages), tuple(requirements), tuple(settings), requires_python)
 
 
 def _resolution(rows: Mapping[str, Any]) -> ResolutionSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.operations import relock
 from vpy.operations.relock import Keeping
@@ -26,7 +27,8 @@ class Asked:
 
     `upgrade` keeps none of its versions, `upgrade_packages` not those of these projects; `kind` is the format
     of a new one. Files that were uploaded after `exclude_newer` do not count, "" for the spec's own (see
-    `ResolutionSettings`). Under `is_check` nothing is written.
+    `ResolutionSettings`). Under `is_check` nothing is written; with `is_embedded` the lockfile goes into the
+    script's own block.
     """
 
     upgrade: bool = False
@@ -34,6 +36,7 @@ class Asked:
     kind: LockfileFormat | None = None
     is_check: bool = False
     exclude_newer: str = ""
+    is_embedded: bool = False
 
 
 @value
@@ -85,6 +88,8 @@ def lock(
 
     if spec.wheels:
         return _lock_packages(source, spec, interpreter, packages, asked, context)
+    if asked.is_embedded or (spec.lock is not None and not relock.is_beside(source)):
+        return _lock_in_script(source, spec, interpreter, packages, asked, context)
     path, kind = relock.destination(source, asked.kind)
     before = _before(path, kind, is_kept=not asked.upgrade)
     names = frozenset(edit.project(name) for name in asked.upgrade_packages)
@@ -99,6 +104,45 @@ def lock(
         path=path,
         is_new=known is None,
         is_changed=known != text,
+        count=len(made.lockfile.distributions),
+        changes=tuple(_changes(before, made)),
+        warnings=made.warnings,
+    )
+
+
+def _lock_in_script(
+    source: SpecSource,
+    spec: Spec,
+    interpreter: Interpreter,
+    packages: Sources,
+    asked: Asked,
+    context: Context,
+) -> Relocked:
+    """Make the lockfile in a script's own block."""
+    from vpy.spec import edit
+    from vpy.spec.lockfile import embedded
+
+    if source.format != "script":
+        raise UserError("only a script with a PEP 723 block carries its own lockfile")
+    path = source.path
+    if relock.is_beside(source):
+        raise UserError(
+            f"`{printable(path)}` has a lockfile beside it, which counts before one in it",
+            hint="remove it first",
+        )
+    before = embedded.parse(spec.lock, path) if spec.lock else None
+    names = frozenset(edit.project(name) for name in asked.upgrade_packages)
+    keeping = Keeping(before, names, is_upgrade=asked.upgrade)
+    made = relock.lock(
+        spec, path, "embedded", packages, interpreter, context, keeping, exclude_newer=asked.exclude_newer
+    )
+    lock = embedded.of(relock.compact(made.lockfile, spec, interpreter, context))
+    if lock != spec.lock and not asked.is_check:
+        edit.write(path, edit.with_table(edit.read(path), "tool.vpython.lock", embedded.table(lock)))
+    return Relocked(
+        path=path,
+        is_new=before is None,
+        is_changed=lock != spec.lock,
         count=len(made.lockfile.distributions),
         changes=tuple(_changes(before, made)),
         warnings=made.warnings,

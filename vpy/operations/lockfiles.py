@@ -114,6 +114,8 @@ def _search(
     if not spec.dependencies and not spec.wheels:
         return None, ()
     found, observations = lockfile_search.find(spec_source)
+    if found is None and spec.lock is not None:
+        found = (spec_source.path, "embedded", b"")
     if found is None and is_demanded:
         raise _missing(spec_source)
     if found is None or found[1] != "versions" or not sources.is_index:
@@ -141,9 +143,9 @@ def _read(
         return lockfile, instance_pins.missing(lockfile, packages, spec, request)
 
     from vpy.operations import spec_settings
-    from vpy.spec.lockfile import current, read
+    from vpy.spec.lockfile import current, embedded, read
 
-    lockfile = read.read(data, path, kind)
+    lockfile = embedded.parse(spec.lock, path) if spec.lock and not data else read.read(data, path, kind)
     if additions.are_asked_for(request):
         return lockfile, ()  # it locks the spec, to which the command line adds
     markers = dict(interpreter.markers)
@@ -154,8 +156,9 @@ def _read(
 
 
 def _is_foreign(lockfile: Lockfile) -> bool:
-    """Return whether a lockfile may be another tool's, of a name that is nobody's: no start rewrites it."""
-    return lockfile.format == "pylock" and lockfile.requirements is None
+    """Return whether no start rewrites a lockfile: it may be another tool's, or it is in the script."""
+    is_anybodys = lockfile.format == "pylock" and lockfile.requirements is None
+    return is_anybodys or lockfile.format == "embedded"
 
 
 def _holds_in_part(lockfile: Lockfile) -> bool:

@@ -65,6 +65,13 @@ def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple
     return path, kind
 
 
+def is_beside(source: SpecSource) -> bool:
+    """Return whether a lockfile lies beside a spec."""
+    from vpy.spec.lockfile import find as lockfile_search
+
+    return any(os.path.lexists(path) for path, _ in lockfile_search.candidates(source))
+
+
 def lock(
     spec: Spec,
     path: str,
@@ -167,6 +174,29 @@ def _went_bad(before: Lockfile | None, listed: Mapping[str, Mapping[str, Any]]) 
         elif all(row["sha256"]) and (strange := set(each.hashes) - set(row["sha256"])):
             gone = f"{len(strange)} of its {len(each.hashes)} files are gone"
             yield f"`{each.name}` {each.version} has other files on the index than before: {gone}{instead}"
+
+
+def compact(lockfile: Lockfile, spec: Spec, interpreter: Interpreter, context: Context) -> Lockfile:
+    """Return a lockfile with the hashes alone of files that its own targets would take."""
+    from vpy.operations import locked_wheels
+    from vpy.spec.lockfile import select as lockfile_select
+
+    taken: dict[tuple[str, str], set[str]] = {}
+    for target in lock_targets.targets_of(spec, interpreter, context):
+        try:
+            there = list(lockfile_select.applying(lockfile, target.interpreter))
+        except UserError:  # it is not for this one
+            continue
+        for each in there:
+            file = locked_wheels.best_file(each, target.interpreter) or each.sdist
+            taken.setdefault((each.name, each.version), set()).update([file.sha256] if file else [])
+    return replace(
+        lockfile,
+        distributions=tuple(
+            with_hashes(each, sorted(taken.get((each.name, each.version), ())))
+            for each in lockfile.distributions
+        ),
+    )
 
 
 def versions(lockfile: Lockfile, *, has_urls: bool = True) -> dict[str, list[str]]:

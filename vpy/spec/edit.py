@@ -12,7 +12,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 LONGEST_LINE = 88  # characters of a list; a longer one gets a line for each entry
@@ -138,14 +138,37 @@ def _first_line(lines: Sequence[str]) -> int:
 
 def change_block(text: str, change: Sequence[Edit]) -> str:
     """Return a script with the tables of its PEP 723 block changed."""
+    return _with_inner(text, lambda inner: change_tables(inner, change))
+
+
+def _with_inner(text: str, change: Callable[[str], str]) -> str:
+    """Return a script with the TOML of its PEP 723 block changed."""
     lines = text.splitlines(keepends=True)
     bare = [line.rstrip("\r\n") for line in lines]
     start, end = next((first, last) for kind, first, last in script_blocks(bare) if kind == "script")
     inner = "".join(f"{line[2:]}\n" for line in bare[start : end - 1])
-    changed = change_tables(inner, change)
+    changed = change(inner)
     line_end = _line_end(text)
     body = [f"# {line}".rstrip() + line_end for line in changed.splitlines()]
     return "".join([*lines[:start], *body, *lines[end - 1 :]])
+
+
+def with_table(text: str, key: str, values: Mapping[str, Any]) -> str:
+    """Return a script with a table of its PEP 723 block in the place of the one that is there."""
+    import tomlkit
+
+    def change(inner: str) -> str:
+        document = tomlkit.parse(inner)
+        table: Any = document
+        *tables, last = key.split(".")
+        for name in tables:
+            if name not in table:
+                table[name] = tomlkit.table(is_super_table=True)
+            table = table[name]
+        table[last] = _table(values)
+        return str(tomlkit.dumps(document))
+
+    return _with_inner(text, change)
 
 
 def _line_end(text: str) -> str:

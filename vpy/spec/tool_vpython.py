@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vpy.model import EmbeddedLock
 from vpy.spec import tool_uv
 from vpy.spec.requirements import requirement_fact, specifier_fact
 from vpy.spec.times import parse_duration
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "source", "index", "exclude-newer", "refresh-after", "dev-dependencies", "verify-platforms",
-    "allow-startup-code", "allow-native-code", "required-version",
+    "allow-startup-code", "allow-native-code", "required-version", "lock",
 )  # fmt: skip
 _ALLOWED: tuple[tuple[str, Forbidden], ...] = (
     ("allow-startup-code", "startup-code"),
@@ -50,6 +51,17 @@ def read(own: Table, spec: Spec, path: str, source: str) -> Spec:
         required_version=required,
         verify_platforms=own.texts("verify-platforms"),
         forbidden=tuple(name for key, name in _ALLOWED if not own.flag(key, default=True)),
+        lock=_lock(own.table("lock")) if "lock" in own.values else None,
+    )
+
+
+def _lock(table: Table) -> EmbeddedLock:
+    """Return what `vpython-tool lock --embed` wrote."""
+    return EmbeddedLock(
+        packages=table.texts("packages"),
+        requirements=table.texts("requirements"),
+        settings=table.texts("settings"),
+        requires_python=table.text("requires-python"),
     )
 
 

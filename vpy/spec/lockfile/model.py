@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     # uv-requirements: what `uv pip compile --generate-hashes` prints, a requirements file with hashes.
     # uv-script: the TOML file of `uv lock --script`. pylock: PEP 751. versions: CIPD's resolved versions.
-    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock", "versions"]
+    # embedded: a requirements file in the script's own block.
+    LockfileFormat = Literal["uv-requirements", "uv-script", "pylock", "versions", "embedded"]
 
 
 @value
@@ -47,6 +48,12 @@ class LockedDistribution:
     line: int = 0
     sdist: LockedFile | None = None
     via: tuple[str, ...] = ()
+
+    @property
+    def requirement(self) -> str:
+        """PEP 508 requirement of exactly this version, where it is needed."""
+        head = f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
+        return f"{head} ; {self.marker}" if self.marker else head
 
 
 @value

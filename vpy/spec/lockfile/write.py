@@ -27,7 +27,7 @@ def requirements(lockfile: Lockfile, *, hashes: bool = True) -> str:
     """
     lines = []
     for each in lockfile.distributions:
-        lines.append(_requirement(each.name, each.version, each.url, each.marker))
+        lines.append(each.requirement)
         for sha256 in sorted(each.hashes) if hashes else ():
             lines[-1] += " \\"
             lines.append(f"    --hash=sha256:{sha256}")
@@ -41,14 +41,7 @@ def requirements(lockfile: Lockfile, *, hashes: bool = True) -> str:
 
 def constraints(lockfile: Lockfile) -> str:
     """Return a constraints file: each version with its marker."""
-    return "".join(
-        f"{_requirement(each.name, each.version, each.url, each.marker)}\n" for each in lockfile.distributions
-    )
-
-
-def _requirement(name: str, version: str, url: str, marker: str) -> str:
-    head = f"{name} @ {url}" if url else f"{name}=={version}"
-    return f"{head} ; {marker}" if marker else head
+    return "".join(f"{each.requirement}\n" for each in lockfile.distributions)
 
 
 def _pylock(lockfile: Lockfile) -> str:

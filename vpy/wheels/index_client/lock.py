@@ -258,7 +258,7 @@ class Lock:
             return found
 
     def _public(self, requirement: Any) -> Any:
-        """Return a requirement of a local version (PEP 440) that the index lacks as that of the public one."""
+        """Return a requirement of a local version (PEP 440) that the index lacks as one of the public."""
         parts = list(requirement.specifier)
         if not any("+" in part.version for part in parts):
             return requirement
