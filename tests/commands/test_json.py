@@ -203,3 +203,10 @@ def test_doctor(explainer: Explainer, script: Path) -> None:
 def test_upgrade(explainer: Explainer, script: Path) -> None:
     (row,) = of(explainer, "upgrade", "-legacy", explainer.place)["converted"]
     assert (row["from"], row["to"], row["removed"]) == (f"{script}.vpython3", str(script), True)
+
+
+def test_lock(explainer: Explainer, script: Path) -> None:
+    """A text spec of an empty source, whose packages no default platform lacks."""
+    (row,) = of(explainer, "lock", script)
+    assert (row["path"], row["new"], row["packages"]) == (f"{script}.vpython3.versions", True, 1)
+    assert [change["name"] for change in row["changes"]] == [ONE]

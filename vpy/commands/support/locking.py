@@ -27,14 +27,18 @@ def read(request: Request, context: Context, *, packages_too: bool = False) -> L
 
     With `packages_too` the packages of a text spec will do.
     """
-    from vpy.operations import plan, settings, source_setting, spec_settings
+    from vpy.operations import additions, plan, settings, source_setting, spec_settings
 
     discovery, spec = plan.read_spec(request, context)
     if not spec.dependencies and not (packages_too and spec.wheels):
         is_there = discovery.source.kind != "empty"
         lacks = "asks for no packages" if packages_too else "has no `dependencies`"
         fact = f"`{discovery.source.path}` {lacks}" if is_there else "there is no spec here"
-        raise UserError(fact, hint="name a script with a PEP 723 block, or a vpython.toml")
+        named = "script that has a spec, or a spec" if packages_too else "PEP 723 script or a vpython.toml"
+        raise UserError(fact, hint=f"name a {named}")
+    if spec.dependencies and additions.are_asked_for(request):
+        fact = "a lockfile is of what the spec declares, no more"
+        raise UserError(fact, hint="leave out -vpython-with and -vpython-dev")
     found = plan.find_interpreter(request, context, spec, discovery.source)
     spec_settings.check_version(spec, context)
     setting = settings.source(request, context, spec)
