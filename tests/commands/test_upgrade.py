@@ -370,10 +370,10 @@ def test_what_has_changed_is_locked_again(checkout: Checkout, index: SimpleIndex
     checkout.git("add", "old.py")
     checkout.git("commit", "--quiet", "--message", "x")
     done = checkout.run(".")
-    assert (done.returncode, done.stdout) == (1, f"{checkout.place}/pylock.s.toml: 1 distribution, new\n")
+    assert (done.returncode, done.stdout) == (1, f"{checkout.place}/s.py.uv.lock: 1 distribution, new\n")
     assert f"{checkout.place}/t.py: " in done.stderr
     assert "`gone`" in done.stderr
-    assert sorted(checkout.files()) == ["old.py", "pylock.s.toml", "s.py", "t.py"]
+    assert sorted(checkout.files()) == ["old.py", "s.py", "s.py.uv.lock", "t.py"]
     (checkout.place / "t.py").unlink()
     done = checkout.run("-all", "--json", ".")
     assert done.returncode == 0, done.stderr

@@ -65,8 +65,7 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-source",
-        "get packages from here: cipd[:URL], directory:PATH or URL, index[:URL]; "
-        "of several with commas, from the first that has a package",
+        "where packages come from, several with commas: cipd[:URL], directory:PATH or URL, index[:URL]",
         metavar="SOURCE",
         variable="VPYTHON_PACKAGE_SOURCE",
         default="{config.default_source}",
@@ -89,21 +88,17 @@ GLOBAL_OPTIONS = (
         is_repeated=True,
     ),
     Option("-vpython-dev", "add the spec's `dev-dependencies`"),
-    Option(
-        "-vpython-env-file", "give Python the variables in this file, which it has not yet", metavar="FILE"
-    ),
+    Option("-vpython-env-file", "add the variables in this file", metavar="FILE"),
     Option("-vpython-offline", "use no network", variable="VPYTHON_OFFLINE"),
-    Option(
-        "-vpython-refresh", "ask again what requirements, tags and refs come to, however new the answers are"
-    ),
+    Option("-vpython-refresh", "ask again what versions and refs come to"),
     Option(
         "-vpython-no-build",
-        "build no wheel from its source: what has no wheel is an error",
+        "build no wheel from its source",
         variable="VPYTHON_NO_BUILD",
     ),
     Option("-vpython-locked", "end where the lockfile is missing or stale"),
     Option("-vpython-frozen", "follow the lockfile as it is, stale or not"),
-    Option("-vpython-keep-legacy", "keep the text specs that `upgrade --legacy` converts"),
+    Option("-vpython-keep-legacy", "let `upgrade --legacy` keep the old files"),
     Option("-vpython-local-venv", "link `.venv` beside the spec to the environment"),
     Option(
         "-vpython-log-level",

@@ -93,7 +93,7 @@ def _get_or_last(path: str, plan: Plan, context: Context) -> WheelSet:
 
 def cached(plan: Plan, context: Context) -> WheelSet | None:
     """Return what a plan came to before, installed or not; None where it is not cached. Needs no network."""
-    return _get(context.layout.resolution(cache.digest_of(question_of(plan, context)[0])), context)
+    return _get(context.layout.resolution(cache.digest_of(question_of(plan, context)[0])), plan, context)
 
 
 def question_of(plan: Plan, context: Context) -> tuple[dict[str, object], tuple[Observation, ...]]:
@@ -344,15 +344,20 @@ def trees(wheel_set: WheelSet, interpreter: Interpreter, layout: Layout) -> tupl
 
 def _get_installed(path: str, plan: Plan, context: Context) -> WheelSet | None:
     """Return the cached wheel set where it is whole, still holds, and is installed."""
-    wheel_set = _get(path, context)
+    wheel_set = _get(path, plan, context)
     return wheel_set if wheel_set is not None and is_installed(wheel_set, plan, context) else None
 
 
-def _get(path: str, context: Context) -> WheelSet | None:
-    """Return the cached wheel set where it is whole and still holds."""
+def _get(path: str, plan: Plan, context: Context) -> WheelSet | None:
+    """Return the cached wheel set where it is whole and still holds.
+
+    Offline nothing is asked again; of what a network would be needed for, its loader says so.
+    """
     wheel_set = _read(path)
     if wheel_set is None or wheel_set.asked < context.fresh_since:
         return None
+    if context.offline and all(source.folder for source in plan.sources.members):
+        return wheel_set
     times = [int(row.fields[0]) for row in wheel_set.observations if row.kind == "until"]
     return wheel_set if all(context.now() < time for time in times) else None
 

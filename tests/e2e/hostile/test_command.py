@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.e2e.hostile.yard import Yard
 
 ALL = f"there are {', '.join(NAMES)}"
-SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL"
+SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL, or several with commas"
 
 
 @pytest.mark.parametrize(

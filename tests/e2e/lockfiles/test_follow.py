@@ -158,7 +158,7 @@ def test_appears_and_goes(project: Project, name: str) -> None:
 
 @each_format
 def test_one_that_is_stale(project: Project, name: str) -> None:
-    """An error on a bot; elsewhere locked again, but for uv's own, which only uv writes."""
+    """An error on a bot; elsewhere locked again, but for uv's own, and one of PEP 751 that is not ours."""
     path, script = project.place / name, project.place / "s.py"
     project.lock(name, FORMATS[name](project))
     project.declare("a>=2")
@@ -175,6 +175,10 @@ def test_one_that_is_stale(project: Project, name: str) -> None:
     if name == "s.py.lock":
         assert done.stdout == "2.0 1.1\n"
         assert "so it is not followed, and cannot be locked again: " in done.stderr
+    elif name == "pylock.s.toml":
+        assert done.stdout == "2.0 1.1\n"
+        assert done.stderr.endswith("so it is not followed\n")
+        assert path.read_text() == FORMATS[name](project)
     else:
         assert done.stdout == "2.0 1.0\n"
         assert ": locked again: a 1.0 -> 2.0\n" in done.stderr
@@ -335,7 +339,7 @@ def test_explain_names_it(project: Project, name: str) -> None:
     searched = [str(project.place / each) for each in FORMATS]
     before = project.harness.run("-vpython-offline", "-vpython-tool", "explain", "--json", "s.py")
     assert json.loads(before.stdout)["lockfile"] == {
-        "path": None, "format": None, "distributions": 0, "searched": searched,
+        "path": None, "format": None, "distributions": 0, "packages": 0, "searched": searched,
     }  # fmt: skip
     project.lock(name, FORMATS[name](project))
     project.run()
