@@ -82,7 +82,7 @@ def test_an_environment_of_each_python(machine: Harness, name: str) -> None:
     assert prefix.parent == machine.root / "environments-1"
     assert told["executable"] == str(prefix / "bin" / "python") == told["ran"]
     assert told["version"].startswith(python.rpartition("python")[2] + ".")
-    # The seeds of a text spec, as virtualenv has them: setuptools and wheel where `ensurepip` still brings it.
+    # The seeds of a text spec, as virtualenv has them: setuptools and wheel for older Pythons.
     has_setuptools = int(told["version"].split(".")[1]) < 12
     assert told["seen"] == ["alpha", "pip", *(["setuptools", "wheel"] if has_setuptools else [])]
     assert told["pip"]
