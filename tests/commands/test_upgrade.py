@@ -379,8 +379,8 @@ def test_what_has_changed_is_locked_again(checkout: Checkout, index: SimpleIndex
     assert done.returncode == 0, done.stderr
     locked = json.loads(done.stdout)["locked"]
     assert [(row["path"], row["new"]) for row in locked] == [
-        (f"{checkout.place}/pylock.old.toml", True),
-        (f"{checkout.place}/pylock.s.toml", False),
+        (f"{checkout.place}/old.py.uv.lock", True),
+        (f"{checkout.place}/s.py.uv.lock", False),
     ]
 
 
