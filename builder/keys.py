@@ -20,6 +20,7 @@ VPYTHON = (
     ("allow-startup-code", "`false` refuses wheels with code that runs at every start, as in a `.pth` file"),
     ("allow-native-code", "`false` refuses wheels with libraries, and those for one platform"),
     ("required-version", "which vpython the spec is for (PEP 440)"),
+    ("lock", "lockfile in the script itself, which `lock --embed` writes: no key for people"),
 )
 UV = (
     (
