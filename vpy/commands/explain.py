@@ -40,6 +40,7 @@ LOCKFILE_FORMATS = {
     "uv-requirements": "requirements with hashes",
     "uv-script": "of uv lock --script",
     "pylock": "PEP 751",
+    "embedded": "in the script's block",
     "versions": "resolved versions of CIPD",
 }
 

@@ -27,13 +27,13 @@ def text_of(
     """Return the lockfile of a spec in a format; raise UserError where there is none, or a stale one."""
     from vpy.spec.lockfile import current, find, read, write
 
-    found, _ = find.find(source)
+    found, _ = find.of_requirements(source, spec)
     if found is None:
         raise UserError(
             f"there is no lockfile of `{printable(source.path)}`", hint="`vpython-tool lock` writes it"
         )
-    path, kind, data = found
-    lockfile = read.read(data, path, kind)
+    path, kind, _ = found
+    lockfile = read.of_spec(found, spec)
     markers = dict(interpreter.markers)
     if stale := current.differences(
         lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)

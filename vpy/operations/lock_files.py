@@ -84,11 +84,12 @@ def lock(
     `interpreter` is what the spec runs on here, `packages` where its packages come from.
     """
     from vpy.spec import edit
+    from vpy.spec.lockfile import find as lockfile_search
     from vpy.spec.lockfile import write
 
     if spec.wheels:
         return _lock_packages(source, spec, interpreter, packages, asked, context)
-    if asked.is_embedded or (spec.lock is not None and not relock.is_beside(source)):
+    if asked.is_embedded or (spec.lock is not None and not lockfile_search.existing(source)):
         return _lock_in_script(source, spec, interpreter, packages, asked, context)
     path, kind = relock.destination(source, asked.kind)
     before = _before(path, kind, is_kept=not asked.upgrade)
@@ -121,11 +122,12 @@ def _lock_in_script(
     """Make the lockfile in a script's own block."""
     from vpy.spec import edit
     from vpy.spec.lockfile import embedded
+    from vpy.spec.lockfile import find as lockfile_search
 
     if source.format != "script":
         raise UserError("only a script with a PEP 723 block carries its own lockfile")
     path = source.path
-    if relock.is_beside(source):
+    if lockfile_search.existing(source):
         raise UserError(
             f"`{printable(path)}` has a lockfile beside it, which counts before one in it",
             hint="remove it first",

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from bootstrap.request import Request
     from vpy.model import Discovery, Interpreter, Observation, Sources, Spec, SpecSource, Wanted
     from vpy.operations.context import Context
-    from vpy.spec.lockfile.model import Lockfile, LockfileFormat
-
-    Found = tuple[str, LockfileFormat, bytes]
+    from vpy.spec.lockfile.find import Found
+    from vpy.spec.lockfile.model import Lockfile
 
 STALE_HINT = "`{} {}` brings it up to date; -vpython-frozen follows it as it is"
 MISSING_HINT = "`vpython-tool lock {}` writes it"
@@ -111,12 +110,8 @@ def _search(
     """Return the lockfile that there is for the source; raise UserError where there must be one."""
     from vpy.spec.lockfile import find as lockfile_search
 
-    if not spec.dependencies and not spec.wheels:
-        return None, ()
-    found, observations = lockfile_search.find(spec_source)
-    if found is None and spec.lock is not None:
-        found = (spec_source.path, "embedded", b"")
-    if found is None and is_demanded:
+    found, observations = lockfile_search.of_requirements(spec_source, spec)
+    if found is None and is_demanded and (spec.dependencies or spec.wheels):
         raise _missing(spec_source)
     if found is None or found[1] != "versions" or not sources.is_index:
         return found, observations
@@ -135,17 +130,16 @@ def _read(
     packages: Sequence[Wanted],
 ) -> tuple[Lockfile, tuple[str, ...]]:
     """Return a lockfile, and how it differs from what the spec asks for."""
-    path, kind, data = found
-    if kind == "versions":
+    if found[1] == "versions":
         from vpy.operations import instance_pins
 
-        lockfile = instance_pins.read(data, path)
+        lockfile = instance_pins.read(found[2], found[0])
         return lockfile, instance_pins.missing(lockfile, packages, spec, request)
 
     from vpy.operations import spec_settings
-    from vpy.spec.lockfile import current, embedded, read
+    from vpy.spec.lockfile import current, read
 
-    lockfile = embedded.parse(spec.lock, path) if spec.lock and not data else read.read(data, path, kind)
+    lockfile = read.of_spec(found, spec)
     if additions.are_asked_for(request):
         return lockfile, ()  # it locks the spec, to which the command line adds
     markers = dict(interpreter.markers)

@@ -122,8 +122,7 @@ def plan_for(
 def _sources_of(spec: Spec, setting: Setting, context: Context) -> Sources:
     from vpy.operations import source_setting
 
-    requested = source_setting.parse_setting(setting, context.environ)
-    return source_setting.of_spec(spec, requested, context.environ)
+    return source_setting.of_setting(setting, spec, context.environ)
 
 
 def _refresh_after(spec: Spec, lockfile: Lockfile | None, context: Context) -> Age:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.operations import lock_targets, sources, spec_settings
@@ -52,24 +50,16 @@ def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple
     """Return the path and the format of a spec's lockfile: the one that is there, or a new one of a kind."""
     from vpy.spec.lockfile import find as lockfile_search
 
-    found = lockfile_search.candidates(source)
-    if not found:
+    places = lockfile_search.candidates(source)
+    if not places:
         raise UserError(f"`{printable(source.path)}` is no file that a lockfile can lie beside")
-    there = [each for each in found if os.path.lexists(each[0])]
-    new = [each for each in found if each[1] == (kind or "pylock")] or [*found]
-    path, kind = there[0] if there else new[-1]
+    new = [each for each in places if each[1] == (kind or "pylock")] or [*places]
+    path, kind = lockfile_search.existing(source) or new[-1]
     if kind == "uv-script":
         raise UserError(
             f"`{printable(path)}` is uv's own lockfile", hint="`uv lock --script` writes it; or remove it"
         )
     return path, kind
-
-
-def is_beside(source: SpecSource) -> bool:
-    """Return whether a lockfile lies beside a spec."""
-    from vpy.spec.lockfile import find as lockfile_search
-
-    return any(os.path.lexists(path) for path, _ in lockfile_search.candidates(source))
 
 
 def lock(

@@ -44,6 +44,11 @@ def of_spec(spec: Spec, requested: Sources, environ: Mapping[str, str]) -> Sourc
     return Sources((*requested.directories, *indexes))
 
 
+def of_setting(setting: Setting, spec: Spec, environ: Mapping[str, str]) -> Sources:
+    """Return the sources of a spec's packages, where a setting names those that are asked."""
+    return of_spec(spec, parse_setting(setting, environ), environ)
+
+
 def index(environ: Mapping[str, str]) -> Source:
     """Return the index that counts where none is named by its address."""
     url = environ.get(settings.INDEX_VARIABLE)

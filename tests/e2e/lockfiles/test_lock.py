@@ -9,28 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.lockfiles.site import Site, versions
-from tests.packages.conftest import direct
+from tests.e2e.lockfiles.site import versions
 from tests.support.sdistmaker import make_sdist
 from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.harness import Harness
-
-__all__ = ["direct"]
+    from tests.e2e.lockfiles.site import Site
 
 FILES = {"pylock": "pylock.s.toml", "uv": "s.py.uv.lock"}
 each_format = pytest.mark.parametrize("kind", FILES)
-
-
-@pytest.fixture
-def site(direct: Harness, tmp_path: Path) -> Iterator[Site]:
-    site = Site(direct, tmp_path)
-    yield site
-    site.index.stop()
 
 
 @each_format
@@ -434,6 +421,36 @@ def test_embedded(site: Site) -> None:
     again = site.locked()
     assert (again["changed"], again["changes"]) == (True, []), "as little as the spec allows"
     assert site.run("-vpython-locked").stdout == "1.0 1.2\n"
+
+
+def test_commands_know_of_an_embedded_one(site: Site) -> None:
+    """`explain`, `export`, `verify`, and what edits a spec, follow it as a start does."""
+    script = site.script("a<2")
+    assert site.lock("--embed").returncode == 0
+    page = site.run("-vpython-tool", "explain")
+    assert f"{script}  (in the script's block, 2 distributions)" in page.stdout, page.stderr
+    account = json.loads(site.run("-vpython-tool", "explain", "--json").stdout)["lockfile"]
+    assert (account["path"], account["format"]) == (str(script), "embedded")
+
+    exported = site.run("-vpython-tool", "export")
+    assert exported.returncode == 0, exported.stderr
+    assert f"a==1.0 \\\n    --hash=sha256:{site.sha256('a-1.0-py3-none-any.whl')}\n" in exported.stdout
+    (verified,) = json.loads(site.run("-vpython-tool", "verify", "--json").stdout)
+    assert (verified["lockfile"], verified["whole"]) == (str(script), True)
+    assert [row["name"] for row in verified["distributions"]] == ["a", "b"]
+
+    added = site.run("-vpython-tool", "add", "s.py", script="b")
+    assert added.returncode == 0, added.stderr
+    assert f"`{script}` does not know of this change: lock again" in added.stderr
+
+
+def test_an_empty_file_beside_is_no_embedded_one(site: Site) -> None:
+    site.script("a<2")
+    assert site.lock("--embed").returncode == 0
+    site.lockfile().write_bytes(b"")
+    done = site.run()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"vpython: {site.lockfile()}")
 
 
 def test_embedded_is_tampered_with(site: Site) -> None:

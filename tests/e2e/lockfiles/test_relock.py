@@ -12,27 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.lockfiles.site import PLAIN, Site, versions
-from tests.packages.conftest import direct
 from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
-    from tests.support.harness import Harness
-
-__all__ = ["direct"]
 
 FILES = {"pylock": "pylock.s.toml", "uv": "s.py.uv.lock"}
 BOTS = ({"CI": "1"}, {"SWARMING_BOT_ID": "b"}, {"SWARMING_HEADLESS": "1"})
 each_format = pytest.mark.parametrize("kind", FILES)
-
-
-@pytest.fixture
-def site(direct: Harness, tmp_path: Path) -> Iterator[Site]:
-    site = Site(direct, tmp_path)
-    yield site
-    site.index.stop()
 
 
 @each_format

@@ -41,7 +41,7 @@ class LockMatrix:
 
 
 def find(lockable: Lockable, context: Context) -> LockMatrix | None:
-    """Return the matrix of the lockfile beside a spec; None where there is none.
+    """Return the matrix of a spec's lockfile; None where there is none.
 
     Where it does not name its files, the index is asked for them.
     """
@@ -49,12 +49,11 @@ def find(lockable: Lockable, context: Context) -> LockMatrix | None:
     from vpy.spec.lockfile import find as lockfile_search
     from vpy.spec.lockfile import read
 
-    found, _ = lockfile_search.find(lockable.source)
+    found, _ = lockfile_search.of_requirements(lockable.source, lockable.spec)
     if found is None:
         return None
-    path, kind, data = found
-    lockfile = read.read(data, path, kind)
-    if kind != "pylock":
+    lockfile = read.of_spec(found, lockable.spec)
+    if lockfile.format != "pylock":
         lockfile = lock_export.with_files(
             lockfile, lockable.spec, lockable.packages, lockable.interpreter, context
         )

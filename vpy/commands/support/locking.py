@@ -42,7 +42,6 @@ def read(request: Request, context: Context, *, packages_too: bool = False) -> L
     found = plan.find_interpreter(request, context, spec, discovery.source)
     spec_settings.check_version(spec, context)
     setting = settings.source(request, context, spec)
-    asked = source_setting.parse_setting(setting, context.environ)
-    packages = source_setting.of_spec(spec, asked, context.environ)
+    packages = source_setting.of_setting(setting, spec, context.environ)
     spec = spec_settings.without_replaced(spec, setting)
     return Lockable(discovery.source, spec, found.interpreter, packages)

@@ -88,8 +88,7 @@ def matrix_of(request: Request, context: Context) -> Matrix:
         raise UserError("there is no spec here", hint=NO_SPEC_HINT)
     setting = settings.source(request, context, spec)
     spec = spec_settings.without_replaced(spec, setting)
-    requested = source_setting.parse_setting(setting, context.environ)
-    asked = source_setting.of_spec(spec, requested, context.environ)
+    asked = source_setting.of_setting(setting, spec, context.environ)
     columns = platform_targets.verified(spec, context.config, discovery.source.path)
 
     draft = Draft(discovery.source.path, spec, columns, asked)

@@ -136,19 +136,18 @@ def resolve(target: Target, text: str, context: Context) -> tuple[Pin, ...]:
     packages, _ = expansion.expand(spec, template.target_for(found), target.path)
     setting = settings.source(target.request, context, spec)
     spec = spec_settings.for_target(spec_settings.without_replaced(spec, setting), found)
-    requested = source_setting.parse_setting(setting, context.environ)
-    asked = source_setting.of_spec(spec, requested, context.environ)
+    asked = source_setting.of_setting(setting, spec, context.environ)
     if not packages and not spec.dependencies:
         return ()
     return sources.loader(asked, found, context, spec).resolve(packages, spec.dependencies).pins
 
 
 def finish(target: Target, text: str, context: Context) -> None:
-    """Write the file; say so where a lockfile beside it is stale now."""
+    """Write the file; say so where its lockfile is stale now."""
     edit.write(target.path, text)
     if target.source is not None:
         from vpy.spec.lockfile import find as lockfile_search
 
-        found, _ = lockfile_search.find(target.source)
+        found, _ = lockfile_search.of_requirements(target.source, parse(target, text))
         if found is not None:
             context.terminal.warning(f"`{printable(found[0])}` does not know of this change: lock again")

@@ -1,4 +1,4 @@
-"""Search for the lockfile of a spec: the first of a fixed list of names beside it."""
+"""Search for the lockfile of a spec: the first of a fixed list of names beside it, or the one in a script."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from vpy.spec.look import FileObserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vpy.model import Observation, SpecSource
+    from vpy.model import Observation, Spec, SpecSource
     from vpy.spec.lockfile.model import LockfileFormat
+
+    # Path, format and bytes; a lockfile in a script is part of its spec, and has none.
+    Found = tuple[str, LockfileFormat, bytes]
 
 # Bytes; the largest real lockfiles, thousands of hashes, take a tenth of it.
 LARGEST = 16 << 20
@@ -40,10 +43,28 @@ def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
     return tuple((os.path.join(directory, each), kind) for each, kind in named)
 
 
-def find(source: SpecSource) -> tuple[tuple[str, LockfileFormat, bytes] | None, tuple[Observation, ...]]:
-    """Return the path, format and bytes of a spec's lockfile, or None, and what the answer depends on.
+def existing(source: SpecSource) -> tuple[str, LockfileFormat] | None:
+    """Return the path and format of the lockfile that lies beside a spec; None where there is none."""
+    return next((each for each in candidates(source) if os.path.lexists(each[0])), None)
 
-    UserError for one that cannot be read.
+
+def of_requirements(source: SpecSource, spec: Spec) -> tuple[Found | None, tuple[Observation, ...]]:
+    """Return the lockfile of what a spec asks for, or None, and what the answer depends on.
+
+    One beside the spec counts before one in the script. Raises UserError for one that cannot be read.
+    """
+    if not spec.dependencies and not spec.wheels:
+        return None, ()
+    found, observations = find(source)
+    if found is None and spec.lock is not None:
+        found = (source.path, "embedded", b"")
+    return found, observations
+
+
+def find(source: SpecSource) -> tuple[Found | None, tuple[Observation, ...]]:
+    """Return the lockfile beside a spec, or None, and what the answer depends on.
+
+    Raises UserError for one that cannot be read.
     """
     observer = FileObserver()
     for path, kind in candidates(source):

@@ -9,6 +9,8 @@ from vpy.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vpy.model import Spec
+    from vpy.spec.lockfile.find import Found
     from vpy.spec.lockfile.model import Lockfile, LockfileFormat
 
 
@@ -26,6 +28,16 @@ def read(data: bytes, path: str, kind: LockfileFormat) -> Lockfile:
     from vpy.spec.lockfile import pylock
 
     return pylock.parse(text, path, digest)
+
+
+def of_spec(found: Found, spec: Spec) -> Lockfile:
+    """Parse the lockfile that was found for a spec: a file's bytes, or what the script carries itself."""
+    path, kind, data = found
+    if kind != "embedded" or spec.lock is None:
+        return read(data, path, kind)
+    from vpy.spec.lockfile import embedded
+
+    return embedded.parse(spec.lock, path)
 
 
 def decode(data: bytes, path: str) -> str:
