@@ -93,22 +93,11 @@ def lock(
         return _lock_in_script(source, spec, interpreter, packages, asked, context)
     path, kind = relock.destination(source, asked.kind)
     before = _before(path, kind, is_kept=not asked.upgrade)
-    names = frozenset(edit.project(name) for name in asked.upgrade_packages)
-    keeping = Keeping(before, names, is_upgrade=asked.upgrade)
-    made = relock.lock(
-        spec, path, kind, packages, interpreter, context, keeping, exclude_newer=asked.exclude_newer
-    )
+    made = _made(before, spec, path, kind, interpreter, packages, asked, context)
     text, known = write.text_of(made.lockfile, kind), _text(path)
     if known != text and not asked.is_check:
         edit.write(path, text)
-    return Relocked(
-        path=path,
-        is_new=known is None,
-        is_changed=known != text,
-        count=len(made.lockfile.distributions),
-        changes=tuple(_changes(before, made)),
-        warnings=made.warnings,
-    )
+    return _relocked(before, made, is_new=known is None, is_changed=known != text)
 
 
 def _lock_in_script(
@@ -133,18 +122,38 @@ def _lock_in_script(
             hint="remove it first",
         )
     before = embedded.parse(spec.lock, path) if spec.lock else None
-    names = frozenset(edit.project(name) for name in asked.upgrade_packages)
-    keeping = Keeping(before, names, is_upgrade=asked.upgrade)
-    made = relock.lock(
-        spec, path, "embedded", packages, interpreter, context, keeping, exclude_newer=asked.exclude_newer
-    )
+    made = _made(before, spec, path, "embedded", interpreter, packages, asked, context)
     lock = embedded.of(relock.compact(made.lockfile, spec, interpreter, context))
     if lock != spec.lock and not asked.is_check:
         edit.write(path, edit.with_table(edit.read(path), "tool.vpython.lock", embedded.table(lock)))
+    return _relocked(before, made, is_new=before is None, is_changed=lock != spec.lock)
+
+
+def _made(
+    before: Lockfile | None,
+    spec: Spec,
+    path: str,
+    kind: LockfileFormat,
+    interpreter: Interpreter,
+    packages: Sources,
+    asked: Asked,
+    context: Context,
+) -> Locking:
+    """Resolve a spec's requirements, with what is to be kept of the lockfile of before."""
+    from vpy.spec import edit
+
+    names = frozenset(edit.project(name) for name in asked.upgrade_packages)
+    keeping = Keeping(before, names, is_upgrade=asked.upgrade)
+    return relock.lock(
+        spec, path, kind, packages, interpreter, context, keeping, exclude_newer=asked.exclude_newer
+    )
+
+
+def _relocked(before: Lockfile | None, made: Locking, *, is_new: bool, is_changed: bool) -> Relocked:
     return Relocked(
-        path=path,
-        is_new=before is None,
-        is_changed=lock != spec.lock,
+        path=made.lockfile.path,
+        is_new=is_new,
+        is_changed=is_changed,
         count=len(made.lockfile.distributions),
         changes=tuple(_changes(before, made)),
         warnings=made.warnings,

@@ -69,7 +69,7 @@ def lock(
     packages: Sources,
     interpreter: Interpreter,
     context: Context,
-    keeping: Keeping | None = None,
+    keeping: Keeping,
     *,
     exclude_newer: str = "",
 ) -> Locking:
@@ -85,7 +85,7 @@ def lock(
     targets = lock_targets.targets_of(spec, interpreter, context)
     with context.terminal.status.stage("locking"):
         index = sources.index_loader(packages, interpreter, context, resolution=meant.resolution)
-        answer = _answer(index, meant, packages, targets, requires_python, keeping or Keeping(), context)
+        answer = _answer(index, meant, packages, targets, requires_python, keeping, context)
     left, warnings = lock_targets.judge(targets, answer["targets"], index)
     requires_python += lock_targets.upper_bound(targets, left)
     return Locking(
@@ -96,7 +96,7 @@ def lock(
             environments=lock_targets.environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
-        warnings=(*_went_bad(keeping.lockfile if keeping else None, answer["listed"]), *warnings),
+        warnings=(*_went_bad(keeping.lockfile, answer["listed"]), *warnings),
         contents=answer["contents"],
     )
 
