@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
     SourceKind = Literal["cipd", "directory", "index"]
-    SpecFormat = Literal["text", "toml", "script", "empty"]
+    SpecFormat = Literal["text", "toml", "script", "requirements", "pylock", "empty"]
     Forbidden = Literal["startup-code", "native-code"]
     ObservationKind = Literal[
         "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
@@ -230,7 +230,8 @@ class SpecSource:
 
     `path` is the file that holds it ("" for the empty spec; `<string>` for a `-c` argument);
     `first_line` is the 1-based line in `path` of the first line of `text`; `column` is how many
-    characters stand before the spec's text in each of its lines (an inline prefix).
+    characters stand before the spec's text in each of its lines (an inline prefix). `included` are path and
+    text of the files that a requirements file names.
     """
 
     kind: SpecKind
@@ -239,6 +240,7 @@ class SpecSource:
     text: str
     first_line: int = 1
     column: int = 0
+    included: tuple[tuple[str, str], ...] = ()
 
 
 @value

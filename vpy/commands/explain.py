@@ -40,7 +40,7 @@ LOCKFILE_FORMATS = {
     "uv-requirements": "requirements with hashes",
     "uv-script": "of uv lock --script",
     "pylock": "PEP 751",
-    "embedded": "in the script's block",
+    "embedded": "in the spec itself",
     "versions": "resolved versions of CIPD",
 }
 
@@ -50,7 +50,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation
     from vpy.operations.root import open_root
 
-    asked = invocation.of(request, arguments)
+    asked = invocation.of(request, arguments, context.config)
     open_root(context)
     facts = account(asked, context)
     if arguments.json:

@@ -53,7 +53,7 @@ def drop(path: str) -> None:
 
 def spec_question(source: SpecSource, default: SpecSource | None) -> object:
     """Return everything that the parsed spec depends on; its path too, since warnings name it."""
-    first = [source.format, source.path, source.first_line, source.column, source.text]
+    first = [source.format, source.path, source.first_line, source.column, source.text, source.included]
     return ["spec", first, None if default is None else [default.format, default.text]]
 
 

@@ -35,8 +35,10 @@ def text_of(
     path, kind, _ = found
     lockfile = read.of_spec(found, spec)
     markers = dict(interpreter.markers)
-    if stale := current.differences(
-        lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)
+    if source.format != "pylock" and (
+        stale := current.differences(
+            lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)
+        )
     ):
         raise UserError(
             [f"{printable(path)} is not current: {fact}" for fact in stale],

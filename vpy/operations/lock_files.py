@@ -87,6 +87,10 @@ def lock(
     from vpy.spec.lockfile import find as lockfile_search
     from vpy.spec.lockfile import write
 
+    if source.format == "pylock" or (source.format == "requirements" and spec.lock is not None):
+        raise UserError(
+            f"`{printable(source.path)}` is a lockfile itself", hint="what wrote it brings it up to date"
+        )
     if spec.wheels:
         return _lock_packages(source, spec, interpreter, packages, asked, context)
     if asked.is_embedded or (spec.lock is not None and not lockfile_search.existing(source)):

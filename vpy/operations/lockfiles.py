@@ -88,7 +88,7 @@ def find(
     if found is None:
         return None, observations
 
-    lockfile, stale = _read(found, spec, interpreter, request, packages)
+    lockfile, stale = _read(found, discovery.source, spec, interpreter, request, packages)
     context.terminal.debug(f"lockfile: `{printable(lockfile.path)}`")
     if is_frozen or not stale:
         return lockfile, observations
@@ -124,6 +124,7 @@ def _search(
 
 def _read(
     found: Found,
+    source: SpecSource,
     spec: Spec,
     interpreter: Interpreter,
     request: Request,
@@ -140,8 +141,8 @@ def _read(
     from vpy.spec.lockfile import current, read
 
     lockfile = read.of_spec(found, spec)
-    if additions.are_asked_for(request):
-        return lockfile, ()  # it locks the spec, to which the command line adds
+    if additions.are_asked_for(request) or source.format == "pylock":
+        return lockfile, ()  # it locks the spec, to which the command line adds; or it is the spec
     markers = dict(interpreter.markers)
     wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
     return lockfile, current.differences(

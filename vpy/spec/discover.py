@@ -13,7 +13,7 @@ from vpy.errors import UserError
 from vpy.model import Discovery, SpecSource
 from vpy.spec import inline
 from vpy.spec.look import FileObserver, cannot_open, mode
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from vpy.config import Config
-    from vpy.model import SpecFormat
+    from vpy.model import SpecFormat, SpecKind
 
 DEFAULT_VARIABLE = "VPYTHON_DEFAULT_SPEC"
 
@@ -98,7 +98,7 @@ class _Search:
         if source := self._converted(path):
             return source
         whole = _absolute_observed(path, self.invocation.cwd, self.observer)
-        return self.observer.read_spec(whole, "option", _format(path))
+        return _read_named(path, whole, "option", self.observer)
 
     def _converted(self, path: str) -> SpecSource | None:
         """Return what `upgrade` made of a text spec that is gone: who names that need not change a word."""
@@ -238,7 +238,7 @@ def _default(invocation: Invocation, environ: Mapping[str, str], observer: FileO
     observer.searched.append(path)
     try:
         whole = _absolute_observed(path, invocation.cwd, observer)
-        return observer.read_spec(whole, "default", _format(path))
+        return _read_named(path, whole, "default", observer)
     except UserError as error:
         raise UserError(error.lines, hint=error.hint or f"{DEFAULT_VARIABLE} names it") from error
 
@@ -271,8 +271,45 @@ def _script_mode(path: str) -> int:
     return found
 
 
+def is_spec(path: str, config: Config) -> bool:
+    """Return whether a path is a spec's by its name, and not a script's."""
+    return path.endswith((config.suffix, config.legacy_suffix)) or _format(path) != "text"
+
+
 def _format(path: str) -> SpecFormat:
-    return "toml" if path.endswith(".toml") else "text"
+    """Return the format of a spec that is named by its path."""
+    if path.endswith(".toml"):
+        name = os.path.basename(path)
+        return "pylock" if name == "pylock.toml" or name.startswith("pylock.") else "toml"  # PEP 751
+    if path.endswith((".txt", ".lock")):
+        from vpy.spec import requirements_file
+
+        if requirements_file.is_named_like_one(path):
+            return "requirements"
+    return "text"
+
+
+def _read_named(path: str, whole: str, kind: SpecKind, observer: FileObserver) -> SpecSource:
+    """Read the spec that an option or a variable names, and what a requirements file names in turn."""
+    source = observer.read_spec(whole, kind, _format(path))
+    if source.format != "requirements":
+        return source
+    from vpy.spec import requirements_file
+
+    texts: dict[str, str] = {whole: source.text}
+    waiting = [whole]
+    while waiting:
+        naming = waiting.pop(0)
+        for line, each in requirements_file.references(texts[naming], naming):
+            if each in texts:
+                continue
+            try:
+                texts[each] = observer.read_spec(each, kind, "requirements").text
+            except UserError as error:
+                raise UserError([f"{printable(naming)}:{line}:1: {error.lines[0]}"]) from error
+            waiting.append(each)
+    del texts[whole]
+    return replace(source, included=tuple(texts.items()))
 
 
 def _absolute_observed(path: str, cwd: str | None, observer: FileObserver) -> str:

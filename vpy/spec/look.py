@@ -23,6 +23,11 @@ MAX_SEARCHED = 4 * 1024 * 1024
 MAX_COMPARED = 256 * 1024
 
 
+# Formats that hold what is locked, thousands of hashes.
+LOCKABLE = ("requirements", "pylock")
+MAX_LOCKED = 16 << 20
+
+
 class FileObserver:
     """Reads files for one search; collects the paths searched and the observations.
 
@@ -84,17 +89,19 @@ class FileObserver:
         `found` is its mode where only a plain file or `/dev/null` will do; an option or a variable may
         also name a pipe.
         """
+        most = MAX_LOCKED if spec_format in LOCKABLE else MAX_SIZE
         if found is not None and not (stat.S_ISREG(found) or stat.S_ISCHR(found)):
             raise UserError(f"the spec `{printable(path)}` is not a file")
 
         try:
             with open(path, "rb", 0) as file:
-                data = _read(file.fileno(), MAX_SIZE + 1)
+                status = os.fstat(file.fileno())
+                data = _read(file.fileno(), most + 1)
         except (OSError, ValueError) as error:
             raise UserError(f"cannot read the spec `{printable(path)}`: {_reason(error)}") from error
 
-        self.observe("content", path, data.decode("latin-1"))
-        return SpecSource(kind=kind, format=spec_format, path=path, text=decode(data, path))
+        self.observe_data(path, data, status)
+        return SpecSource(kind=kind, format=spec_format, path=path, text=decode(data, path, most))
 
     def read_script(self, path: str) -> bytes:
         """Return the first `MAX_SEARCHED` bytes of a script; raise UserError where it cannot be read."""

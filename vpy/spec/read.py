@@ -31,6 +31,14 @@ def _read(source: SpecSource, default: SpecSource | None) -> Spec:
         from vpy.spec.toml import parse_vpython_toml
 
         return parse_vpython_toml(source.text, source.path)
+    if source.format == "requirements":
+        from vpy.spec import requirements_file
+
+        return requirements_file.parse(source)
+    if source.format == "pylock":
+        from vpy.spec.lockfile import pylock_spec
+
+        return pylock_spec.parse(source)
     if source.format == "script":
         from vpy.spec.toml import parse_script
 

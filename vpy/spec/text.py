@@ -17,9 +17,12 @@ WIDEST_EXCERPT = 72  # characters of a line that is shown
 MAX_SHOWN = 20  # mistakes in one error
 
 
-def decode(data: bytes, path: str) -> str:
-    """Decode UTF-8 with an optional byte order mark; raise UserError at the first byte that is wrong."""
-    check_size(len(data), path)
+def decode(data: bytes, path: str, most: int = MAX_SIZE) -> str:
+    """Decode UTF-8 with an optional byte order mark; raise UserError at the first byte that is wrong.
+
+    `most` is how many bytes are read of a spec.
+    """
+    check_size(len(data), path, most)
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode()
@@ -31,10 +34,10 @@ def decode(data: bytes, path: str) -> str:
         raise UserError(format_mistake(path, line, column, fact), hint="save the file as UTF-8") from error
 
 
-def check_size(size: int, path: str) -> None:
-    """Raise UserError where `size` (bytes or characters) is more than `MAX_SIZE`."""
-    if size > MAX_SIZE:
-        fact = f"a spec of more than {MAX_SIZE // 1024} KB is not read"
+def check_size(size: int, path: str, most: int = MAX_SIZE) -> None:
+    """Raise UserError where `size` (bytes or characters) is more than `most`."""
+    if size > most:
+        fact = f"a spec of more than {most // 1024} KB is not read"
         raise UserError(format_mistake(path, 1, 1, fact))
 
 

@@ -428,7 +428,7 @@ def test_commands_know_of_an_embedded_one(site: Site) -> None:
     script = site.script("a<2")
     assert site.lock("--embed").returncode == 0
     page = site.run("-vpython-tool", "explain")
-    assert f"{script}  (in the script's block, 2 distributions)" in page.stdout, page.stderr
+    assert f"{script}  (in the spec itself, 2 distributions)" in page.stdout, page.stderr
     account = json.loads(site.run("-vpython-tool", "explain", "--json").stdout)["lockfile"]
     assert (account["path"], account["format"]) == (str(script), "embedded")
 

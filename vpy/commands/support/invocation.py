@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from vpy.errors import UserError
+from vpy.spec.discover import is_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 EARLY = ("root", "manifest", "offline", "refresh", "log-level", "tool")
 
 
-def of(request: Request, arguments: Namespace) -> Request:
-    """Return a request with the same root and options that would run the command's Python command line."""
+def of(request: Request, arguments: Namespace, config: Config) -> Request:
+    """Return a request with the same root and options that would run the command's Python command line.
+
+    A lone word that is a spec's name stands for the spec.
+    """
+    words = arguments.python
+    if len(words) == 1 and is_spec(words[0], config):
+        return for_files(request, words, config, arguments.ours)[0]
     return _request(request, arguments.ours, arguments.python)
 
 
@@ -29,7 +36,7 @@ def each(request: Request, arguments: Namespace, config: Config) -> list[Request
     A file whose name ends as a spec's does is a spec. Raises UserError for one that is not there.
     """
     if not arguments.specs:
-        return [of(request, arguments)]
+        return [of(request, arguments, config)]
     return for_files(request, arguments.specs, config, arguments.ours)
 
 
@@ -42,14 +49,13 @@ def for_files(
     request: Request, paths: Sequence[str], config: Config, ours: Sequence[str] = ()
 ) -> list[Request]:
     """Return a request for each script or spec; raise UserError for one that is not there."""
-    spec_endings = (config.suffix, config.legacy_suffix, ".toml")
     requests = []
     for path in paths:
         if not os.path.exists(os.path.join(request.cwd or "/", path)):
             raise UserError(f"there is no `{path}`")
-        is_spec = path.endswith(spec_endings)
-        requests.append(_request(request, ours, [] if is_spec else [path]))
-        if is_spec:
+        named = is_spec(path, config)
+        requests.append(_request(request, ours, [] if named else [path]))
+        if named:
             requests[-1].options.values["spec"] = path
     return requests
 

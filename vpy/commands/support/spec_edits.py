@@ -73,6 +73,12 @@ def find(file: str | None, request: Request, arguments: Namespace, context: Cont
             )
         path = os.path.join(request.cwd or "/", file)
         return Target(asked, path, edit.read(path), None)
+    if source.format in ("requirements", "pylock"):
+        kind = "requirements file" if source.format == "requirements" else "lockfile"
+        raise UserError(
+            f"`{printable(source.path)}` is a {kind}, which is not edited here",
+            hint=f"`vpython-tool init {context.config.toml_name}` makes a spec that is",
+        )
     return Target(asked, source.path, edit.read(source.path), source)
 
 

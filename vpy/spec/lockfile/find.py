@@ -24,10 +24,11 @@ def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
     """Return the paths at which a spec's lockfile may be, in their order, each with its format.
 
     `tool.py` has `tool.py.uv.lock`, `tool.py.lock` (uv's own), `pylock.tool.toml`; `vpython.toml` has
-    `vpython.toml.uv.lock`, `pylock.vpython.toml` and `pylock.toml` (PEP 751 leaves the name to the tool). A
-    text spec has its file's name with `.versions` behind it.
+    `vpython.toml.uv.lock`, `pylock.vpython.toml` and `pylock.toml` (PEP 751 leaves the name to the tool), a
+    requirements file the first two of its own name. A text spec has its file's name with `.versions` behind
+    it.
     """
-    if source.format == "empty" or not os.path.isabs(source.path):
+    if source.format in ("empty", "pylock") or not os.path.isabs(source.path):
         return ()
     if source.format == "text":
         return ((f"{source.path}.versions", "versions"),)
@@ -51,14 +52,18 @@ def existing(source: SpecSource) -> tuple[str, LockfileFormat] | None:
 def of_requirements(source: SpecSource, spec: Spec) -> tuple[Found | None, tuple[Observation, ...]]:
     """Return the lockfile of what a spec asks for, or None, and what the answer depends on.
 
-    One beside the spec counts before one in the script. Raises UserError for one that cannot be read.
+    A spec that is a lockfile is its own; else one beside the spec counts before one in the script. Raises
+    UserError for one that cannot be read.
     """
     if not spec.dependencies and not spec.wheels:
         return None, ()
+    if source.format == "pylock":
+        return (source.path, "pylock", source.text.encode()), ()
+    within: Found | None = (source.path, "embedded", b"") if spec.lock is not None else None
+    if within and source.format == "requirements":
+        return within, ()
     found, observations = find(source)
-    if found is None and spec.lock is not None:
-        found = (source.path, "embedded", b"")
-    return found, observations
+    return found or within, observations
 
 
 def find(source: SpecSource) -> tuple[Found | None, tuple[Observation, ...]]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.spec.lockfile.model import LockedDistribution, Lockfile
+from vpy.spec.requirements_file import HASH, SHA256, entries, exact_version
 from vpy.spec.text import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-_HASH = re.compile(r"(?:\s|^)--hash[= ]\s*(\S+)")
-_SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})\Z")
 # Options of a requirements file that say where packages are; the index of a start is chosen by its source.
 _IGNORED_OPTIONS = (
     "--index-url", "--extra-index-url", "-i ", "--find-links", "-f ", "--no-binary", "--only-binary",
@@ -31,12 +28,12 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
     distributions: list[LockedDistribution] = []
     direct: set[str] = set()
     has_via = False
-    for line, entry, comments in _entries(text):
-        if entry.startswith(_IGNORED_OPTIONS):
+    for entry in entries(text):
+        if entry.text.startswith(_IGNORED_OPTIONS):
             continue
-        distribution = _distribution(entry, path, line)
+        distribution = _distribution(entry.text, path, entry.line)
         distributions.append(distribution)
-        sources = _via(comments)
+        sources = _via(entry.comments)
         has_via = has_via or bool(sources)
         # Nobody stands behind what was asked for on the standard input of uv alone.
         if not sources or any(source in _STDIN or source.startswith("-r ") for source in sources):
@@ -50,38 +47,7 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
     )
 
 
-def _entries(text: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield (line, logical line, the comment lines behind it) of each entry."""
-    pending: tuple[int, str] | None = None
-    comments: list[str] = []
-    parts: list[str] = []
-    first = 1
-    for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        stripped = raw.strip()
-        if stripped.startswith("#") and not parts:
-            comments.append(stripped[1:].strip())
-            continue
-        if not parts:
-            first = number
-        plain = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
-        parts.append(plain.removesuffix("\\"))
-        if plain.endswith("\\"):
-            continue
-        entry = " ".join(parts).strip()
-        parts = []
-        if entry:
-            if pending is not None:
-                yield *pending, comments
-            pending, comments = (first, entry), []
-    if parts and (entry := " ".join(parts).strip()):
-        if pending is not None:
-            yield *pending, comments
-        pending, comments = (first, entry), []
-    if pending is not None:
-        yield *pending, comments
-
-
-def _via(comments: list[str]) -> list[str]:
+def _via(comments: Sequence[str]) -> list[str]:
     """Return the names behind `# via`, on its line or on those that follow."""
     sources: list[str] = []
     is_via = False
@@ -99,8 +65,8 @@ def _distribution(entry: str, path: str, line: int) -> LockedDistribution:
     from packaging.utils import canonicalize_name
 
     where = f"{printable(path)}:{line}: "
-    found = _HASH.findall(entry)
-    text = _HASH.sub(" ", entry).strip()
+    found = HASH.findall(entry)
+    text = HASH.sub(" ", entry).strip()
     if text.startswith("-"):
         raise UserError(f"{where}an option that a lockfile cannot have: {quoted(text, 80)}")
     try:
@@ -111,13 +77,13 @@ def _distribution(entry: str, path: str, line: int) -> LockedDistribution:
             f"{where}no requirement: {quoted(text, 80)}: {quoted(reason, 120).strip('`')}"
         ) from None
 
-    version = _exact_version(requirement.specifier)
+    version = exact_version(requirement)
     if not version and not requirement.url:
         raise UserError(
             f"{where}not locked to one version: {quoted(text, 80)}",
             hint="`uv pip compile --universal --generate-hashes` writes such a file",
         )
-    hashes = tuple(match[1].lower() for each in found if (match := _SHA256.match(each)))
+    hashes = tuple(match[1].lower() for each in found if (match := SHA256.match(each)))
     if not hashes:
         raise UserError(f"{where}no `--hash=sha256:` for {quoted(requirement.name, 80)}")
     return LockedDistribution(
@@ -128,11 +94,3 @@ def _distribution(entry: str, path: str, line: int) -> LockedDistribution:
         url=requirement.url or "",
         line=line,
     )
-
-
-def _exact_version(specifiers: object) -> str:
-    """Return the version of `==VERSION`; "" for anything else."""
-    each = list(specifiers)  # type: ignore[call-overload]
-    if len(each) == 1 and each[0].operator in ("==", "===") and not each[0].version.endswith(".*"):
-        return str(each[0].version)
-    return ""
