@@ -38,8 +38,8 @@ SPEC_SEARCH = (
     "The spec is the first of: `-vpython-spec`; `SCRIPT{config.suffix}` beside the script; a PEP 723 block "
     "or `[VPYTHON:BEGIN]` … `[VPYTHON:END]` in it; `{config.toml_name}` or `{config.suffix}` in its "
     "directory or one above (without a script, from the working directory up); `VPYTHON_DEFAULT_SPEC`. "
-    "Without a spec the environment is empty. What an option or a variable names may be a requirements file too "
-    "(`*requirements*.txt`, `requirements/*.txt`) or a `pylock.toml`: with hashes they are their own lockfiles."
+    "Without one the environment is empty. An option or variable may name a `*requirements*.txt` or "
+    "`pylock.toml` too."
 )
 EXIT_CODES = (
     ("0", "the command did what it was asked to"),
