@@ -10,7 +10,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Any
 
     Version = tuple[int, ...]
@@ -107,12 +107,16 @@ ALWAYS = Condition((Term(),))
 NOWHERE = Condition()
 
 
-def parse(text: str, extra: str = "") -> Condition:
-    """Return the condition of a marker where this (normalized) extra is asked for; "" always holds."""
+def parse(text: str, extra: str = "", groups: Collection[str] = ()) -> Condition:
+    """Return the condition of a marker where this extra is asked for; "" always holds.
+
+    `groups` are the dependency groups of a lockfile (PEP 751) that are meant; none of its own extras is. All
+    of these names are normalized.
+    """
     from packaging.markers import Marker
 
     # packaging has no public form of a marker's parts.
-    return _parsed(Marker(text)._markers, extra) if text else ALWAYS  # noqa: SLF001
+    return _parsed(Marker(text)._markers, extra, groups) if text else ALWAYS  # noqa: SLF001
 
 
 def spans_of(specifiers: str) -> tuple[Span, ...]:
@@ -137,21 +141,21 @@ def between(spans: Iterable[Span]) -> Condition:
     return Condition((Term(merged),)) if merged else NOWHERE
 
 
-def _parsed(parts: Any, extra: str) -> Condition:
+def _parsed(parts: Any, extra: str, groups: Collection[str]) -> Condition:
     """Return the condition of packaging's nested lists of comparisons, "and" and "or"."""
     if isinstance(parts, tuple):
         left, operator, right = parts
-        return _atom(left, operator, right, extra)
+        return _atom(left, operator, right, extra, groups)
     found, product = NOWHERE, ALWAYS
     for part in parts:
         if part == "or":
             found, product = found.or_(product), ALWAYS
         elif part != "and":
-            product = product.and_(_parsed(part, extra))
+            product = product.and_(_parsed(part, extra, groups))
     return found.or_(product)
 
 
-def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
+def _atom(left: Any, operator: Any, right: Any, extra: str, groups: Collection[str]) -> Condition:
     op = operator.value
     names = [type(side).__name__ == "Variable" for side in (left, right)]
     if left.value == "extra" or right.value == "extra":
@@ -159,6 +163,9 @@ def _atom(left: Any, operator: Any, right: Any, extra: str) -> Condition:
 
         asked = canonicalize_name(right.value if names[0] else left.value)
         return ALWAYS if (asked == extra) == (op == "==") else NOWHERE
+    if names[1] and right.value in ("extras", "dependency_groups"):
+        is_meant = right.value == "dependency_groups" and left.value in groups
+        return ALWAYS if is_meant == (op == "in") else NOWHERE
     if not names[0] and op in _MIRRORED:
         left, right, op, names = right, left, _MIRRORED[op], names[::-1]
     if names[0] and left.value in _PYTHON:

@@ -10,12 +10,14 @@ from vpy.errors import UserError
 from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
 from vpy.spec.lockfile.toml import load_toml
 from vpy.spec.text import quoted
+from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-    from packaging.pylock import Package
+    from packaging.pylock import Package, Pylock
 
 
 def parse(text: str, path: str, digest: str) -> Lockfile:
@@ -35,7 +37,7 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
         path=path,
         format="pylock",
         digest=digest,
-        distributions=tuple(_distribution(package, where) for package in lock.packages),
+        distributions=tuple(_distributions(lock, where)),
         requires_python=str(lock.requires_python or ""),
         environments=tuple(map(str, lock.environments or ())),
         requirements=_texts(tables, "requirements"),
@@ -56,6 +58,27 @@ def _own(tables: dict[str, Any], key: str, kind: type) -> Any:
     own = tool.get("vpython", {}) if isinstance(tool, dict) else {}
     found = own.get(key) if isinstance(own, dict) else None
     return found if isinstance(found, kind) else None
+
+
+def _distributions(lock: Pylock, where: str) -> Iterator[LockedDistribution]:
+    """Yield the distributions of the default groups: no others, and no extras, can be asked for."""
+    from packaging.utils import canonicalize_name
+
+    from vpy.spec.lockfile import markers
+
+    groups = frozenset(canonicalize_name(name) for name in lock.default_groups or ())
+    for package in lock.packages:
+        distribution = _distribution(package, where)
+        if "extras" in distribution.marker or "dependency_groups" in distribution.marker:
+            try:
+                condition = markers.parse(distribution.marker, groups=groups)
+            except markers.TooManyTermsError:
+                fact = f"the marker of `{distribution.name}` has too many terms"
+                raise UserError(f"{where}: {fact}") from None
+            if condition == markers.NOWHERE:
+                continue
+            distribution = replace(distribution, marker=str(condition))
+        yield distribution
 
 
 def _distribution(package: Package, where: str) -> LockedDistribution:

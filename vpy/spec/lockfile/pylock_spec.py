@@ -16,15 +16,10 @@ def parse(source: SpecSource) -> Spec:
     lockfile = read.read(source.text.encode(), source.path, "pylock")
     return Spec(
         requires_python=lockfile.requires_python,
-        dependencies=tuple(_requirement(each) for each in lockfile.distributions if not _is_optional(each)),
+        dependencies=tuple(map(_requirement, lockfile.distributions)),
     )
 
 
 def _requirement(distribution: LockedDistribution) -> str:
     text = f"{distribution.name}=={distribution.version}" if distribution.version else distribution.name
     return f"{text} ; {distribution.marker}" if distribution.marker else text
-
-
-def _is_optional(distribution: LockedDistribution) -> bool:
-    """Return whether a distribution is for extras or groups (PEP 751), of which none is asked for."""
-    return "extras" in distribution.marker or "dependency_groups" in distribution.marker

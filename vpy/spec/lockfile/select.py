@@ -52,21 +52,15 @@ def _applying(lockfile: Lockfile, interpreter: Interpreter) -> Iterator[LockedDi
 
 
 def _judge(interpreter: Interpreter) -> Callable[[str], bool]:
-    """Return what says whether a marker holds for a Python, with no extras and no groups asked for."""
+    """Return what says whether a marker holds for a Python, with no extra asked for."""
     from packaging.markers import Marker
 
-    environment: dict[str, str | frozenset[str]] = {
-        **dict(interpreter.markers),
-        "extra": "",
-        "extras": frozenset(),
-        "dependency_groups": frozenset(),
-    }
+    environment = {**dict(interpreter.markers), "extra": ""}
     known: dict[str, bool] = {}
 
     def holds(marker: str) -> bool:
         if marker not in known:
-            context = "lock_file" if "extras" in marker or "dependency_groups" in marker else "metadata"
-            known[marker] = Marker(marker).evaluate(environment, context=context)  # type: ignore[arg-type]
+            known[marker] = Marker(marker).evaluate(environment)
         return known[marker]
 
     return holds
