@@ -202,7 +202,11 @@ def test_doctor(explainer: Explainer, script: Path) -> None:
 
 def test_upgrade(explainer: Explainer, script: Path) -> None:
     (row,) = of(explainer, "upgrade", "-legacy", explainer.place)["converted"]
-    assert (row["from"], row["to"], row["removed"]) == (f"{script}.vpython3", str(script), True)
+    assert (row["from"], row["to"], row["removed"]) == (
+        f"{script}.vpython3",
+        str(script),
+        [f"{script}.vpython3"],
+    )
 
 
 def test_lock(explainer: Explainer, script: Path) -> None:

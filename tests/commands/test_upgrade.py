@@ -125,6 +125,28 @@ def test_text_specs_may_be_kept(folder: Checkout, words: tuple[str, ...]) -> Non
         assert folder.files() == LEGACY | CONVERTED
 
 
+def test_a_lockfile_goes_with_its_text_spec(folder: Checkout) -> None:
+    """What it pins nobody asks for any more; one of a spec that is kept stays."""
+    lockfiles = {
+        f"{name}.versions": "a\n" for name in ("build/.vpython3", "tools/one.py.vpython3", "tools/two")
+    }
+    fill(folder.place, LEGACY | lockfiles)
+    assert folder.run("-legacy", "-vpython-keep-legacy", "build").returncode == 0
+    assert folder.files() == LEGACY | lockfiles | {"build/vpython.toml": TABLES}
+    patch = folder.says("-legacy", "--dry-run", ".")
+    assert [line for line in patch if line.endswith(".versions")] == [
+        f"--- a/{name}" for name in sorted(lockfiles)
+    ]
+    assert folder.says("-legacy", ".") == [
+        "build/.vpython3: removed, build/vpython.toml says the same"
+        "; its lockfile build/.vpython3.versions is gone, `lock` makes another",
+        "tools/one.py.vpython3: now a PEP 723 block in tools/one.py"
+        "; its lockfile tools/one.py.vpython3.versions is gone, `lock` makes another",
+        "tools/two: now a PEP 723 block; its lockfile tools/two.versions is gone, `lock` makes another",
+    ]
+    assert folder.files() == CONVERTED
+
+
 def test_paths_are_files_and_directories(checkout: Checkout) -> None:
     fill(checkout.place, {**LEGACY, "other/.vpython3": SPEC, "out/s.py": GUARDED, ".gitignore": "out\n"})
     checkout.says("-legacy", "tools/two", "build")
@@ -209,7 +231,7 @@ def test_json(checkout: Checkout) -> None:
                 {
                     "from": f"{checkout.place}/.vpython3",
                     "to": f"{checkout.place}/vpython.toml",
-                    "removed": True,
+                    "removed": [f"{checkout.place}/.vpython3"],
                     "notes": [note],
                 }
             ],

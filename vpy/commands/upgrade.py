@@ -181,8 +181,7 @@ def _diff(conversion: Conversion, cwd: str) -> str:
     from vpy.commands.support import file_diff
 
     parts = [file_diff.unified(conversion.target, conversion.before, conversion.after, cwd)]
-    if conversion.removes:
-        parts.append(file_diff.unified(conversion.path, conversion.text, None, cwd))
+    parts += [file_diff.unified(path, text, None, cwd) for path, text in conversion.removed]
     return "\n".join(part for part in parts if part)
 
 
@@ -190,18 +189,21 @@ def _account(conversion: Conversion) -> dict[str, Any]:
     return {
         "from": conversion.path,
         "to": conversion.target,
-        "removed": conversion.removes,
+        "removed": [path for path, _ in conversion.removed],
         "notes": list(conversion.notes),
     }
 
 
 def _line(conversion: Conversion) -> str:
     path, target = printable(conversion.path), printable(conversion.target)
+    lockfiles = [printable(each) for each, _ in conversion.removed if each != conversion.path]
+    more = f"; its lockfile {lockfiles[0]} is gone, `lock` makes another" if lockfiles else ""
     if conversion.before == conversion.after:
-        return f"{path}: removed, {target} says the same"
+        return f"{path}: removed, {target} says the same{more}"
     if conversion.before is None:
-        return f"{path}: now {target}"
-    return f"{path}: now a PEP 723 block" if path == target else f"{path}: now a PEP 723 block in {target}"
+        return f"{path}: now {target}{more}"
+    block = "now a PEP 723 block" if path == target else f"now a PEP 723 block in {target}"
+    return f"{path}: {block}{more}"
 
 
 def _tell(outcome: Outcome, context: Context) -> None:

@@ -10,6 +10,7 @@ from vpy.errors import UserError
 from vpy.model import SpecSource
 from vpy.operations import legacy_tables, spec_files
 from vpy.spec import edit, edit_text, inline, read, toml_text
+from vpy.spec.lockfile.find import LOCK_SUFFIX
 from vpy.spec.text import decode
 from vpy.system.lean.dataclasses import value
 
@@ -22,19 +23,18 @@ if TYPE_CHECKING:
 
 @value
 class Conversion:
-    """Change of two files: `target` gets the text `after`, and the text spec `path` goes where `removes`.
+    """Change of files: `target` gets the text `after`, and what is `removed` goes: path and text of each.
 
-    `text` is that of `path`, and `before` that of `target`, None where it is not there yet; `mode` is that
-    of a new one. `notes` say what the tables do not.
+    That is the text spec `path`, if it is a file of its own, and its lockfile. `before` is the text of
+    `target`, None where it is not there yet; `mode` is that of a new one. `notes` say what the tables do not.
     """
 
     path: str
-    text: str
     target: str
     before: str | None
     after: str
     mode: int
-    removes: bool
+    removed: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
 
@@ -69,17 +69,16 @@ class Converter:
         return self._to_file(path, f"{script}.{self._config.toml_name}")
 
     def apply(self, conversion: Conversion) -> None:
-        """Write the one file, then remove the other: whatever happens in between, one of them is whole."""
+        """Write the one file, then remove the others: whatever happens in between, one spec is whole."""
         if conversion.after != conversion.before:
             edit.write(conversion.target, conversion.after, mode=conversion.mode)
-        if conversion.removes:
-            edit.remove(conversion.path)
+        for path, _ in conversion.removed:
+            edit.remove(path)
 
     def pretend(self, conversion: Conversion) -> None:
         """Remember the change for the files that are still to come."""
         self.pending[conversion.target] = conversion.after
-        if conversion.removes:
-            self.pending[conversion.path] = None
+        self.pending.update((path, None) for path, _ in conversion.removed)
 
     def _suffix_of(self, path: str) -> str | None:
         suffixes = (self._config.suffix, self._config.legacy_suffix)
@@ -95,7 +94,7 @@ class Converter:
         self._check_turn(path)
         after = written.text.replace("\n", "\r\n") if "\r\n" in text else written.text
         mode = stat.S_IMODE(os.stat(path).st_mode)
-        return Conversion(path, text, target, None, after, mode, not self._keeps, written.notes)
+        return Conversion(path, target, None, after, mode, self._removed(path, text), written.notes)
 
     def _into_script(self, path: str, script: str) -> Conversion | None:
         """Return what puts the spec of one script into the script."""
@@ -108,11 +107,12 @@ class Converter:
             return self._removal(path, script, before, _is_same(spec, read.read(source)))
         self._check_turn(path)
         after = _with_block(before, source, written, spec, script)
-        return Conversion(path, text, script, before, after, 0o644, not self._keeps, written.notes)
+        return Conversion(path, script, before, after, 0o644, self._removed(path, text), written.notes)
 
     def _inline(self, path: str) -> Conversion | None:
         """Return what makes the text spec in a script a block; None where it has none, or one beside it."""
-        if not spec_files.is_script(path) or self._has_partner(path):
+        # A lockfile has gone with its spec.
+        if not self._exists(path) or not spec_files.is_script(path) or self._has_partner(path):
             return None
         before = self._text(path)
         if inline.BEGIN not in before:
@@ -126,7 +126,7 @@ class Converter:
             return None
         written, spec = self._written(source, path)
         after = _with_block(before, source, written, spec, path)
-        return Conversion(path, before, path, before, after, 0o644, False, written.notes)
+        return Conversion(path, path, before, after, 0o644, self._removed(path), written.notes)
 
     def _written(self, source: SpecSource, target: str) -> tuple[Written, Spec]:
         """Return a text spec as tables, and these parsed."""
@@ -137,9 +137,19 @@ class Converter:
         """Return what removes a text spec whose tables are there already, as after a crash."""
         if not is_same:
             raise UserError(f"`{printable(target)}` has tables already, which say something else")
-        return (
-            None if self._keeps else Conversion(path, self._text(path), target, text, text, 0o644, True, ())
-        )
+        removed = self._removed(path, self._text(path))
+        return Conversion(path, target, text, text, 0o644, removed, ()) if removed else None
+
+    def _removed(self, path: str, text: str | None = None) -> tuple[tuple[str, str], ...]:
+        """Return what goes with the text spec at a path: its own file, if it has this text, and its lockfile.
+
+        The lockfile pins packages, of which nothing is asked for any more.
+        """
+        if self._keeps:
+            return ()
+        own = ((path, text),) if text is not None else ()
+        lockfile = f"{path}{LOCK_SUFFIX}"
+        return (*own, (lockfile, self._text(lockfile))) if self._exists(lockfile) else own
 
     def _check_turn(self, path: str) -> None:
         """Raise UserError for a `.vpython` whose `.vpython3` has not become tables."""

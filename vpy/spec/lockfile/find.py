@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Bytes; the largest real lockfiles, thousands of hashes, take a tenth of it.
 LARGEST = 16 << 20
+# Behind the name of a text spec, or of the script that it is in.
+LOCK_SUFFIX = ".versions"
 
 
 def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
@@ -31,7 +33,7 @@ def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
     if source.format in ("empty", "pylock") or not os.path.isabs(source.path):
         return ()
     if source.format == "text":
-        return ((f"{source.path}.versions", "versions"),)
+        return ((f"{source.path}{LOCK_SUFFIX}", "versions"),)
     directory, name = os.path.split(source.path)
     stem = name.partition(".")[0]
     named: tuple[tuple[str, LockfileFormat], ...] = ((f"{name}.uv.lock", "uv-requirements"),)
