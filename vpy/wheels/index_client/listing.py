@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.rules import Rules
     from vpy.wheels.index_client.web import Web
 
-    # A file, the `requires-python` that the page has for it, and its build number.
-    Listed = tuple[File, str | None, tuple[Any, ...]]
+    # A file, the `requires-python` that the page has for it, and of a wheel its build number and tags.
+    Row = tuple[File, str | None, tuple[Any, ...], tuple[str, ...] | None]
 
 SDISTS = (".tar.gz", ".zip")
 
@@ -43,6 +43,17 @@ class UnfitError(UncoveredError):
     def __init__(self, name: str, version: str) -> None:
         super().__init__(f"{name} {version} has another Requires-Python than the page")
         self.version = (name, version)
+
+
+class Listed:
+    """Files of one version that an index has, sorted by name, and whether one of them is a wheel."""
+
+    __slots__ = ("has_wheel", "rows", "text")
+
+    def __init__(self, version: Any, rows: Sequence[Row]) -> None:
+        self.text = str(version)
+        self.rows = sorted(rows, key=lambda row: row[0].filename)
+        self.has_wheel = any(tags is not None for *_, tags in rows)
 
 
 class Library:
@@ -76,11 +87,11 @@ class Library:
         self._forbids = forbids
         self._pinned = pinned
         self._lock = threading.Lock()
-        self._listings: dict[str, Future[dict[Any, list[Listed]]]] = {}
+        self._listings: dict[str, Future[dict[Any, Listed]]] = {}
         self._by_url: dict[str, File] = {}
         self.asked: dict[str, Future[Metadata | None]] = {}
 
-    def files(self, project: str) -> dict[Any, list[Listed]]:
+    def files(self, project: str) -> dict[Any, Listed]:
         """Return the files of a project by version, the newest first."""
         with self._lock:
             known = self._listings.get(project)
@@ -95,23 +106,25 @@ class Library:
                 raise
         return known.result()
 
-    def _read(self, project: str) -> dict[Any, list[Listed]]:
+    def _read(self, project: str) -> dict[Any, Listed]:
         names = Names(project)
-        found: dict[Any, list[Listed]] = {}
+        found: dict[Any, list[Row]] = {}
         rows = [(self._direct[project], None)] if project in self._direct else self._pages(project)
         for file, requires in rows:
-            version, build = names.parse(file.filename) if is_wheel(file) else (None, ())
-            if not is_wheel(file):
-                version = _sdist_version(file.filename, project)
+            if is_wheel(file):
+                version, build = names.parse(file.filename)
+                tags = pages.tags_of(file.filename)
+            else:
+                version, build, tags = _sdist_version(file.filename, project), (), None
             if version is not None:
-                found.setdefault(version, []).append((file, requires, build))
-        for files in found.values():
-            files.sort(key=lambda row: row[0].filename)
-            representative = min((file for file, _, _ in files), key=_difficulty)
-            self._by_url.update({file.url: representative for file, _, _ in files})
-        if not any(is_wheel(file) for files in found.values() for file, _, _ in files):
+                found.setdefault(version, []).append((file, requires, build, tags))
+        for each in found.values():
+            representative = min((row[0] for row in each), key=_difficulty)
+            self._by_url.update({row[0].url: representative for row in each})
+        listed = {version: Listed(version, found[version]) for version in sorted(found, reverse=True)}
+        if not any(each.has_wheel for each in listed.values()):
             self._without_wheels.add(project)
-        return {version: found[version] for version in sorted(found, reverse=True)}
+        return listed
 
     def build_more(self, projects: Iterable[str]) -> bool:
         """Let versions that only a build tells of count for projects; return whether that is anything new."""
@@ -120,7 +133,7 @@ class Library:
             for project in projects
             if project not in self._without_wheels
             and not self._forbids(project)
-            and any(not any(is_wheel(row[0]) for row in rows) for rows in self.files(project).values())
+            and not all(each.has_wheel for each in self.files(project).values())
         }
         self._without_wheels |= new
         return bool(new)
@@ -146,50 +159,59 @@ class Library:
         with_wheel: list[Release] = []
         with_sdist: list[Release] = []
         is_refused = False
-        for version, rows in self.files(project).items():
-            if (project, str(version)) in self.unfit:
+        for version, each in self.files(project).items():
+            if (project, each.text) in self.unfit:
                 continue
-            is_sdist = self._may_build(project, version, rows, is_refused=is_refused)
-            file = self._best(rows, target, is_sdist=is_sdist)
+            file = self._best(project, each, target, is_sdist=not is_refused)
             if file is not None:
-                release = Release(str(version), [file.row()], version)
+                release = Release(each.text, [file.row()], version)
                 (with_wheel if is_wheel(file) or not prefers_wheels else with_sdist).append(release)
             elif not is_refused and not version.is_prerelease:
-                is_refused = any(target.is_too_new_for(requires) for _, requires, _ in rows)
+                is_refused = any(target.is_too_new_for(requires) for _, requires, *_ in each.rows)
         return Page((*with_wheel, *with_sdist))
 
     def has(self, project: str, version: Any, target: Target, *, as_wheel: bool) -> bool:
         """Return whether a version has a wheel for a target, or also an sdist that may be built."""
-        rows = self.files(project).get(version, [])
-        is_sdist = not as_wheel and self._may_build(project, version, rows, is_refused=False)
-        return self._best(rows, target, is_sdist=is_sdist) is not None
+        each = self.files(project).get(version)
+        if each is None:
+            return False
+        file = self._best(project, each, target, is_sdist=not as_wheel)
+        return file is not None and (is_wheel(file) or not as_wheel)
 
-    def _may_build(self, project: str, version: Any, rows: Sequence[Listed], *, is_refused: bool) -> bool:
-        """Return whether the sdist of a version counts.
+    def _may_build(self, project: str, each: Listed, *, is_sdist: bool) -> bool:
+        """Return whether the sdist of a version counts; with `is_sdist` it need not be asked for by itself.
 
         One that must be built for its METADATA does where there is nothing else: who goes back through the
         versions of a project would build all of its old ones.
         """
-        is_known = project in self._without_wheels or any(is_wheel(file) for file, _, _ in rows)
-        is_pinned = (project, str(version)) in self._pinned
-        return (is_pinned or (is_known and not is_refused)) and not self._forbids(project)
+        is_known = each.has_wheel or project in self._without_wheels
+        is_pinned = (project, each.text) in self._pinned
+        return (is_pinned or (is_known and is_sdist)) and not self._forbids(project)
 
-    @staticmethod
-    def _best(rows: Sequence[Listed], target: Target, *, is_sdist: bool) -> File | None:
-        """Return the file of a version that pip takes for a target: a wheel, else an sdist."""
-        fitting = [row for row in rows if target.allows(row[1])]
-        wheels = [row for row in fitting if target.wants(row[0].filename)]
-        if wheels:
-            return max(
-                wheels,
-                key=lambda row: (not row[0].yanked, -(target.best_rank(row[0].filename) or 0), row[2]),
-            )[0]
-        sdists = [file for file, _, _ in fitting if not is_wheel(file)]
-        return sdists[0] if sdists and is_sdist else None
+    def _best(self, project: str, each: Listed, target: Target, *, is_sdist: bool) -> File | None:
+        """Return the file of a version that pip takes for a target: a wheel, else an sdist.
+
+        Every file of every version comes by here, for every target.
+        """
+        best: File | None = None
+        order: tuple[Any, ...] = ()
+        sdist: File | None = None
+        for file, requires, build, tags in each.rows:
+            if requires and not target.allows(requires):
+                continue
+            if tags is None:
+                sdist = sdist or file
+                continue
+            rank = target.rank_of(tags)
+            if rank is not None and (own := (not file.yanked, -rank, build)) > order:
+                best, order = file, own
+        if best is None and sdist is not None and self._may_build(project, each, is_sdist=is_sdist):
+            return sdist
+        return best
 
     def requires_python(self, project: str, version: Any) -> list[str]:
         """Return what the page has as `requires-python` of the files of a version."""
-        return sorted({requires for _, requires, _ in self.files(project)[version] if requires})
+        return sorted({requires for _, requires, *_ in self.files(project)[version].rows if requires})
 
     def representative(self, file: File) -> File:
         """Return the file whose METADATA stands for all of a version: a wheel, where there is one."""

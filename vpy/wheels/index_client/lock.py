@@ -180,10 +180,13 @@ class Lock:
             if name not in needed or name in self._direct:
                 continue
             every = self._library.files(name)
-            whole = [version for version, rows in every.items() if not all(row[0].yanked for row in rows)]
+            whole = [
+                version for version, each in every.items() if not all(row[0].yanked for row in each.rows)
+            ]
             newest = next((version for version in whole if not version.is_prerelease), None)
             for text in texts:
-                rows = every.get(self._parse_version(text), [])
+                found = every.get(self._parse_version(text))
+                rows = found.rows if found else []
                 yield (
                     f"{name} {text}",
                     {
@@ -209,8 +212,8 @@ class Lock:
         return {f"{name} {text}": each for (name, text), each in zip(keys, found, strict=True) if each}
 
     def _contents_of(self, name: str, text: str) -> dict[str, list[str]] | None:
-        rows = self._library.files(name).get(self._parse_version(text))
-        file = self._library.representative(rows[0][0]) if rows else None
+        found = self._library.files(name).get(self._parse_version(text))
+        file = self._library.representative(found.rows[0][0]) if found else None
         if file is None or not listing.is_wheel(file) or file.url.startswith("file:"):
             return None
         try:
@@ -329,13 +332,13 @@ class Lock:
     def _metadata(self, name: str, version: Any) -> metadata.Metadata:
         """Return the METADATA of a version that was chosen on some target."""
         every = _EveryPython({"tags": [], "version": [3], "markers": {}})
-        file = self._library.files(name)[version][0][0]
+        file = self._library.files(name)[version].rows[0][0]
         return TargetCatalogue(self._library, every, self._library.rules, prefers_wheels=True).metadata(file)
 
     def _distributions(self, chosen: Iterable[Chosen]) -> Iterator[dict[str, Any]]:
         """Yield each version that some target has, with all of its files."""
         wanted = {(name, version) for each in chosen for name, (version, _) in each.items()}
-        files = {key: self._library.files(key[0])[key[1]] for key in wanted}
+        files = {key: self._library.files(key[0])[key[1]].rows for key in wanted}
         hashes = self._hashes([file for rows in files.values() for file, *_ in rows if not file.sha256])
         for name, version in sorted(wanted, key=lambda key: (key[0], key[1])):
             known = self._metadata(name, version).row()

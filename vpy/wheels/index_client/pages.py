@@ -104,8 +104,11 @@ class Target:
 
     def best_rank(self, filename: str) -> int | None:
         """Return the position of a wheel's best tag in this Python's order, or None."""
+        return self.rank_of(tags_of(filename))
+
+    def rank_of(self, tags: tuple[str, ...]) -> int | None:
+        """Return the position of the best of a wheel's tags in this Python's order, or None."""
         # Thousands of files have a few hundred sets of tags.
-        tags = tuple(filename[:-4].rsplit("-", 3)[1:])
         if tags not in self._ranks:
             self._ranks[tags] = self._best_rank(*tags) if len(tags) == 3 else None
         return self._ranks[tags]
@@ -125,6 +128,11 @@ class Target:
             return bool(self._parse_tags(tags))
         except ValueError:
             return False
+
+
+def tags_of(filename: str) -> tuple[str, ...]:
+    """Return the tags in a wheel's file name: those of Pythons, ABIs, platforms, each joined by dots."""
+    return tuple(filename[:-4].rsplit("-", 3)[1:])
 
 
 class Release:
