@@ -131,6 +131,28 @@ def test_wheels_in_the_directory_count_beside_the_index(
     prints(explainer, "6.0\n")
 
 
+def test_a_directory_without_an_index_counts_beside_the_default_one(
+    explainer: Explainer, index: SimpleIndex, tmp_path: Path
+) -> None:
+    """And alone where pip is told so; one behind a web server is of packages, and not asked."""
+    make_wheel(tmp_path / "beside", "one", "4.0", requires=("three",))
+    explainer.write("s.py", BLOCK.format("'one'") + "import one, three; print(one.VERSION, three.VERSION)")
+    use(explainer, f"directory:{tmp_path}/beside")
+    explainer.harness.environ["PIP_INDEX_URL"] = index.url
+    prints(explainer, "4.0 index 1.0\n")
+    named = {row["source"]: row["named_by"] for row in explainer.json("s.py")["sources"]}
+    assert named == {
+        f"directory:{tmp_path}/beside": "VPYTHON_PACKAGE_SOURCE",
+        "index": "dependencies of PEP 508",
+    }
+    done = explainer.run("s.py", env={"PIP_NO_INDEX": "1"})
+    assert done.returncode == 2
+    assert "no project `three` (wanted by one 4.0)" in done.stderr
+    use(explainer, "directory:http://127.0.0.1:9/packages")
+    explainer.write("s.py", BLOCK.format("'one', 'three'") + "import one; print(one.VERSION)")
+    prints(explainer, "index 3.0\n")
+
+
 def test_a_wheel_in_the_directory_serves_a_text_spec(
     explainer: Explainer, index: SimpleIndex, tmp_path: Path
 ) -> None:

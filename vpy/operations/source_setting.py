@@ -28,12 +28,13 @@ def requested(request: Request, context: Context, spec: Spec | None = None) -> S
 def of_spec(spec: Spec, requested: Sources, environ: Mapping[str, str]) -> Sources:
     """Return the sources of a spec's packages: PEP 508 dependencies always come from an index.
 
-    The wheels in directories that are named with it count, too.
+    The wheels in directories that are named with it count, too; without it, those in directories of this
+    machine, since one behind a web server may have CIPD's packages alone.
     """
     if not spec.dependencies or requested.is_index:
         return requested
     if requested.index is None:
-        return Sources((index(environ),))
+        return Sources((*(each for each in requested.directories if each.folder), index(environ)))
     indexes = [source for source in requested.members if source.kind == "index"]
     if len(indexes) > 1:
         listed = " and ".join(f"`{source}`" for source in indexes)

@@ -32,9 +32,14 @@ def named_sources(spec: Spec, request: Request, context: Context) -> list[dict[s
     requested = source_setting.parse_setting(setting, context.environ)
     asked = source_setting.of_spec(spec, requested, context.environ)
     by = "the default" if setting.origin == settings.BUILT_IN else setting.origin
-    if spec.dependencies and requested.index is None:
-        by = "dependencies of PEP 508"
-    return [{"source": str(source), "named_by": by, "offline": context.offline} for source in asked.members]
+    return [
+        {
+            "source": str(source),
+            "named_by": by if source in requested.members else "dependencies of PEP 508",
+            "offline": context.offline,
+        }
+        for source in asked.members
+    ]
 
 
 def account(plan: Plan, context: Context) -> dict[str, Any]:
