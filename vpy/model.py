@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     SourceKind = Literal["cipd", "directory", "index"]
     SpecFormat = Literal["text", "toml", "script", "requirements", "pylock", "empty"]
     Forbidden = Literal["startup-code", "native-code"]
+    OriginKind = Literal["script", "directory"]
     ObservationKind = Literal[
         "no-file", "absent", "exists", "content", "same", "real", "variable", "unset", "command",
         "listing", "signature", "until",
@@ -254,6 +255,14 @@ class Discovery:
     searched: tuple[str, ...]
     observations: tuple[Observation, ...]
     warnings: tuple[str, ...] = ()
+
+
+@value
+class Origin:
+    """What environments are made for: a script, or the directory of starts without one (`-m`, `-c`)."""
+
+    kind: OriginKind
+    path: str
 
 
 @value

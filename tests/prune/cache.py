@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,8 @@ class Cache(Harness):
         return done.stdout.rstrip("\n")
 
     def prune(self, *arguments: str) -> str:
-        """Prune by the command and return its output."""
-        done = self.run("-vpython-tool", "prune", *arguments, cwd=self.work)
+        """Prune by the command and return its output as JSON."""
+        done = self.run("-vpython-tool", "prune", "--json", *arguments, cwd=self.work)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout
 
@@ -113,17 +114,14 @@ def age_tree(path: Path, seconds: float = YEAR) -> None:
 
 
 def freed(output: str) -> int:
-    """Return the number in the last row of a prune's output."""
-    number, *rest = output.splitlines()[-1].split()
-    assert rest[0] == "bytes"
-    assert rest[-1] == "freed"
-    return int(number.replace(",", ""))
+    """Return how many bytes a prune's output says that it freed."""
+    freed: int = json.loads(output)["freed"]
+    return freed
 
 
 def counts(output: str) -> dict[str, int]:
     """Return how many things of each kind a prune's output reports."""
-    rows = [row.split() for row in output.splitlines()[:-1]]
-    return {row[0]: int(row[1]) for row in rows if len(row) == 3}
+    return dict(Counter(row["kind"] for row in json.loads(output)["removed"]))
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.prune.cache import DAY, Cache, age, counts, freed
 from tests.support.harness import settled
+from vpy.system import status_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,10 +64,47 @@ def test_frees_what_it_says(cache: Cache) -> None:
 def test_dry_run_lists(cache: Cache) -> None:
     environment = cache.make("one.py", "own0")
     age(environment / "used")
-    output = cache.prune("--dry-run")
-    assert f"  environments-1/{environment.name}\n" in output
-    assert output.endswith(" bytes would be freed\n")
+    done = cache.run("-vpython-tool", "prune", "--dry-run")
+    head, blank, *table = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, blank) == (0, "", "")
+    assert head.startswith("would remove 1 environment, 1 record, ")
+    assert re.fullmatch(r".*: \d+(\.\d)? [kM]B", head)
+    (row,) = [row for row in table if row.startswith("environment ")]
+    words = re.split(r"  +", row)
+    assert words[1] == str(cache.work / "one.py")
+    assert words[3] == "not used for 365 days"
     assert environment.is_dir()
+    did = cache.run("-vpython-tool", "prune")
+    assert did.stdout == done.stdout.replace("would remove", "removed")
+    assert not environment.exists()
+
+
+def test_dry_run_says_each_thing_once(cache: Cache) -> None:
+    """Many rounds of a size limit, and of incomplete things that lie in one another."""
+    for number in range(6):
+        cache.make(f"s{number}.py", f"own{number}", "shared")
+    nested = cache.root / "interpreters-1" / ("a" * 32)
+    (nested / ".new-1-2").mkdir(parents=True)
+    (nested / ".new-1-2" / "half").write_bytes(b"x" * 9000)
+    trash = cache.root / "trash"
+    trash.mkdir(exist_ok=True)
+    (trash / "old").write_bytes(b"x" * 9000)
+    age(nested / ".new-1-2", nested)
+    before = cache.disk_use()
+    everything = cache.run("-vpython-tool", "prune", "--max-size", "0", "--dry-run", "--json")
+    limit = str(before - freed(everything.stdout) * 4 // 5)
+    would = json.loads(cache.prune("--max-size", limit, "--dry-run"))
+    paths = [row["path"] for row in would["removed"]]
+    assert len(paths) == len(set(paths))
+    assert cache.disk_use() == before
+    done = json.loads(cache.prune("--max-size", limit))
+    assert sorted(row["path"] for row in done["removed"]) == sorted(paths)
+    assert would["freed"] == done["freed"] == before - cache.disk_use()
+    assert would["left"] == done["left"] == cache.disk_use()
+    reasons = {row["kind"]: row["reason"] for row in done["removed"]}
+    assert reasons["environments"] == "max-size"
+    assert reasons["wheels"] == "unreferenced"
+    assert reasons["incomplete"] == "incomplete"
 
 
 def test_size(cache: Cache) -> None:
@@ -90,7 +130,8 @@ def test_size(cache: Cache) -> None:
     assert done.returncode == 0
     assert cache.environments() == []
     assert (
-        done.stderr == f"vpython: {cache.disk_use()} bytes are left: the rest is in use, or vpython's own\n"
+        done.stderr
+        == f"vpython: {status_line.size(cache.disk_use())} are left: the rest is in use, or vpython's own\n"
     )
 
 
@@ -129,7 +170,7 @@ def test_nothing_there(cache: Cache) -> None:
     settled(cache.root)
     shutil.rmtree(cache.root)
     done = cache.run("-vpython-tool", "prune")
-    assert (done.returncode, done.stdout) == (0, "0 bytes freed\n")
+    assert (done.returncode, done.stdout) == (0, "nothing to remove\n")
 
 
 def test_no_mark(cache: Cache) -> None:
@@ -141,7 +182,7 @@ def test_no_mark(cache: Cache) -> None:
         if mark is not None:
             (cache.root / "CACHEDIR.TAG").write_text(mark, encoding="utf-8")
         done = cache.run("-vpython-tool", "prune", "--older-than", "0")
-        assert (done.returncode, done.stdout) == (0, "0 bytes freed\n")
+        assert (done.returncode, done.stdout) == (0, "nothing to remove\n")
         assert done.stderr == f"vpython: the root `{cache.root}` does not bear our mark: nothing is touched\n"
         assert environment.exists()
 

@@ -10,9 +10,10 @@ from vpy.system import locks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bootstrap.request import Request
+    from vpy.commands.support.doctor_advice import Advice
     from vpy.commands.support.doctor_fix import Repair
     from vpy.commands.support.examination import Finding, Report
     from vpy.operations.context import Context
@@ -21,9 +22,9 @@ MOST_SHOWN = 10
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
-    """Print a line for each fault, and with `--fix` for each repair; return 1 where anything stays wrong."""
+    """Print each fault, with `--fix` each repair, then what to do; return 1 where anything stays wrong."""
     from bootstrap.root import check
-    from vpy.commands.support import doctor_fix, examination
+    from vpy.commands.support import doctor_advice, doctor_fix, examination
 
     if not os.path.isdir(context.layout.root):
         if arguments.json:
@@ -36,6 +37,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if not arguments.json:
         for finding in report.findings:
             _show(finding, context.layout.root)
+    to_do = doctor_advice.advise(report.findings, context) if report.findings else {}
     looked = ", ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in report.looked.items())
     found = f"{len(report.findings)} not as made" if report.findings else "all as made"
     context.terminal.warning(f"looked at {looked}: {found}")
@@ -47,23 +49,45 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
                 text_output.show(f"{os.path.relpath(repair.path, context.layout.root)}: {repair.action}")
             repairs.append(repair)
     if arguments.json:
-        text_output.show_json(account(report, repairs))
+        text_output.show_json(account(report, repairs, to_do))
+    else:
+        mended = {repair.path for repair in repairs if repair.is_whole}
+        _show_to_do([to_do[each.path] for each in report.findings if each.path not in mended])
     is_whole = all(repair.is_whole for repair in repairs) if arguments.fix else not report.findings
     return 0 if is_whole else 1
 
 
-def account(report: Report, repairs: Sequence[Repair]) -> dict[str, object]:
+def account(report: Report, repairs: Sequence[Repair], to_do: Mapping[str, Advice]) -> dict[str, object]:
     """Return the examination and the repairs, as JSON has them."""
     return {
         "examined": dict(report.looked),
         "damaged": [
-            {"kind": finding.kind, "path": finding.path, "facts": dict(finding.facts)}
+            {
+                "kind": finding.kind,
+                "path": finding.path,
+                "facts": dict(finding.facts),
+                "name": to_do[finding.path].name,
+                "hint": to_do[finding.path].hint,
+            }
             for finding in report.findings
         ],
         "repairs": [
             {"path": repair.path, "action": repair.action, "whole": repair.is_whole} for repair in repairs
         ],
     }
+
+
+def _show_to_do(advice: Sequence[Advice]) -> None:
+    """Print each way out once, with what it is for."""
+    named: dict[str, list[str]] = {}
+    for each in advice:
+        named.setdefault(each.hint, []).append(each.name)
+    if not named:
+        return
+    text_output.show("\nto do:")
+    for hint, names in named.items():
+        more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+        text_output.show(f"  {', '.join(names[:MOST_SHOWN])}{more}: {hint}")
 
 
 def _show(finding: Finding, root: str) -> None:

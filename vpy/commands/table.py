@@ -1,9 +1,9 @@
 """Table of every option: vpython's own, each command's, and the environment variables.
 
 The parsers, `--help`, `vpython -help`, `docs/reference.md` and the completion scripts are made from it.
-To add a command, add a row here, or to `script_commands.py` where it is about one script, and a module of
-its name beside this one. A row of `GLOBAL_OPTIONS` belongs to `bootstrap/command_line.py` too, which reads
-them without this table.
+To add a command, add a row here, to `script_commands.py` where it is about one script, or to
+`cache_commands.py` where it is about the root, and a module of its name beside this one. A row of
+`GLOBAL_OPTIONS` belongs to `bootstrap/command_line.py` too, which reads them without this table.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from vpy.commands.arguments import (
     Option,
     Positional,
     Variable,
-    days,
     directory,
     package_name,
     package_ref,
     package_tag,
-    size,
 )
+from vpy.commands.cache_commands import CACHE_COMMANDS
 from vpy.commands.script_commands import SCRIPT_COMMANDS
 
 PURPOSE = "run Python in the environment that a script declares"
@@ -158,21 +157,6 @@ _OTHER_COMMANDS = (
             Example("completion fish > ~/.config/fish/completions/vpython.fish", "for fish"),
         ),
         reports=False,
-        shares_store=False,
-    ),
-    Command(
-        name="doctor",
-        summary="check the root's contents, and repair them",
-        description=(
-            "Reads every package, stored wheel and environment in the root, and compares each file with "
-            "the hash or the wheel that it came from. Prints a line for each difference; the exit code is "
-            "1 where one remains. An environment that is in use is not repaired."
-        ),
-        options=(Option("--fix", "drop what is damaged, and make again the environments that it was in"),),
-        examples=(
-            Example("doctor", "check everything, change nothing"),
-            Example("doctor --fix", "repair what can be repaired"),
-        ),
         shares_store=False,
     ),
     Command(
@@ -327,37 +311,6 @@ _OTHER_COMMANDS = (
         ),
     ),
     Command(
-        name="prune",
-        summary="remove environments and packages that are not used",
-        description=(
-            "Removes environments that no start has used for some days, then the packages and wheels that "
-            "only they used. Nothing that a process uses is removed. Prints how many things of each kind "
-            "went, and the bytes of disk that this freed."
-        ),
-        options=(
-            Option(
-                "--older-than",
-                "remove environments that were not used for this long",
-                metavar="DAYS",
-                parse=days,
-                default="{config.prune_older_than_days:g}",
-            ),
-            Option(
-                "--max-size",
-                "remove more, least recently used first, until the root takes at most this many bytes; "
-                "K, M, G and T are accepted",
-                metavar="BYTES",
-                parse=size,
-            ),
-            Option("--dry-run", "list what would go, and remove nothing"),
-        ),
-        examples=(
-            Example("prune --dry-run", "see what would go"),
-            Example("prune --older-than 30 --max-size 5G", "keep a month, and at most 5 GiB"),
-        ),
-        shares_store=False,
-    ),
-    Command(
         name="tags",
         summary="show the tags of a Python, best first",
         description=(
@@ -396,5 +349,7 @@ _OTHER_COMMANDS = (
         shares_store=False,
     ),
 )
-COMMANDS = tuple(sorted((*SCRIPT_COMMANDS, *_OTHER_COMMANDS), key=lambda command: command.name))
+COMMANDS = tuple(
+    sorted((*SCRIPT_COMMANDS, *CACHE_COMMANDS, *_OTHER_COMMANDS), key=lambda command: command.name)
+)
 NAMES = tuple(command.name for command in COMMANDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from vpy.system import status_line
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -52,7 +53,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     text_output.show("\n".join(lines) if lines else "no distributions")
     if known:
         total = sum(each.size for each in known.values())
-        text_output.show(f"\n{len(known)} distributions, {_human(total)}")
+        text_output.show(f"\n{len(known)} distributions, {status_line.size(total)}")
     return 0
 
 
@@ -143,7 +144,8 @@ def _branch(
 ) -> Iterator[str]:
     each = known[project]
     wanted = f"  [{asked_as}]" if asked_as and asked_as != each.name else ""
-    yield f"{INDENT * len(above)}{each.name} {each.version}  ({each.licence}, {_human(each.size)}){wanted}"
+    size = status_line.size(each.size)
+    yield f"{INDENT * len(above)}{each.name} {each.version}  ({each.licence}, {size}){wanted}"
     for name, requirement in each.requires:
         if name in known and name not in (*above, project):
             yield from _branch(name, requirement, known, (*above, project))
@@ -161,11 +163,3 @@ def _account(each: Distribution, known: Mapping[str, Distribution], tops: Sequen
         "asked_for_by": [*(["spec"] if each.project in tops else []), *dict.fromkeys(askers)],
         "requires": [requirement for _, requirement in each.requires],
     }
-
-
-def _human(size: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

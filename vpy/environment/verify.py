@@ -10,6 +10,7 @@ import json
 import os
 
 from vpy.environment import build
+from vpy.model import Origin
 from vpy.system import files, locks
 from vpy.system.layout import OWN_FILES
 from vpy.system.lean.dataclasses import value
@@ -52,6 +53,16 @@ class Description:
     def wheels(self) -> tuple[tuple[str, str], ...]:
         """Wheels as (file name, sha256 as hex)."""
         return tuple((name, sha256) for name, sha256 in self.why["ingredients"]["wheels"])
+
+    @property
+    def origin(self) -> Origin | None:
+        """Script or directory that it was made for; None where that is not known."""
+        try:
+            kind, path = self.why["origin"]["kind"], self.why["origin"]["path"]
+        except (KeyError, TypeError):
+            return None
+        is_known = kind in ("script", "directory") and isinstance(path, str) and path
+        return Origin(kind, path) if is_known else None
 
 
 def keys(layout: Layout) -> list[str]:

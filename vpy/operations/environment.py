@@ -257,6 +257,7 @@ def why_json(plan: Plan, wheels: WheelSet, ingredients: Mapping[str, object]) ->
             "path": source.path,
             "text": source.text,
         },
+        "origin": {} if plan.origin is None else {"kind": plan.origin.kind, "path": plan.origin.path},
         "packages": [
             {"name": pin.name, "version": pin.version, "instance_id": pin.instance_id, "source": pin.origin}
             for pin in wheels.pins

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from vpy.errors import UserError
-from vpy.model import Observation
+from vpy.model import Observation, Origin
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ class Plan:
     not for this target). PEP 508 dependencies are in `spec`. `sources` are where the packages
     come from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
     one: then nothing is resolved that it has. `refresh_after` is the age in seconds at which an index is
-    asked again, 0 for none.
+    asked again, 0 for none. `origin` is the script or directory of the start, None where it has neither.
     """
 
     discovery: Discovery
@@ -48,6 +49,7 @@ class Plan:
     observations: tuple[Observation, ...]
     lockfile: Lockfile | None = None
     refresh_after: int = 0
+    origin: Origin | None = None
 
     @property
     def interpreter(self) -> Interpreter:
@@ -99,6 +101,8 @@ def plan_for(
         discovery, spec, found.interpreter, request, context, packages_from, packages, relocking=relocking
     )
     spec = spec_settings.for_target(spec_settings.without_replaced(followed.spec, setting), found.interpreter)
+    observations = (*discovery.observations, *found.observations, *followed.observations)
+    observations += _setting_observations(spec, setting, context)
     refresh_after = _refresh_after(spec, followed.lockfile, context)
     return Plan(
         discovery=discovery,
@@ -107,16 +111,20 @@ def plan_for(
         packages=followed.packages,
         skipped=skipped,
         sources=packages_from,
-        observations=(
-            *discovery.observations,
-            *found.observations,
-            *followed.observations,
-            *_setting_observations(spec, setting, context),
-            *refresh_after.observations,
-        ),
+        observations=(*observations, *refresh_after.observations),
         lockfile=followed.lockfile,
         refresh_after=refresh_after.seconds,
+        origin=_origin_of(request),
     )
+
+
+def _origin_of(request: Request) -> Origin | None:
+    """Return the script of a start, or its working directory, as its record has it."""
+    if request.cwd is None:
+        return None
+    if request.command.kind != "script":
+        return Origin("directory", request.cwd)
+    return Origin("script", os.path.normpath(os.path.join(request.cwd, request.command.target)))
 
 
 def _sources_of(spec: Spec, setting: Setting, context: Context) -> Sources:

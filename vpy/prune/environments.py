@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vpy.prune.policy import Policy
-    from vpy.prune.trash import Trash
+    from vpy.prune.trash import Reason, Trash
     from vpy.system.layout import Layout
 
 SETTLE_SECONDS = 1.0  # that a start may need from writing `used` to sharing the lock
@@ -88,15 +88,15 @@ class Remover:
         for environment in old:
             if most is not None and len(self.removed) >= most:
                 break
-            self._remove(environment)
+            self._remove(environment, "asked" if self._policy.everything else "unused")
         self._trash.empty()
 
-    def remove(self, environment: Environment) -> bool:
+    def remove(self, environment: Environment, reason: Reason) -> bool:
         """Remove one environment, of whatever age; return False where it is in use, or gone already."""
         if environment.key in self.removed | self.in_use:
             return False
         self._let_starts_settle([environment])
-        if not self._remove(environment):
+        if not self._remove(environment, reason):
             return False
         self._trash.empty()
         return True
@@ -107,7 +107,7 @@ class Remover:
         if ages and min(ages) < SETTLE_SECONDS:
             self._sleep(min(SETTLE_SECONDS, SETTLE_SECONDS - min(ages)))
 
-    def _remove(self, environment: Environment) -> bool:
+    def _remove(self, environment: Environment, reason: Reason) -> bool:
         """Move an environment into the trash unless it is in use; starts must have settled."""
         if self._trash.is_full:
             return False
@@ -116,7 +116,7 @@ class Remover:
             self.in_use.add(environment.key)
             return False
         self.removed.add(environment.key)
-        self._trash.add("environments", environment.path, trashed)
+        self._trash.add("environments", environment.path, trashed, reason, environment.used / 1e9)
         return True
 
     def _move_to_trash(self, environment: Environment) -> str | None:

@@ -5,45 +5,81 @@ from __future__ import annotations
 import os
 import random
 
+from vpy.model import Origin
 from vpy.prune import incomplete
 from vpy.prune.entries import entries, is_older, is_regular_file, is_temporary, modified
 from vpy.prune.policy import CACHED_AGE, INCOMPLETE_AGE
 from vpy.system import files
+from vpy.system.lean import hashlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection, Iterator
 
+    from vpy.model import OriginKind
+    from vpy.prune.policy import Policy
     from vpy.prune.trash import Trash
     from vpy.system.layout import Layout
 
 RECORD_PREFIXES = ("@script-", "@cwd-")
 LARGEST_RECORD = 1 << 20  # bytes
+HASHED = 26  # digits of a name that `bootstrap.request` hashes
+LONGEST_HEAD = 8192  # bytes of its first line, a path
 
 
 def remove_useless(
     layout: Layout,
     trash: Trash,
     removed: Collection[str],
+    policy: Policy,
     *,
-    is_old: Callable[[float], bool],
     now: float,
     build: str,
-    max_entries: int | None = None,
 ) -> None:
     """Remove the records that no start will use again, and the copies that no record names.
 
-    `removed` are the keys of environments that this prune has removed. At most `max_entries` entries are
+    `removed` are the keys of environments that this prune has removed. Of entries a limited number is
     looked at, others in each run; copies go only where all records were read.
     """
-    walk = _Walk(layout, trash, removed, is_old=is_old, now=now, build=build, max_entries=max_entries)
+    walk = _Walk(layout, trash, removed, policy, now=now, build=build)
     if not walk.remove_below(layout.records):
         return
 
     for entry in entries(layout.copies):
         is_unnamed = len(entry.name) == 64 and entry.name not in walk.named
-        if is_unnamed and is_regular_file(entry) and is_older(entry.path, now, INCOMPLETE_AGE):
-            trash.remove_file("copies", entry.path)
+        if is_unnamed and is_regular_file(entry) and is_older(entry.path, now, policy.incomplete_age):
+            trash.remove_file("copies", entry.path, "unreferenced")
+
+
+def origins(layout: Layout) -> Iterator[tuple[str, Origin]]:
+    """Yield the keys of environments, there or not, each with a script or directory whose starts use it.
+
+    Windows hashes the names of records: there only `why.json` tells.
+    """
+    todo = [layout.records] if os.name == "posix" else []
+    while todo:
+        for entry in entries(todo.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                todo.append(entry.path)
+            elif entry.name.startswith(RECORD_PREFIXES) and is_regular_file(entry):
+                try:
+                    head = files.read_bytes(entry.path, LONGEST_HEAD).partition(b"\n")[0]
+                except OSError:
+                    continue
+                path = os.path.dirname(entry.path)[len(layout.records) :] or "/"
+                kind: OriginKind = "script" if entry.name.startswith(RECORD_PREFIXES[0]) else "directory"
+                yield os.path.basename(os.fsdecode(head)), Origin(kind, path)
+
+
+def keys_of_hashed(layout: Layout, path: str) -> Iterator[str]:
+    """Yield the keys of a script's or directory's environments, where records have hashed names."""
+    name = hashlib.sha256(os.path.normcase(path).encode("utf-8", "surrogatepass")).hexdigest()[:HASHED]
+    for entry in entries(os.path.join(layout.records, name)):
+        try:
+            head = files.read_bytes(entry.path, LONGEST_HEAD).partition(b"\n")[0]
+        except OSError:
+            continue
+        yield os.path.basename(os.fsdecode(head))
 
 
 class _Walk:
@@ -54,16 +90,15 @@ class _Walk:
         layout: Layout,
         trash: Trash,
         removed: Collection[str],
+        policy: Policy,
         *,
-        is_old: Callable[[float], bool],
         now: float,
         build: str,
-        max_entries: int | None,
     ) -> None:
         self.named: set[str] = set()
         self._layout, self._trash, self._removed = layout, trash, removed
-        self._is_old, self._now, self._build = is_old, now, build
-        self._entries_left = max_entries
+        self._policy, self._now, self._build = policy, now, build
+        self._entries_left = policy.max_records
 
     def remove_below(self, path: str) -> bool:
         """Remove the useless records below `path`; return whether all entries were looked at."""
@@ -94,14 +129,14 @@ class _Walk:
     def _remove_if_useless(self, entry: os.DirEntry[str]) -> None:
         if is_temporary(entry.name):
             if is_older(entry.path, self._now, INCOMPLETE_AGE):
-                self._trash.remove_file(incomplete.KIND, entry.path)
+                self._trash.remove_file(incomplete.KIND, entry.path, incomplete.KIND)
         elif entry.name.startswith(RECORD_PREFIXES) and is_regular_file(entry):
             try:
                 rows = files.read_bytes(entry.path, LARGEST_RECORD).split(b"\n")
             except OSError:
                 return
             if self._is_useless(entry, os.fsdecode(rows[0])):
-                self._trash.remove_file("records", entry.path)
+                self._trash.remove_file("records", entry.path, "unreferenced")
             else:
                 self.named.update(copies_of(rows))
 
@@ -117,7 +152,7 @@ class _Walk:
             return False
         if f"-{self._build}-" not in entry.name and self._now - stamp >= CACHED_AGE:
             return True
-        return self._is_old(stamp) and not self._is_script_there(entry.path)
+        return self._policy.is_old(self._now - stamp) and not self._is_script_there(entry.path)
 
     def _is_script_there(self, record: str) -> bool:
         """Return whether the script or directory of a record exists; True on Windows, which hashes names."""

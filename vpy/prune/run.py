@@ -11,15 +11,15 @@ import time
 from vpy.prune import incomplete, records, unreferenced
 from vpy.prune.entries import disk_use
 from vpy.prune.environments import Remover, environments
+from vpy.prune.policy import NO_AGE, Policy
 from vpy.prune.trash import Trash
 from vpy.system import files
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from vpy.prune.policy import Policy
     from vpy.prune.trash import Removed
     from vpy.system.layout import Layout
 
@@ -28,14 +28,19 @@ MARK = b"# Made by vpython."
 
 @value
 class Report:
-    """Result of a prune: what was removed (or would be), and how many environments stayed in use.
+    """Result of a prune: what was removed (or would be), and the keys of environments that stayed in use.
 
     `left` is the root's size afterwards in bytes of disk, None where it was not measured.
     """
 
     removed: tuple[Removed, ...]
-    in_use: int = 0
+    kept: tuple[str, ...] = ()
     left: int | None = None
+
+    @property
+    def in_use(self) -> int:
+        """How many environments stayed, since they are in use."""
+        return len(self.kept)
 
 
 def is_ours(layout: Layout) -> bool:
@@ -63,28 +68,46 @@ def prune(
         return Report(removed=())
 
     trash = Trash(layout, dry_run=policy.dry_run, max_items=policy.max_items)
-    if not policy.dry_run:
-        incomplete.delete_old_trash(layout, trash)
+    incomplete.delete_old_trash(layout, trash)
 
     remover = Remover(layout, policy, trash, now=now, sleep=sleep)
     remover.remove_old()
-
-    def is_old(stamp: float) -> bool:
-        return now() - stamp >= policy.older_than
-
-    unreferenced.remove_old(layout, trash, remover.removed, is_old=is_old, now=now(), build=build)
-    records.remove_useless(
-        layout,
-        trash,
-        remover.removed,
-        is_old=is_old,
-        now=now(),
-        build=build,
-        max_entries=policy.max_records,
-    )
+    unreferenced.remove_old(layout, trash, remover.removed, policy, now=now(), build=build)
+    records.remove_useless(layout, trash, remover.removed, policy, now=now(), build=build)
 
     left = _shrink(layout, policy.max_size, trash, remover) if policy.max_size is not None else None
-    return Report(removed=tuple(trash.removed), in_use=len(remover.in_use), left=left)
+    removed = tuple(trash.removed)
+    if policy.everything:  # then neither age nor size is why
+        limits = ("unused", "max-size")
+        removed = tuple(replace(each, reason="asked") if each.reason in limits else each for each in removed)
+    return Report(removed=removed, kept=tuple(sorted(remover.in_use)), left=left)
+
+
+def clean(
+    layout: Layout,
+    keys: Collection[str],
+    *,
+    dry_run: bool,
+    build: str,
+    now: Callable[[], float],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Report:
+    """Remove these environments unless they are in use, then the stored wheels that only they needed.
+
+    Hold `layout.prune_lock` as for `prune`.
+    """
+    trash = Trash(layout, dry_run=dry_run)
+    policy = Policy(older_than=NO_AGE, dry_run=dry_run)
+    remover = Remover(layout, policy, trash, now=now, sleep=sleep)
+    wheels = {key: unreferenced.wheels_of(layout, [key]) for key in keys}
+    for environment in environments(layout):
+        if environment.key in wheels:
+            remover.remove(environment, "asked")
+
+    gone = frozenset().union(*(wheels[key] for key in remover.removed))
+    unreferenced.remove_wheels(layout, trash, remover.removed, gone)
+    records.remove_useless(layout, trash, remover.removed, policy, now=now(), build=build)
+    return Report(removed=tuple(trash.removed), kept=tuple(sorted(remover.in_use)))
 
 
 def _shrink(layout: Layout, max_size: int, trash: Trash, remover: Remover) -> int:
@@ -99,6 +122,6 @@ def _shrink(layout: Layout, max_size: int, trash: Trash, remover: Remover) -> in
     for environment in environments(layout):
         if excess() <= 0:
             break
-        if remover.remove(environment):
+        if remover.remove(environment, "max-size"):
             unreferenced.free(layout, trash, remover.removed, max(excess(), 0))
     return whole - trash.freed

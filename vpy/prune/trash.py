@@ -11,20 +11,43 @@ import stat
 
 from vpy.prune.entries import blocks_of, entries, walk
 from vpy.system import files, processes
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
     from vpy.system.layout import Layout
+
+    # Not used for longer than the age limit; in the way of `--max-size`; half made; needed by no environment;
+    # a directory with nothing in it; named by the user.
+    Reason = Literal["unused", "max-size", "incomplete", "unreferenced", "empty", "asked"]
 
 
 @value
 class Removed:
-    """Something that was removed, or would be: its kind, its path in the root, the bytes that this frees."""
+    """Something that was removed, or would be: its kind, its path in the root, the bytes that this frees.
+
+    `used` is when it was last used, or made, in seconds since the epoch; None where that is not known.
+    """
 
     kind: str
     path: str
     size: int
+    reason: Reason
+    used: float | None = None
+
+
+@value
+class _Trashed:
+    """Something that is to be deleted: its path in the root, and where it lies in the trash."""
+
+    kind: str
+    path: str
+    trashed: str
+    reason: Reason
+    used: float | None
 
 
 class Trash:
@@ -35,15 +58,12 @@ class Trash:
         self.removed: list[Removed] = []
         self._layout = layout
         self._max_items = max_items
-        self._trashed: list[tuple[str, str, str]] = []  # kind, path, path in the trash
+        self.freed = 0  # bytes of disk that were freed, or would be
+        self._trashed: list[_Trashed] = []
         self._removed_paths: set[str] = set()
+        self._parents: set[str] = set()  # directories in the root that something was removed from
         self._removed_links: dict[tuple[int, int], int] = {}  # by device and inode
         self._in_use: frozenset[str] | None = None
-
-    @property
-    def freed(self) -> int:
-        """Bytes of disk that were freed, or would be."""
-        return sum(removed.size for removed in self.removed)
 
     @property
     def is_full(self) -> bool:
@@ -60,12 +80,20 @@ class Trash:
         entry = os.path.relpath(path, self._layout.root).replace(os.sep, "/") + "/"
         return any((used + "/").startswith(entry) or entry.startswith(used + "/") for used in self._in_use)
 
-    def remove_tree(self, kind: str, path: str) -> None:
+    def is_gone(self, path: str) -> bool:
+        """Return whether this run has removed the path, or a directory that it lies in."""
+        while len(path) > len(self._layout.root):
+            if path in self._removed_paths:
+                return True
+            path = os.path.dirname(path)
+        return False
+
+    def remove_tree(self, kind: str, path: str, reason: Reason, used: float | None = None) -> None:
         """Move a directory into the trash; it stays where it is in use or cannot be moved."""
-        if self.is_full or path in self._removed_paths or self.is_in_use(path):
+        if self.is_full or self.is_gone(path) or self.is_in_use(path):
             return
         if self.dry_run:
-            self.add(kind, path, path)
+            self.add(kind, path, path, reason, used)
             return
 
         trashed = self._layout.discarded(os.path.basename(path))
@@ -75,11 +103,11 @@ class Trash:
             files.rename(path, trashed)
         except OSError:
             return
-        self._trashed.append((kind, path, trashed))
+        self._trashed.append(_Trashed(kind, path, trashed, reason, used))
 
-    def remove_file(self, kind: str, path: str) -> None:
+    def remove_file(self, kind: str, path: str, reason: Reason, used: float | None = None) -> None:
         """Remove one file, or one link as such."""
-        if self.is_full or path in self._removed_paths:
+        if self.is_full or self.is_gone(path):
             return
         try:
             size = self._freed_by(os.lstat(path))
@@ -87,10 +115,12 @@ class Trash:
                 files.unlink(path)
         except OSError:
             return
-        self._report(kind, path, size)
+        self._report(Removed(kind, path, size, reason, used))
 
     def remove_empty_directory(self, path: str) -> None:
         """Remove a directory if it is empty, or would be after this dry run."""
+        if self.is_gone(path):
+            return
         try:
             size = blocks_of(os.lstat(path))
             if not self.dry_run:
@@ -99,33 +129,40 @@ class Trash:
                 return
         except OSError:
             return
-        self._report("directories", path, size)
+        self._report(Removed("directories", path, size, "empty"))
 
-    def add(self, kind: str, path: str, trashed: str) -> None:
+    def add(self, kind: str, path: str, trashed: str, reason: Reason, used: float | None = None) -> None:
         """Let the next `empty` delete what was at `path` and has been moved to `trashed`."""
-        self._trashed.append((kind, path, trashed))
+        self._trashed.append(_Trashed(kind, path, trashed, reason, used))
         if self.dry_run:
             self.empty()
 
     def empty(self) -> None:
         """Delete what was moved into the trash; what cannot be deleted is left for the next prune."""
         trashed_now, self._trashed = self._trashed, []
-        for kind, path, trashed in trashed_now:
-            size = sum(self._freed_by(found) for _, found in walk(trashed))
+        for each in trashed_now:
+            size = sum(self._freed_by(found) for found in self._left_below(each.trashed))
             if not self.dry_run:
                 self._removed_links.clear()
-                files.remove_tree(trashed)
-                if os.path.lexists(trashed):
+                files.remove_tree(each.trashed)
+                if os.path.lexists(each.trashed):
                     continue
-            self._report(kind, path, size)
+            self._report(Removed(each.kind, each.path, size, each.reason, each.used))
 
     def would_free(self, path: str) -> int:
         """Return the bytes of disk that removing a directory or file would free."""
         return sum(
             blocks_of(found)
-            for _, found in walk(path)
+            for found in self._left_below(path)
             if stat.S_ISDIR(found.st_mode) or self.links_left(found) <= 1
         )
+
+    def _left_below(self, path: str) -> Iterator[os.stat_result]:
+        """Yield the `lstat` of a path and of all below it that this run has not removed already."""
+        is_partly_gone = path in self._parents
+        for below, found in walk(path):
+            if not (is_partly_gone and self.is_gone(below)):
+                yield found
 
     def links_left(self, found: os.stat_result) -> int:
         """Return how many names the file has; in a dry run, without those that would be removed."""
@@ -141,6 +178,12 @@ class Trash:
             self._removed_links[file] = self._removed_links.get(file, 0) + 1
         return blocks_of(found) if left <= 1 else 0
 
-    def _report(self, kind: str, path: str, size: int) -> None:
-        self._removed_paths.add(path)
-        self.removed.append(Removed(kind, os.path.relpath(path, self._layout.root), size))
+    def _report(self, removed: Removed) -> None:
+        """Note what was removed, each path once: `removed` still has the whole path."""
+        self._removed_paths.add(removed.path)
+        parent = os.path.dirname(removed.path)
+        while len(parent) >= len(self._layout.root) and parent not in self._parents:
+            self._parents.add(parent)
+            parent = os.path.dirname(parent)
+        self.freed += removed.size
+        self.removed.append(replace(removed, path=os.path.relpath(removed.path, self._layout.root)))

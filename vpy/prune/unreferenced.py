@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 
 from vpy.errors import VpythonError
 from vpy.prune import incomplete
@@ -25,17 +26,18 @@ from vpy.prune.entries import (
     modified,
     walk,
 )
-from vpy.prune.policy import APP_AGE, CACHED_AGE
+from vpy.prune.policy import APP_AGE
 from vpy.system import files, locks, sealed, usage_lock
 from vpy.system.layout import DIGEST
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
-    from vpy.prune.trash import Trash
+    from vpy.prune.policy import Policy
+    from vpy.prune.trash import Reason, Trash
     from vpy.system.layout import Layout
 
 LARGEST_WHY = 16 << 20  # bytes of a `why.json`
@@ -50,6 +52,7 @@ class Candidate:
     path: str
     stamp: float
     is_tree: bool = True
+    reason: Reason = "unused"
 
 
 @value
@@ -65,8 +68,8 @@ def remove_old(
     layout: Layout,
     trash: Trash,
     removed: Collection[str],
+    policy: Policy,
     *,
-    is_old: Callable[[float], bool],
     now: float,
     build: str,
 ) -> None:
@@ -75,6 +78,9 @@ def remove_old(
     Nothing is removed while a builder runs.
     """
 
+    def is_old(stamp: float) -> bool:
+        return policy.is_old(now - stamp)
+
     def candidates() -> list[Candidate]:
         references = references_of(layout, removed)
         found = [
@@ -82,14 +88,17 @@ def remove_old(
             *packages(layout),
             *pages(layout),
             *pythons(layout, references),
-            *probes(layout, references, now),
+            *probes(layout, references, now, policy.cached_age),
             *apps(layout, build, now),
             *formats(layout, is_old),
         ]
         return [
             *(candidate for candidate in found if is_old(candidate.stamp)),
-            *resolutions(layout, references, now),
-            *(Candidate(incomplete.KIND, path, 0.0) for path in incomplete.find(layout, now)),
+            *resolutions(layout, references, now, policy.cached_age),
+            *(
+                Candidate(incomplete.KIND, path, 0.0, reason=incomplete.KIND)
+                for path in incomplete.find(layout, now, age=policy.incomplete_age)
+            ),
         ]
 
     _remove(layout, trash, candidates, None)
@@ -102,10 +111,34 @@ def free(layout: Layout, trash: Trash, removed: Collection[str], size: int) -> N
     """
 
     def candidates() -> list[Candidate]:
-        found = [*unlinked(layout, trash, references_of(layout, removed)), *packages(layout), *pages(layout)]
+        others = [*packages(layout), *pages(layout)]
+        found = [
+            *unlinked(layout, trash, references_of(layout, removed)),
+            *(replace(candidate, reason="max-size") for candidate in others),
+        ]
         return sorted(found, key=lambda candidate: (candidate.stamp, candidate.path))
 
     _remove(layout, trash, candidates, size)
+
+
+def wheels_of(layout: Layout, keys: Collection[str]) -> frozenset[str]:
+    """Return the sha256 of the wheels that environments reference, cut off as the store's names are."""
+    rows = (_ingredients(layout.environment(key)).get("wheels", ()) for key in keys)
+    return frozenset(sha256[:DIGEST] for wheels in rows for _, sha256 in wheels)
+
+
+def remove_wheels(layout: Layout, trash: Trash, removed: Collection[str], wheels: Collection[str]) -> None:
+    """Remove stored wheels, but for those that environments reference or share files with."""
+
+    def candidates() -> list[Candidate]:
+        going = frozenset(wheels) - references_of(layout, removed).wheels
+        trees = [
+            tree for tree in _wheel_trees(layout) if os.path.basename(os.path.dirname(tree.path)) in going
+        ]
+        return [tree for tree in trees if not _is_linked(tree.path, trash)]
+
+    if wheels:
+        _remove(layout, trash, candidates, None)
 
 
 def _remove(
@@ -132,14 +165,14 @@ def _remove(
 
 def _move_to_trash(layout: Layout, trash: Trash, candidates: list[Candidate], size: int | None) -> None:
     for candidate in candidates:
+        if trash.is_gone(candidate.path):  # in a dry run it is listed all the same
+            continue
         if size is not None:
             if size <= 0:
                 break
             size -= trash.would_free(candidate.path)
-        if candidate.is_tree:
-            trash.remove_tree(candidate.kind, candidate.path)
-        else:
-            trash.remove_file(candidate.kind, candidate.path)
+        remove = trash.remove_tree if candidate.is_tree else trash.remove_file
+        remove(candidate.kind, candidate.path, candidate.reason, candidate.stamp or None)
 
     for entry in entries(layout.wheels):
         if is_digest_directory(entry):
@@ -199,21 +232,21 @@ def _wheel_trees(layout: Layout) -> Iterator[Candidate]:
         for entry in entries(digest.path) if is_digest_directory(digest) else ():
             stamp = modified(os.path.join(entry.path, "manifest"))
             if stamp is not None and entry.is_dir(follow_symlinks=False):
-                yield Candidate("wheels", entry.path, stamp)
+                yield Candidate("wheels", entry.path, stamp, reason="unreferenced")
 
 
 def _templates(layout: Layout) -> Iterator[Candidate]:
     for entry in entries(layout.interpreters):
         stamp = modified(os.path.join(entry.path, "skeleton.json"))
         if stamp is not None and is_digest_directory(entry):
-            yield Candidate("interpreters", entry.path, stamp)
+            yield Candidate("interpreters", entry.path, stamp, reason="unreferenced")
 
 
 def _is_linked(tree: str, trash: Trash) -> bool:
     return any(stat.S_ISREG(found.st_mode) and trash.links_left(found) > 1 for _, found in walk(tree))
 
 
-def probes(layout: Layout, references: References, now: float) -> Iterator[Candidate]:
+def probes(layout: Layout, references: References, now: float, cached_age: float) -> Iterator[Candidate]:
     """Yield cached probes; that of a referenced Python stays for longer, since it may be used again."""
     for entry in entries(layout.interpreters):
         path = os.path.join(entry.path, "probe.json")
@@ -224,7 +257,7 @@ def probes(layout: Layout, references: References, now: float) -> Iterator[Candi
             executable = str(sealed.read(path).get("executable"))
         except (OSError, ValueError, AttributeError, RecursionError):
             executable = ""
-        if executable not in references.pythons or now - stamp >= CACHED_AGE:
+        if executable not in references.pythons or now - stamp >= cached_age:
             yield Candidate("interpreters", entry.path, stamp)
 
 
@@ -245,26 +278,30 @@ def pages(layout: Layout) -> Iterator[Candidate]:
 
 
 def pythons(layout: Layout, references: References) -> Iterator[Candidate]:
-    """Yield unpacked Pythons that no environment references, and vpythons; a start updates their mtime."""
+    """Yield unpacked Pythons that no environment references, and vpythons; a start updates their mtime.
+
+    Never the Python that runs this.
+    """
+    used = {*references.pythons, os.path.realpath(sys.executable)}
     for entry in entries(layout.pythons):
         stamp = modified(entry.path)
         is_package = len(entry.name) in INSTANCE_ID_LENGTHS and entry.is_dir(follow_symlinks=False)
         if stamp is None or not is_package:
             continue
         inside = os.path.join(os.path.realpath(entry.path), "")
-        if not any(python.startswith(inside) for python in references.pythons):
-            yield Candidate("pythons", entry.path, stamp)
+        if not any(python.startswith(inside) for python in used):
+            yield Candidate("pythons", entry.path, stamp, reason="unreferenced")
 
 
-def resolutions(layout: Layout, references: References, now: float) -> Iterator[Candidate]:
+def resolutions(layout: Layout, references: References, now: float, cached_age: float) -> Iterator[Candidate]:
     """Yield cached answers over their age limit, but for resolutions whose wheels are all referenced."""
     for entry in entries(layout.resolutions):
-        is_old = len(entry.name) == 64 and is_older(entry.path, now, CACHED_AGE)
+        is_old = len(entry.name) == 64 and is_older(entry.path, now, cached_age)
         if not is_old or not is_regular_file(entry):
             continue
         wheels = _wheels_of(entry.path)
         if not wheels or not wheels <= references.wheels:
-            yield Candidate("resolutions", entry.path, 0.0, is_tree=False)
+            yield Candidate("resolutions", entry.path, modified(entry.path) or 0.0, is_tree=False)
 
 
 def _wheels_of(resolution: str) -> set[str]:

@@ -15,6 +15,7 @@ import re
 
 from vpy.system import process
 from vpy.system.lean import contextlib
+from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,20 +25,44 @@ LISTING_SECONDS = 30.0  # that `lsof` and `ps` may take
 _ENTRY = rb"/([^/\s\0:;=\"'\\]+/[^/\s\0:;=\"'\\()]+)"  # two levels below the root: `environments-1/KEY`
 
 
+@value
+class Process:
+    """Process of this machine: its number, and the words that it was started with where they are known."""
+
+    pid: int
+    words: tuple[str, ...]
+
+
+def users(root: str, environ: dict[str, str]) -> dict[str, tuple[Process, ...]]:
+    """Return the processes that use entries of the root's directories, by `DIRECTORY/NAME`.
+
+    What counts is what counts for `entries_in_use`.
+    """
+    found = _numbers(root, environ, by_name=True)
+    known = {pid: Process(pid, _words(pid, environ)) for pid in sorted(set().union(*found.values()))}
+    return {entry: tuple(known[pid] for pid in sorted(numbers)) for entry, numbers in found.items()}
+
+
 def entries_in_use(root: str, environ: dict[str, str], *, by_name: bool = True) -> frozenset[str]:
     """Return which entries of the root's directories processes use, as `DIRECTORY/NAME`.
 
     With `by_name` it counts too where a process merely names an entry: as its working directory, in its
     words, in its variables. `environ` is for the commands that tell. This very process does not count.
     """
+    return frozenset(_numbers(root, environ, by_name=by_name))
+
+
+def _numbers(root: str, environ: dict[str, str], *, by_name: bool) -> dict[str, set[int]]:
+    """Return the numbers of the processes that use each entry."""
     if os.name != "posix":
-        return frozenset()
+        return {}
     names = {os.fsencode(root), os.fsencode(os.path.realpath(root))}
     pattern = re.compile(b"(?:" + b"|".join(map(re.escape, names)) + b")" + _ENTRY)
-    found: set[str] = set()
-    for text in _of_linux(by_name) if os.path.isdir("/proc/self") else _of_commands(environ, by_name):
-        found.update(map(os.fsdecode, pattern.findall(text)))
-    return frozenset(found)
+    found: dict[str, set[int]] = {}
+    for pid, text in _of_linux(by_name) if os.path.isdir("/proc/self") else _of_commands(environ, by_name):
+        for entry in pattern.findall(text):
+            found.setdefault(os.fsdecode(entry), set()).add(pid)
+    return found
 
 
 def use(path: str, root: str, environ: dict[str, str], *, by_name: bool = True) -> bool:
@@ -46,21 +71,35 @@ def use(path: str, root: str, environ: dict[str, str], *, by_name: bool = True) 
     return entry in entries_in_use(root, environ, by_name=by_name)
 
 
-def _of_linux(by_name: bool) -> Iterator[bytes]:
-    """Yield what `/proc` tells of each process, piece by piece."""
+def _words(pid: int, environ: dict[str, str]) -> tuple[str, ...]:
+    if os.path.isdir("/proc/self"):
+        return tuple(os.fsdecode(_read(f"/proc/{pid}/cmdline")).rstrip("\0").split("\0"))
+    with contextlib.suppress(OSError):
+        command = ["ps", "-ww", "-p", str(pid), "-o", "command="]
+        return tuple(
+            os.fsdecode(process.run(command, environ=environ, timeout=LISTING_SECONDS).stdout).split()
+        )
+    return ()
+
+
+def _of_linux(by_name: bool) -> Iterator[tuple[int, bytes]]:
+    """Yield what `/proc` tells of each process, piece by piece, with its number."""
     own = str(os.getpid())
     for number in os.listdir("/proc"):
         if not number.isdecimal() or number == own:
             continue
-        place = f"/proc/{number}"
-        yield _link(f"{place}/exe")
-        yield _read(f"{place}/maps")
-        words = _read(f"{place}/cmdline")
-        yield words if by_name else words.partition(b"\0")[0]
-        if by_name:
-            yield _link(f"{place}/cwd")
-            yield _variables(place)
-        yield from map(_link, _descriptors(place))
+        yield from ((int(number), text) for text in _of_process(f"/proc/{number}", by_name))
+
+
+def _of_process(place: str, by_name: bool) -> Iterator[bytes]:
+    yield _link(f"{place}/exe")
+    yield _read(f"{place}/maps")
+    words = _read(f"{place}/cmdline")
+    yield words if by_name else words.partition(b"\0")[0]
+    if by_name:
+        yield _link(f"{place}/cwd")
+        yield _variables(place)
+    yield from map(_link, _descriptors(place))
 
 
 # Both return nothing of a process that has ended, or belongs to somebody else.
@@ -94,15 +133,26 @@ def _variables(place: str) -> bytes:
     return text
 
 
-def _of_commands(environ: dict[str, str], by_name: bool) -> Iterator[bytes]:
-    """Yield what the commands print that other systems than Linux have."""
-    shown = "E" if os.uname().sysname == "Darwin" else "e"
+def _of_commands(environ: dict[str, str], by_name: bool) -> Iterator[tuple[int, bytes]]:
+    """Yield what the commands of other systems than Linux print, each row with its process's number."""
     own = os.getpid()
-    commands = [["lsof", "-nwP", "-F", "n", "-p", f"^{own}"]]
-    if by_name:
-        commands.append(["ps", f"-axww{shown}", "-o", "pid=,command="])
-    for command in commands:
-        with contextlib.suppress(OSError):
-            printed = process.run(command, environ=environ, timeout=LISTING_SECONDS).stdout
-            rows = printed.splitlines()
-            yield b"\n".join(row for row in rows if row.split(None, 1)[:1] != [str(own).encode()])
+    number = 0
+    for row in _printed(["lsof", "-nwP", "-F", "n", "-p", f"^{own}"], environ):
+        if row[:1] == b"p" and row[1:].isdigit():
+            number = int(row[1:])
+        yield number, row
+    if not by_name:
+        return
+    shown = "E" if os.uname().sysname == "Darwin" else "e"
+    for row in _printed(["ps", f"-axww{shown}", "-o", "pid=,command="], environ):
+        first = row.split(None, 1)[:1]
+        number = int(first[0]) if first and first[0].isdigit() else number
+        if number != own:
+            yield number, row
+
+
+def _printed(command: list[str], environ: dict[str, str]) -> list[bytes]:
+    """Return the lines that a command prints; none where there is no such command."""
+    with contextlib.suppress(OSError):
+        return process.run(command, environ=environ, timeout=LISTING_SECONDS).stdout.splitlines()
+    return []

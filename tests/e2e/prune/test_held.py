@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.prune.cache import Cache, age, wait_for
+from tests.prune.cache import Cache, age, counts, wait_for
 from tests.support.harness import BASE
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterato
         for way in WORKING:
             started.start(way)
         age(*(path / "used" for way, path in started.environments.items() if way not in started.failed))
-        assert "environments" not in started.cache.prune()
+        assert "environments" not in counts(started.cache.prune())
         yield started
     finally:
         started.close()

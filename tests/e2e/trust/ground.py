@@ -165,10 +165,10 @@ class Ground(Harness):
         assert (code, err) == (0, ""), err
 
     def doctor(self, *words: str) -> tuple[int, list[str]]:
-        """The tool's exit code and lines."""
+        """The tool's exit code and lines, without those that say what to do."""
         code, out, err = self.see("-vpython-tool", "doctor", *words)
         assert err.startswith("vpython: looked at "), err
-        return code, out.splitlines()
+        return code, out.partition("\nto do:\n")[0].splitlines()
 
     def locks(self) -> dict[str, int]:
         """Every lock file's inode."""

@@ -10,7 +10,7 @@ from vpy.errors import VpythonError
 from vpy.model import Discovery, SpecSource
 from vpy.operations import plan, start
 from vpy.system import files, locks, processes, usage_lock
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 from vpy.target import probe
 
 TYPE_CHECKING = False
@@ -145,5 +145,6 @@ def rebuild(description: Description, request: Request, context: Context) -> str
     spec = read.read(source)
     found = plan.find_interpreter(asked, context, spec)
     choice = plan.plan_for(Discovery(source, (), ()), spec, found, asked, context)
+    choice = replace(choice, origin=description.origin)
     environment, _ = start.provide(choice, context)
     return environment.key
