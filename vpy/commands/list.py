@@ -43,7 +43,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         check(context.layout.root)
         found = inventory.take(context)
     launchers = _launchers(request, context, arguments)
-    measured = {each.key: sizes.environment_size(each.path) for each in found.environments}
+    measure = sizes.Measure(context.layout.root)
+    measured = {each.key: measure.environment(each.path) for each in found.environments}
 
     if arguments.json:
         text_output.show_json(account(found, measured, launchers))
