@@ -182,6 +182,29 @@ def test_prune(explainer: Explainer, script: Path) -> None:
     assert did["left"] > 0
 
 
+def test_clean(explainer: Explainer, script: Path) -> None:
+    explainer.run("-vpython-tool", "install", script)
+    report = of(explainer, "clean", script)
+    assert [row["name"] for row in report["removed"] if row["kind"] == "environments"] == [str(script)]
+    assert (report["in_use"], report["kept"], report["left"]) == (0, [], None)
+    assert of(explainer, "clean", script)["removed"] == []
+
+
+def test_list(explainer: Explainer, script: Path) -> None:
+    explainer.run("-vpython-tool", "install", script)
+    report = of(explainer, "list")
+    assert set(report) == {"environments", "being_made", "launchers"}
+    (row,) = report["environments"]
+    assert row["made_for"] == [{"kind": "script", "path": str(script), "exists": True}]
+
+
+def test_size(explainer: Explainer, script: Path) -> None:
+    explainer.run("-vpython-tool", "install", script)
+    report = of(explainer, "size")
+    assert report["root"] == str(explainer.harness.root)
+    assert report["size"] == sum(part["size"] for part in report["parts"]) > 0
+
+
 def test_doctor(explainer: Explainer, script: Path) -> None:
     nothing = {"environment": 0, "wheel": 0, "package": 0}
     assert of(explainer, "doctor") == {"examined": nothing, "damaged": [], "repairs": []}
@@ -195,6 +218,8 @@ def test_doctor(explainer: Explainer, script: Path) -> None:
     (damaged,) = report["damaged"]
     assert (damaged["kind"], damaged["path"]) == ("environment", str(environment))
     assert list(damaged["facts"].values()) == ["is missing"]
+    assert damaged["hint"] == "`vpython-tool doctor --fix` makes it again"
+    assert damaged["name"] == f"environment {environment.name[:8]} of {script}"
     report = of(explainer, "doctor", "--fix")
     assert report["repairs"] == [{"path": str(environment), "action": "made again", "whole": True}]
     assert of(explainer, "doctor")["damaged"] == []

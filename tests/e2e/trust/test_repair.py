@@ -402,6 +402,32 @@ def test_doctor_finds_and_mends(standing: tuple[Ground, Path], name: str) -> Non
     assert ground.leftovers() == []
 
 
+def test_doctor_ends_with_what_to_do(standing: tuple[Ground, Path]) -> None:
+    """Each thing by its name, with its way out; nothing where all is well, or was mended."""
+    ground, environment = standing
+    remove(environment / SITE / "three" / "deep" / "data.txt")
+    same_size(stored(ground, "packages-1/*"))
+    code, out, _ = ground.see("-vpython-tool", "doctor")
+    found, _, to_do = out.partition("\n\nto do:\n")
+    assert (code, len(found.splitlines())) == (1, 2)
+    package, whole = to_do.splitlines()
+    assert re.fullmatch(
+        r"  package \S+( \S+)?: `vpython-tool doctor --fix` drops it; it is fetched when it is needed",
+        package,
+    )
+    made_again = "`vpython-tool doctor --fix` makes it again"
+    short = environment.name[:8]
+    assert re.fullmatch(rf"  environment {short} of \S+: {re.escape(made_again)}", whole)
+    with running(ground, environment):
+        to_do = ground.see("-vpython-tool", "doctor")[1].partition("\n\nto do:\n")[2]
+        assert re.search(rf"  environment {short} of \S+: end \d+ .+, then {re.escape(made_again)}\n", to_do)
+        left = ground.see("-vpython-tool", "doctor", "--fix")[1].partition("\n\nto do:\n")[2]
+        assert re.match(rf"  environment {short} of \S+: end \d+ ", left)
+        assert "package" not in left
+    fixed = ground.see("-vpython-tool", "doctor", "--fix")
+    assert (fixed[0], "to do" in fixed[1]) == (0, False)
+
+
 def test_doctor_leaves_what_is_in_use(standing: tuple[Ground, Path]) -> None:
     ground, environment = standing
     before = environment.stat().st_ino

@@ -66,12 +66,16 @@ def names(context: Context) -> Names:
 
 
 def is_ours(context: Context) -> bool:
-    """Return whether the root is there, safe and marked as vpython's; warn of one that is not marked."""
+    """Return whether the root is there, safe and marked as vpython's; warn of one that is not marked.
+
+    One in which no environment was made yet has only what each command makes.
+    """
     from bootstrap.root import check
 
     layout = context.layout
     if not prune_run.is_ours(layout):
-        if os.path.isdir(layout.root):
+        new = {os.path.basename(path) for path in (layout.apps, layout.locks)}
+        if os.path.isdir(layout.root) and not new.issuperset(os.listdir(layout.root)):
             context.terminal.warning(f"the root `{layout.root}` does not bear our mark: nothing is touched")
         return False
     check(layout.root)
@@ -110,7 +114,7 @@ def account(report: Report, found: Names | None, *, dry_run: bool) -> dict[str, 
                 "reason": removed.reason,
                 "last_used": removed.used,
             }
-            for removed in report.removed
+            for removed in sorted(report.removed, key=_order)
         ],
         "freed": sum(removed.size for removed in report.removed),
         "in_use": report.in_use,
@@ -147,9 +151,13 @@ def summary(removed: Sequence[Removed], *, dry_run: bool) -> str:
 
 def _rows(removed: Sequence[Removed], stored: Mapping[str, str], now: float) -> Iterator[tuple[str, ...]]:
     big = [each for each in removed if each.kind not in SMALL]
-    for each in sorted(big, key=lambda each: (list(NOUNS).index(each.kind), -each.size, each.path)):
+    for each in sorted(big, key=lambda each: (_order(each)[0], -each.size, each.path)):
         name = stored.get(each.path) or os.path.basename(each.path)[: inventory.SHORT_KEY]
         yield NOUNS[each.kind][0], name, status_line.size(each.size), reason(each, now)
+
+
+def _order(removed: Removed) -> tuple[int, str]:
+    return list(NOUNS).index(removed.kind), removed.path
 
 
 def _rows_of_small(removed: Sequence[Removed], now: float) -> Iterator[tuple[str, ...]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LEFT = 13
 WIDEST = 60
+LONGEST_ESCAPE = len("\\U0001f4a9")
 
 
 def show(text: str) -> None:
@@ -63,7 +64,8 @@ def shortener(environ: Mapping[str, str]) -> Shorten:
 
     def shorten(path: str) -> str:
         inside = home.startswith("/") and path.startswith(f"{home}/")
-        return shown.line(f"~{path[len(home) :]}" if inside else path, len(path))
+        # Escaped, it may be longer than it is.
+        return shown.line(f"~{path[len(home) :]}" if inside else path, LONGEST_ESCAPE * len(path))
 
     return shorten
 

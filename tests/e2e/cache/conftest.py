@@ -1,0 +1,5 @@
+"""Fixtures of `tests/prune`: a repository for all tests, a root for each."""
+
+from tests.prune.conftest import cache, repository, unpacked
+
+__all__ = ["cache", "repository", "unpacked"]
