@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vpy.errors import ToolError, UserError
-from vpy.wheels import store
+from vpy.wheels import audit, hashes, store
 from vpy.wheels.install import ensure
 from vpy.wheels.link import StaleWheel, link
 from vpy.wheels.script import Limits
@@ -59,6 +59,24 @@ def clash(stored: Sequence[StoredWheel], prefix: Path) -> str:
     with pytest.raises(UserError) as caught:
         link_into(stored, prefix)
     return caught.value.message
+
+
+def test_a_record_that_a_wheel_vendors_is_a_file_like_any_other(
+    store_all: Store, make_wheel: MakeWheel, tmp_path: Path, library: str
+) -> None:
+    """Its path comes before that of the wheel's own."""
+    nested = "aaa/_vendor/dep-1.0.dist-info/RECORD"
+    files = {"aaa/__init__.py": "def main(): pass\n", nested: "dep.py,,\n"}
+    (wheel,) = store_all([make_wheel("aaa", "1.0", files, entry_points=ENTRY.format("aaa"))])
+    assert audit.audit(wheel).faults == {}
+    file_list = store.read_file_list(wheel)
+    paths = [file[4] for file in file_list.files]
+    assert hashes.first_other(f"{wheel.path}/{store.TREE}/", file_list, paths) is None
+    store.check_name(wheel)
+    first, second = link_into([wheel], tmp_path / "a"), link_into([wheel], tmp_path / "b")
+    assert (first / library / nested).samefile(second / library / nested)
+    own = "aaa-1.0.dist-info/RECORD"
+    assert not (first / library / own).samefile(second / library / own)
 
 
 def test_plain_files_are_shared_and_scripts_are_not(

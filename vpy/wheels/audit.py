@@ -143,7 +143,8 @@ def _linked_fault(linker: Linker, audited: Audited, kind: str, mode: int, path: 
 def _fault_by_record(linker: Linker, audited: Audited, kind: str, path: str) -> str | None:
     """Compare a file whose stored file is damaged with its hash, if RECORD is intact and has one."""
     expected = audited.hashes.get(path, "")
-    is_record_intact = not any(store.is_record(damaged) for damaged in audited.faults)
+    files = audited.file_list.files if audited.file_list else ()
+    is_record_intact = store.own_record(file[4] for file in files) not in audited.faults
     if kind == "f" and expected and is_record_intact and of_file(linker.into + path) != expected:
         return OTHER_BYTES
     return None

@@ -23,21 +23,22 @@ def of_record(tree: str, file_list: FileList) -> dict[str, str]:
     import csv
     import io
 
-    hashes = {}
-    for record in (file[4] for file in file_list.files if store.is_record(file[4])):
-        site_packages = os.path.dirname(os.path.dirname(record))
-        hashes[record] = file_list.record_hash
-        try:
-            with open(tree + record, "rb") as file:
-                text = file.read().decode("utf-8", "surrogateescape")
-            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if len(row) > 2]
-        except (OSError, csv.Error):
-            continue
-        for path, hashed, size in (row[:3] for row in rows):
-            if hashed.startswith("sha256="):
-                # An old builder's rows have a slash in front (see `record.member_path`).
-                name = os.path.normpath(os.path.join(site_packages, path.lstrip("/"))).replace(os.sep, "/")
-                hashes.setdefault(name, f"{hashed},{size}")
+    record = store.own_record(file[4] for file in file_list.files)
+    if record is None:
+        return {}
+    site_packages = os.path.dirname(os.path.dirname(record))
+    hashes = {record: file_list.record_hash}
+    try:
+        with open(tree + record, "rb") as file:
+            text = file.read().decode("utf-8", "surrogateescape")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if len(row) > 2]
+    except (OSError, csv.Error):
+        return hashes
+    for path, hashed, size in (row[:3] for row in rows):
+        if hashed.startswith("sha256="):
+            # An old builder's rows have a slash in front (see `record.member_path`).
+            name = os.path.normpath(os.path.join(site_packages, path.lstrip("/"))).replace(os.sep, "/")
+            hashes.setdefault(name, f"{hashed},{size}")
     return hashes
 
 
@@ -62,10 +63,10 @@ def first_other(tree: str, file_list: FileList, paths: Iterable[str]) -> str | N
     """
     wanted = set(paths)
     known = {path: recorded for *_, path, recorded in file_list.files if recorded}
-    records = [path for *_, path, _ in file_list.files if store.is_record(path)]
-    known |= dict.fromkeys(records, file_list.record_hash)
-    if not wanted <= known.keys():
-        wanted.update(records)
+    if record := store.own_record(path for *_, path, _ in file_list.files):
+        known[record] = file_list.record_hash
+        if not wanted <= known.keys():
+            wanted.add(record)
     for path in sorted(wanted & known.keys()):
         if _is_other(tree + path, known[path]):
             return path

@@ -21,7 +21,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vpy.model import Interpreter, StoredWheel
 
@@ -126,13 +126,14 @@ def seal(directory: str, scripts: str) -> None:
     recorded = {name: text for name, text in recorded.items() if text}
 
     rows = [_HEAD, *(f"d {name}" for name in _directories_of(names))]
-    rows += [_seal_file(tree, name, recorded) for name in names]
-    rows.append(f"end {_hash_of_record(tree, names)}")
+    record = own_record(names)
+    rows += [_seal_file(tree, name, recorded, record) for name in names]
+    rows.append(f"end {_hash_of_record(tree, record)}")
     path = os.path.join(directory, FILE_LIST)
     files.write_bytes(path, "\n".join(rows).encode("utf-8", "surrogateescape"))
 
 
-def _seal_file(tree: str, name: str, recorded: dict[str, str]) -> str:
+def _seal_file(tree: str, name: str, recorded: dict[str, str], record: str | None) -> str:
     """Make one file read-only and return its row; `recorded` has the scripts that name the placeholder."""
     path = f"{tree}/{name}"
     found = os.stat(path)
@@ -143,7 +144,7 @@ def _seal_file(tree: str, name: str, recorded: dict[str, str]) -> str:
     stamp = f"{found.st_size} {found.st_mtime_ns} {mode:o}"
     if name in recorded:
         return f"s {stamp} {recorded[name]} {name}"
-    kind = "r" if recorded and is_record(name) else "f"
+    kind = "r" if recorded and name == record else "f"
     return f"{kind} {stamp} {name}"
 
 
@@ -172,15 +173,17 @@ def _with_parents(directory: str) -> Iterator[str]:
         directory = directory.rpartition("/")[0]
 
 
-def is_record(path: str) -> bool:
-    """Return whether a path is that of a RECORD."""
-    return path.endswith(".dist-info/RECORD")
+def own_record(paths: Iterable[str]) -> str | None:
+    """Return the path of a wheel's own RECORD among those of its files; None where there is none.
+
+    One that lies deeper is that of a distribution which the wheel has vendored: a file like any other.
+    """
+    records = (path for path in paths if path.endswith(".dist-info/RECORD"))
+    return min(records, key=lambda path: (path.count("/"), path), default=None)
 
 
-def _hash_of_record(tree: str, names: Sequence[str]) -> str:
-    for name in filter(is_record, names):
-        return record_of(files.read_bytes(os.path.join(tree, name)))
-    return ""
+def _hash_of_record(tree: str, record: str | None) -> str:
+    return "" if record is None else record_of(files.read_bytes(os.path.join(tree, record)))
 
 
 def _recorded(path: str) -> str:
@@ -213,7 +216,8 @@ def check_name(stored: StoredWheel) -> None:
     from vpy.wheels import filename
 
     name = filename.parse(stored.filename)
-    directories = [os.path.dirname(file[4]) for file in read_file_list(stored).files if is_record(file[4])]
+    record = own_record(file[4] for file in read_file_list(stored).files)
+    directories = [os.path.dirname(record)] if record else []
     stems = [os.path.basename(each).removesuffix(".dist-info") for each in directories]
     for stem in stems:
         project, _, version = stem.partition("-")
