@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     Sizes = Mapping[str, tuple[int, int]]
 
 COLUMNS = (
-    Column("made for", is_cut=True),
+    Column("made for", cut="start"),
     Column("python", rank=4),
     Column("wheels", rank=5, is_number=True),
     Column("size", rank=3, is_number=True),
     Column("last use", rank=1),
     Column("key"),
-    Column("held by", rank=2, is_cut=True),
+    Column("held by", rank=2, cut="end"),
 )
-LAUNCHERS = (Column("launcher", is_cut=True), Column("script", is_cut=True))
+LAUNCHERS = (Column("launcher", cut="start"), Column("script", cut="start"))
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:

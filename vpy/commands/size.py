@@ -33,7 +33,7 @@ NOUNS = {
     "locks": "locks",
     "other": "other",
 }
-COLUMNS = (Column("size", is_number=True), Column("count", rank=1, is_number=True), Column("of", is_cut=True))
+COLUMNS = (Column("size", is_number=True), Column("count", rank=1, is_number=True), Column("of", cut="end"))
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:

@@ -168,13 +168,13 @@ def test_what_is_held_stays(cache: Cache) -> None:
     with running(cache, script) as pid:
         said = (
             f"vpython: the environment {environment.name[:8]} of {script} is held by "
-            f"{pid} python {script} a\\x1bb: it stays\n"
+            f"{pid} python held.py a\\x1bb: it stays\n"
         )
         done = cache.run("-vpython-tool", "clean", "held.py", cwd=cache.work)
         assert (done.returncode, done.stdout) == (1, "nothing to remove\n")
-        assert shortened(done.stderr) == shortened(said)
+        assert done.stderr == said
         done = cache.run("-vpython-tool", "clean", "--all", "--json", cwd=cache.work)
-        assert (done.returncode, shortened(done.stderr)) == (0, shortened(said))
+        assert (done.returncode, done.stderr) == (0, said)
         report = json.loads(done.stdout)
         assert [(row["key"], row["processes"][0]["pid"]) for row in report["kept"]] == [
             (environment.name, pid)
@@ -183,11 +183,6 @@ def test_what_is_held_stays(cache: Cache) -> None:
         assert (environment / "complete").exists()
     assert not free.exists()
     assert kinds(clean(cache, "held.py"))["environments"] == 1
-
-
-def shortened(text: str) -> str:
-    """Return a line without the command, which is cut where it is long."""
-    return text.partition(" python ")[0] + text[-12:]
 
 
 def test_everything(cache: Cache) -> None:

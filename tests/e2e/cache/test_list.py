@@ -114,7 +114,7 @@ def test_who_holds_it(cache: Cache) -> None:
         assert row["held"] is True
         assert [each["pid"] for each in row["processes"]] == [pid]
         assert row["processes"][0]["command"][-2:] == [str(script), "a\x1bb"]
-        assert table(cache)[0][-1].startswith(f"{pid} python {script}"[:40])
+        assert table(cache)[0][-1] == f"{pid} python held.py a\\x1bb"
         assert "\x1b" not in tool(cache, "list")
     (row,) = listed(cache)
     assert (row["key"], row["held"], row["processes"]) == (environment.name, False, [])
@@ -176,7 +176,7 @@ def test_it_fits_a_terminal(cache: Cache) -> None:
     script = cache.work / "a long name of a directory, 漢字漢字" / "tool.py"
     (key,) = [path.name for path in cache.environments()]
     seen = {}
-    with running(cache, script):
+    with running(cache, script) as pid:
         for columns in (200, 80, 40, 24):
             terminal = OnTerminal(
                 cache.file, "-vpython-tool", "list", environ=cache.surroundings(), columns=columns
@@ -187,8 +187,11 @@ def test_it_fits_a_terminal(cache: Cache) -> None:
             assert "tool.py" in rows[1]
             assert key[:8] in rows[1]
             seen[columns] = rows[0]
+            if columns == 80:
+                assert f"  {pid} python" in rows[1]
     assert "held by" in seen[200]
     assert "last use" in seen[80]
+    assert "held by" in seen[80]
     assert seen[24].split() == ["made", "for", "key"]
     assert len(seen[40]) < len(seen[80]) <= 80
 

@@ -12,6 +12,7 @@ from vpy.system.lean.dataclasses import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
 
 GAP = 2
 NARROWEST = 20  # columns below which what can be cut is not cut while another column can be dropped
@@ -21,12 +22,13 @@ NARROWEST = 20  # columns below which what can be cut is not cut while another c
 class Column:
     """Column of a table: its title, and what becomes of it on a narrow terminal.
 
-    The columns of the highest `rank` are dropped first, those of rank 0 never. One that `is_cut` gives way.
+    The columns of the highest `rank` are dropped first, those of rank 0 never. One that has `cut` gives way:
+    there its texts lose what they begin with, as paths do, or their end.
     """
 
     title: str
     rank: int = 0
-    is_cut: bool = False
+    cut: Literal["start", "end"] | None = None
     is_number: bool = False
 
 
@@ -66,7 +68,7 @@ def _fit(columns: Sequence[Column], kept: list[int], widths: dict[int, int], wid
 
     def needed(least: int) -> int:
         """Return the columns of a line in which nothing is cut further than to `least`."""
-        taken = [min(widths[n], least) if columns[n].is_cut else widths[n] for n in kept]
+        taken = [min(widths[n], least) if columns[n].cut else widths[n] for n in kept]
         return sum(taken) + GAP * (len(kept) - 1)
 
     while needed(NARROWEST) > width:
@@ -76,7 +78,7 @@ def _fit(columns: Sequence[Column], kept: list[int], widths: dict[int, int], wid
         kept.remove(max(droppable, key=lambda number: columns[number].rank))
     excess = needed(sys.maxsize) - width
     while excess > 0:
-        cut = [number for number in kept if columns[number].is_cut]
+        cut = [number for number in kept if columns[number].cut]
         widest = max(cut, key=lambda number: widths[number], default=None)
         if widest is None or widths[widest] <= 1:
             break
@@ -85,7 +87,9 @@ def _fit(columns: Sequence[Column], kept: list[int], widths: dict[int, int], wid
 
 
 def _cell(text: str, width: int, column: Column) -> str:
-    if status_line.width(text) > width:
+    if status_line.width(text) > width and column.cut == "end":
+        text = f"{status_line.cut(text, width - 1)}…"
+    elif status_line.width(text) > width:
         text = f"…{tail(text, width - 1)}"
     padding = " " * (width - status_line.width(text))
     return f"{padding}{text}" if column.is_number else f"{text}{padding}"

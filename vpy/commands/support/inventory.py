@@ -186,8 +186,8 @@ def holder(environment: Environment) -> str:
 
 
 def command(process: Process) -> str:
-    """Return a process by number and command, without the path of its program."""
-    words = [os.path.basename(process.words[0]), *process.words[1:]] if process.words else []
+    """Return a process by number and command, without the directories of its program and its script."""
+    words = [os.path.basename(word) if os.path.isabs(word) else word for word in process.words]
     if len(words) > 1 and words[0].startswith("python") and words[1] == "-s":  # which each start has
         del words[1]
     return shown.line(f"{process.pid} {' '.join(words)}".rstrip(), LONGEST_COMMAND)

@@ -41,7 +41,7 @@ NOUNS = {
 SMALL = ("pages", "resolutions", "records", "copies", "directories")
 COLUMNS = (
     Column("what", rank=2),
-    Column("name", is_cut=True),
+    Column("name", cut="start"),
     Column("size", is_number=True),
     Column("why", rank=1),
 )
