@@ -149,7 +149,7 @@ def test_old_environments_and_their_wheels_go(own_desk: Desk) -> None:
     for path in (own_desk.root / "packages-1").iterdir():
         os.utime(path, (old, old))
     told = own_desk.must("-vpython-tool", "prune")
-    assert told.startswith("removed 1 environment, 1 stored wheel, 2 packages, ")
+    assert told.startswith("removed 1 environment, 1 stored wheel, 2 packages")
     assert first not in own_desk.environments()
     assert list((own_desk.root / "trash").iterdir()) == []
     before = own_desk.records()
