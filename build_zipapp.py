@@ -16,15 +16,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+try:  # ahead of `builder`, which needs it too
+    import tomllib
+except ImportError:
+    sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
+
 from builder import archive as archives
 from builder import package
 from builder.archive import archive, beside, bundle, installing, parted, with_code
 from builder.vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
-
-try:
-    import tomllib
-except ImportError:
-    sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -53,7 +53,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     text_output.show("\n".join(lines) if lines else "no distributions")
     if known:
         total = sum(each.size for each in known.values())
-        text_output.show(f"\n{len(known)} distributions, {status_line.size(total)}")
+        count = "1 distribution" if len(known) == 1 else f"{len(known)} distributions"
+        text_output.show(f"\n{count}, {status_line.size(total)}")
     return 0
 
 

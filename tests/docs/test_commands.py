@@ -1,0 +1,183 @@
+"""What the documents tell a reader to type works and prints what they show; the rest is read by the parsers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap import command_line
+from tests.docs import markdown, reader
+from tests.docs.test_links import DOCUMENTS, name_of
+from tests.support.awkward_index import AwkwardIndex
+from tests.support.harness import TOP
+from vpy.commands import parser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.docs.markdown import Block
+
+# Those for users. `docs/reference.md` is made from the parsers' own table, and its examples are parsed there.
+RUN = ("guide", "faq", "install", "mirror", "shims", "windows", "trust")
+READ = [TOP / "README.md", TOP / "SECURITY.md", *(TOP / "docs" / f"{name}.md" for name in RUN)]
+PROGRAM = re.compile(r"(?:.*/)?vpython(3|-tool)?(?:\.pyz|\.bat)?$")
+PYTHONS = {"python", "python3", "py"}
+PLACEHOLDER = re.compile(r"^\[|…|\*")
+INDENTED = re.compile(r" {4,}(\$ |vpython|python|\./|cp |mkdir |pip |cipd )")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("wheels")
+    reader.fill(folder)
+    index = AwkwardIndex(folder)
+    yield index.url
+    index.stop()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with the cache of all documents, so that each environment is made once."""
+    return tmp_path_factory.mktemp("reader")
+
+
+@pytest.mark.parametrize("path", [path for path in READ if path.name != "README.md"], ids=name_of)
+def test_commands_print_what_is_shown(path: Path, index: str, place: Path) -> None:
+    visitor = reader.Reader(place, index)
+    _check(path, visitor, visitor.home)
+
+
+@pytest.mark.index
+def test_commands_of_the_readme(place: Path) -> None:
+    """They are typed in a checkout, with the index that this machine has."""
+    visitor = reader.Reader(place, "")
+    _check(TOP / "README.md", visitor, reader.checkout(visitor.home / "vpython"))
+
+
+def _check(path: Path, visitor: reader.Reader, cwd: Path) -> None:
+    faults, failed = [], ""
+    for command, output, code in visitor.read(markdown.blocks(path), cwd):
+        here = f"{name_of(path)}:{command.line}: {command.text}"
+        if failed and command.text != "echo $?":
+            faults.append(failed)
+        failed = f"{here}\nexit code {code}, and no `echo $?` shows it:\n{output}" if code else ""
+        if command.output is not None and not reader.is_shown(command.output, output):
+            faults.append("\n".join((here, "-- shown:", *command.output, "-- printed:", output)))
+    faults += [failed] if failed else []
+    assert not faults, "\n\n".join(faults)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_commands_are_ones_that_the_parsers_know(path: Path) -> None:
+    """Those in the prose and in tables too; a block that is not run has at least this."""
+    faults = []
+    for line, text in [*_typed(path), *markdown.spans(path)]:
+        for words in _simple_commands(text):
+            fault = _refusal(words)
+            if fault:
+                faults.append(f"line {line}: {text}: {fault}")
+    assert not faults
+
+
+def _typed(path: Path) -> Iterator[tuple[int, str]]:
+    for block in markdown.blocks(path):
+        if block.language in ("sh", "console"):
+            yield from ((command.line, command.text) for command in block.commands())
+
+
+def _simple_commands(text: str) -> Iterator[list[str]]:
+    """Yield the words of each simple command that is vpython, without what a shell does to them."""
+    try:
+        lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
+        lexer.whitespace_split = True
+        tokens = list(lexer)
+    except ValueError:  # a span that is no command: a lone quote
+        return
+    words: list[str] = []
+    for token in [*tokens, ";"]:
+        if token and set(token) <= set("();<>|&\n"):
+            if _of_vpython(words):
+                yield _of_vpython(words)
+            words = ["redirected"] if set(token) & set("<>") else []
+        else:
+            words.append(token)
+
+
+def _of_vpython(words: list[str]) -> list[str]:
+    """Return the command from the name of vpython on, or nothing where it is another program's."""
+    rest = list(words)
+    while rest and (re.match(r"\w+=", rest[0]) or rest[0] in ("env", "exec", *PYTHONS)):
+        rest.pop(0)
+    return rest if rest and PROGRAM.match(rest[0]) else []
+
+
+def _refusal(words: list[str]) -> str:
+    """Return what the parsers have against a command, "" for nothing."""
+    program = PROGRAM.match(words[0])
+    assert program is not None
+    words = [word for word in words[1:] if not PLACEHOLDER.search(word)]
+    try:
+        options = command_line.parse_options(words, {}, as_tool=program[1] == "-tool")
+        if options.tool is None or options.help:
+            return ""
+        if not options.tool.isupper():  # `vpython-tool COMMAND`
+            parser.parse(parser.find_command(options.tool), options.tool_words)
+    except Exception as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("vpython-tool lock --chek s.py", "unknown option `--chek`"),
+        ("A=1 vpython -vpython-ofline s.py", "unknown option `-vpython-ofline`"),
+        ("true && python3 vpython.pyz -vpython-tool lok", "unknown command `lok`"),
+        ("vpython s.py --chek", ""),
+        ("vpython-tool export s.py > requirements.txt", ""),
+        ("echo vpython-tool lok", ""),
+    ],
+)
+def test_a_command_that_no_parser_knows_is_found(text: str, fault: str) -> None:
+    assert " ".join(_refusal(words) for words in _simple_commands(text)).startswith(fault)
+
+
+@pytest.mark.parametrize("path", READ, ids=name_of)
+def test_no_command_hides_in_an_indented_block(path: Path) -> None:
+    assert [line for line in markdown.prose(path) if INDENTED.match(line[1])] == []
+
+
+@pytest.mark.parametrize("path", READ, ids=name_of)
+def test_a_block_that_is_not_run_gives_a_reason(path: Path) -> None:
+    for block in markdown.blocks(path):
+        assert block.language, f"line {block.line}: a block without a language"
+        assert not block.not_run or len(block.not_run.split()) >= 3
+        if block.file:
+            assert _is_named(path, block), f"line {block.line}: nobody reads that this is `{block.file}`"
+
+
+def _is_named(path: Path, block: Block) -> bool:
+    before = [text for line, text in markdown.prose(path) if line < block.line]
+    return any(f"`{block.file}`" in text for text in before[-6:])
+
+
+@pytest.mark.parametrize(
+    ("shown", "output", "same"),
+    [
+        (("one", "two"), "one\ntwo\n", True),
+        (("one",), "one\ntwo\n", False),
+        (("one", "…"), "one\ntwo\nthree\n", True),
+        (("…", "three"), "one\ntwo\nthree\n", True),
+        (("o… (…)",), "one (two)\n", True),
+        (("o…",), "one\ntwo\n", False),
+        ((), "", True),
+        ((), "one\n", False),
+        (("a.c",), "abc\n", False),
+    ],
+)
+def test_what_counts_as_shown(shown: tuple[str, ...], output: str, same: bool) -> None:
+    assert reader.is_shown(shown, output) is same
