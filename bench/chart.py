@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Scale = Callable[[float], float]
 
 WIDTH = 760
+LOGARITHMIC = "both axes are logarithmic"
 OURS = "#0b6bcb"
 COLOURS = (OURS, "#d9730d", "#6b7280", "#7c3aed", "#0f9d76")
 STYLE = """\
@@ -69,7 +70,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 
 def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
-    """Lines over sizes, both axes logarithmic; the legend stands to the right."""
+    """Lines over sizes, both axes logarithmic, which is written below; the legend stands to the right."""
     left, top, width, height = 76, 56, WIDTH - 76 - 250, 260
     sizes = sorted({point[0] for line in drawn for point in line.points})
     seconds = [point[1] for line in drawn for point in line.points]
@@ -87,7 +88,7 @@ def lines(title: str, across: str, drawn: Sequence[Line]) -> str:
         parts.append(f'<line class="axis" x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}"/>')
         parts.append(_text(left - 8, y + 4, _short(tick), "quiet", "end"))
     parts += [_text(x_of(size), top + height + 20, str(size), "quiet", "middle") for size in sizes]
-    parts.append(_text(left + width / 2, top + height + 42, across, "quiet", "middle"))
+    parts.append(_text(left + width / 2, top + height + 42, f"{across}; {LOGARITHMIC}", "quiet", "middle"))
     for number, line in enumerate(drawn):
         parts += _line(line, COLOURS[number % len(COLOURS)], x_of, y_of)
         y = top + 14 + number * 24

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chapter import Chapter, Goal, Table
+from reasons import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,11 @@ Made by `dist/vpython.pyz bench/run.py`: every figure of a table comes from one 
 measured in turn, round by round, with the same wheels, the same Python and the same filesystem. Figures are
 medians; what stands in brackets, or under "quartiles", is where the middle half of the samples lies.
 """
+GOALS = """\
+What was aimed at before it was built, and what came of it. The *start hook* is a few lines of code that
+each environment's Python runs first: they check that the environment still fits its spec, and keep it from
+being removed meanwhile. *Cold* is a start that has to make its environment, *warm* one that finds it.
+"""
 QUICK = """
 **A quick run**: few samples, for those who change the code.
 """
@@ -26,7 +32,7 @@ def render(chapters: Sequence[Chapter], machine: Mapping[str, str], *, quick: bo
     goals = [goal for chapter in chapters for goal in chapter.goals]
     parts = [HEAD + (QUICK if quick else ""), "## The machine\n", _table(_machine(machine))]
     if goals:
-        parts += ["## Goals\n", _table(_goals(goals))]
+        parts += ["## Goals\n", GOALS, _table(_goals(goals)), *filter(None, [reasons(goals)])]
     for chapter in chapters:
         parts += [f"## {chapter.title}\n", chapter.text]
         parts += [f"![{title}]({name})\n" for name, title, _ in chapter.charts]

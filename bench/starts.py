@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BARE = "bare Python, `-c pass`"
 PLAIN = "plain venv"
 HOOK = "the environment's own Python"
-HEAD = "vpython, through the head"
+HEAD = "vpython, through the shell"
 DOOR = "vpython, `python3 vpython.pyz`"
 PEP723 = "vpython, PEP 723 script"
 UV = "`uv run --script`"
@@ -37,7 +37,7 @@ def measure(yard: Yard, effort: Effort) -> Chapter:
     most = series[BARE].median + DOOR_BAR
     goals = (
         Goal(
-            what="warm, through the head, over a plain venv's Python",
+            what="warm, through the shell, over a plain venv's Python",
             ours=added(head),
             bar=f"+{span(HEAD_BAR)} or less",
             met=head.median <= HEAD_BAR,
@@ -51,7 +51,7 @@ def measure(yard: Yard, effort: Effort) -> Chapter:
             met=head.median <= SHARE_BAR * uv.median,
         ),
         Goal(
-            what="the hook alone, over a plain venv's Python",
+            what="the start hook alone, over a plain venv's Python",
             ours=added(hook),
             bar=f"+{span(HOOK_BAR)} or less",
             met=hook.median <= HOOK_BAR,

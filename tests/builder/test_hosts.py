@@ -24,6 +24,8 @@ from tests.support.wheelmaker import make_wheel, spec_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.builder.checkout import Checkout
+
 SUPPORTED = ("3.11", "3.12", "3.13")
 OLD = ("2.7", "3.6", "3.7", "3.8", "3.9", "3.10")
 # What vpython itself imports of the standard library, beside what any Python imports before it.
@@ -158,6 +160,15 @@ def test_too_old_a_python(place: Harness, version: str) -> None:
     assert os.path.samefile(python_told, python)
     assert version_told.startswith(f" is {version}.")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10"])
+def test_too_old_a_python_to_build(checkout: Checkout, version: str) -> None:
+    python = find(version)
+    built = checkout.build(python=python)
+    assert (built.returncode, built.stdout) == (1, "")
+    (line,) = built.stderr.splitlines()
+    assert line.startswith(f"build_zipapp: needs Python 3.11 or newer, `{python}` is {version}.")
 
 
 def test_no_python_that_is_new_enough(place: Harness) -> None:

@@ -1,4 +1,4 @@
-"""What the documents tell a reader to type works and prints what they show; the rest is read by the parsers."""
+"""What the documents tell a reader to type works and prints what they show; the parsers read the rest."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("wheels")
     reader.fill(folder)
     index = AwkwardIndex(folder)
+    index.uploaded = {wheel.name: "2026-01-31T12:00:00Z" for wheel in folder.iterdir()}
     yield index.url
     index.stop()
 
