@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.vendor import requirements
 from tests.builder.checkout import Checkout
 from tests.support.harness import BUILT, TOP, Harness
-from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,45 +23,61 @@ if TYPE_CHECKING:
 HOME = "/home/me"
 END = "\x01end"
 NAMES = ("vpython", "vpython3", "vpython-tool")
-REPACKED = ("pytest", "pluggy", "iniconfig", "pygments")
+# The versions that the documents show, whatever those are that the code is taken from; None: its own.
+VERSIONS: dict[str, tuple[str | None, ...]] = {
+    "packaging": ("26.2", "26.3"),
+    "tomlkit": ("0.15.2",),
+    "pytest": ("9.2.0",),
+    "pluggy": (None,),
+    "iniconfig": (None,),
+    "pygments": (None,),
+}
 BOT = ("CI", "SWARMING_BOT_ID", "SWARMING_HEADLESS")
 
 
 def fill(folder: Path) -> None:
-    """Lay wheels of real projects there: those that the build fetched, and what these tests run with.
-
-    Of packaging there is an older version too: the same code by another number.
-    """
-    for path in (TOP / "build" / "wheels").glob("*.whl"):
-        if path.name.startswith(("packaging-", "tomlkit-")):
-            shutil.copy(path, folder)
-    for project in REPACKED:
-        _repack(folder, importlib.metadata.distribution(project))
-    (packaging,) = folder.glob("packaging-*.whl")
-    with zipfile.ZipFile(packaging) as wheel:
-        modules = {
-            name: wheel.read(name).decode().replace("26.3", "26.2")
-            for name in wheel.namelist()
-            if name.endswith(".py")
-        }
-    make_wheel(folder, "packaging", "26.2", files=modules)
+    """Lay wheels of real projects there, made of what the build fetched and of what these tests run with."""
+    pins = requirements(TOP / "vendor" / "requirements.txt")
+    for project, versions in VERSIONS.items():
+        if project in pins:
+            (wheel,) = (TOP / "build" / "wheels").glob(f"{project}-{pins[project][0]}-*.whl")
+            with zipfile.ZipFile(wheel) as opened:
+                files = {name: opened.read(name) for name in opened.namelist()}
+        else:
+            files = _installed(importlib.metadata.distribution(project))
+        for version in versions:
+            _repack(folder, files, version)
 
 
-def _repack(folder: Path, distribution: importlib.metadata.Distribution) -> None:
-    """Make a wheel of an installed distribution again, without the scripts and the compiled code."""
-    files = [
-        str(file)
-        for file in distribution.files or ()
-        if not str(file).startswith("..") and "__pycache__" not in str(file)
-    ]
-    kept = [name for name in files if ".dist-info/" not in name or name.endswith(("METADATA", "WHEEL"))]
-    kept += [name for name in files if name.endswith("entry_points.txt")]
+def _installed(distribution: importlib.metadata.Distribution) -> dict[str, bytes]:
+    """Return the files of an installed distribution, without scripts and compiled code."""
+    names = [str(file) for file in distribution.files or ()]
+    return {
+        name: Path(str(distribution.locate_file(name))).read_bytes()
+        for name in names
+        if not name.startswith("..") and "__pycache__" not in name
+    }
+
+
+def _repack(folder: Path, files: dict[str, bytes], version: str | None) -> None:
+    """Write a wheel of these files, by another version where one is given."""
     (record,) = (name for name in files if name.endswith(".dist-info/RECORD"))
     stem = record.partition(".dist-info/")[0]
-    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
-        for name in kept:
-            wheel.write(str(distribution.locate_file(name)), name)
-        wheel.writestr(record, "".join(f"{name},,\n" for name in [*kept, record]))
+    name, _, old = stem.partition("-")
+    new = version or old
+    kept = {}
+    for path, data in files.items():
+        if path == record or path.endswith((".dist-info/INSTALLER", ".dist-info/REQUESTED")):
+            continue
+        if path.endswith(".py"):
+            data = re.sub(rb"""(["'])%b\1""" % re.escape(old.encode()), rb"\g<1>%b\1" % new.encode(), data)
+        if path.endswith(".dist-info/METADATA"):
+            data = data.replace(b"\nVersion: %b\n" % old.encode(), b"\nVersion: %b\n" % new.encode(), 1)
+        kept[path.replace(f"{stem}.dist-info/", f"{name}-{new}.dist-info/")] = data
+    kept[f"{name}-{new}.dist-info/RECORD"] = "".join(f"{path},,\n" for path in kept).encode()
+    with zipfile.ZipFile(folder / f"{name}-{new}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
+        for path, data in kept.items():
+            wheel.writestr(path, data)
 
 
 def checkout(place: Path) -> Path:
@@ -73,22 +89,20 @@ def checkout(place: Path) -> Path:
 
 
 class Reader:
-    """Types what a document shows, in an empty home; what lies in the cache of `place` stays."""
+    """Types what a document shows, in a home and with a cache of its own, which `explain` looks at."""
 
-    def __init__(self, place: Path, index: str) -> None:
+    def __init__(self, place: Path, index: str, *, installs: bool = False) -> None:
         self.harness = Harness(place)
         self.harness.use_base_python()
         self.home = place / "home"
-        for path in self.home.iterdir():
-            if path.is_symlink() or not path.is_dir():
-                path.unlink()
-            elif path.name != ".cache":
-                shutil.rmtree(path)
         bin_directory = self.home / ".local" / "bin"
-        bin_directory.mkdir(parents=True)
-        shutil.copy(BUILT, bin_directory / "vpython")
-        for name in NAMES[1:]:
-            (bin_directory / name).symlink_to("vpython")
+        if installs:  # it says how, and has the file
+            shutil.copy(BUILT, self.home / "vpython.pyz")
+        else:
+            bin_directory.mkdir(parents=True)
+            shutil.copy(BUILT, bin_directory / "vpython")
+            for name in NAMES[1:]:
+                (bin_directory / name).symlink_to("vpython")
         environ = self.harness.environ
         for name in [*BOT, "VPYTHON_VIRTUALENV_ROOT", "PIP_FIND_LINKS"]:
             environ.pop(name, None)

@@ -40,36 +40,49 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index.stop()
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One with the cache of all documents, so that each environment is made once."""
-    return tmp_path_factory.mktemp("reader")
-
-
 @pytest.mark.parametrize("path", [path for path in READ if path.name != "README.md"], ids=name_of)
-def test_commands_print_what_is_shown(path: Path, index: str, place: Path) -> None:
-    visitor = reader.Reader(place, index)
+def test_commands_print_what_is_shown(path: Path, index: str, tmp_path: Path) -> None:
+    visitor = reader.Reader(tmp_path, index, installs=path.name == "install.md")
     _check(path, visitor, visitor.home)
 
 
 @pytest.mark.index
-def test_commands_of_the_readme(place: Path) -> None:
+def test_commands_of_the_readme(tmp_path: Path) -> None:
     """They are typed in a checkout, with the index that this machine has."""
-    visitor = reader.Reader(place, "")
+    visitor = reader.Reader(tmp_path, "", installs=True)
     _check(TOP / "README.md", visitor, reader.checkout(visitor.home / "vpython"))
 
 
 def _check(path: Path, visitor: reader.Reader, cwd: Path) -> None:
+    faults = _faults(path, visitor, cwd)
+    assert not faults, "\n\n".join(faults)
+
+
+def _faults(path: Path, visitor: reader.Reader, cwd: Path) -> list[str]:
+    """Return what does not hold: a command that fails without an `echo $?`, or prints something else."""
     faults, failed = [], ""
     for command, output, code in visitor.read(markdown.blocks(path), cwd):
-        here = f"{name_of(path)}:{command.line}: {command.text}"
+        here = f"{path.name}:{command.line}: {command.text}"
         if failed and command.text != "echo $?":
             faults.append(failed)
         failed = f"{here}\nexit code {code}, and no `echo $?` shows it:\n{output}" if code else ""
         if command.output is not None and not reader.is_shown(command.output, output):
             faults.append("\n".join((here, "-- shown:", *command.output, "-- printed:", output)))
-    faults += [failed] if failed else []
-    assert not faults, "\n\n".join(faults)
+    return [*faults, failed] if failed else faults
+
+
+def test_what_does_not_hold_is_found(tmp_path: Path) -> None:
+    lines = [
+        "<!-- file: a/b.txt -->", "```text", "one", "```", "```console", "$ cat a/b.txt", "two",
+        "$ cd a && cat b.txt", "one", "$ (exit 3)", "$ echo $?", "3", "$ (exit 4)", "$ pwd",
+        "/home/me/a", "```", "<!-- not run: it would end this -->", "```sh", "exit 5", "```", "```sh",
+        "# a comment", "printf 'no %s' \\", "  newline", "false", "```",
+    ]  # fmt: skip
+    page = tmp_path / "page.md"
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    visitor = reader.Reader(tmp_path, "http://127.0.0.1:9/")
+    found = [fault.splitlines()[0].partition("page.md:")[2] for fault in _faults(page, visitor, visitor.home)]
+    assert found == ["6: cat a/b.txt", "13: (exit 4)", "25: false"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
