@@ -131,7 +131,8 @@ def resolve_by(
     conversation: Conversation,
 ) -> int:
     """Resolve by rules, which note what they leave out."""
-    log: FinderLog = importlib.import_module("vpy.wheels.index_client.finder_log").FinderLog(rules)
+    logs = importlib.import_module("vpy.wheels.index_client.finder_log")
+    log: FinderLog = logs.FinderLog(rules, os.environ)
     log.attach()
     settings = configuration()
     settings.set_options(options, job, rules)

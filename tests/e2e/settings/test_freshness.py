@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.e2e.settings.conftest import Scripts
 
 DAY = 86400
-AWAY = "vpython: using the last answer of `index:{url}`: cannot ask the index: connection error: "
+AWAY = "vpython: using the last answer of `index:{url}`: cannot ask the index: no connection to "
 OFFLINE = "vpython: using the last answer of the index: network access is disabled by `-vpython-offline`\n"
 
 

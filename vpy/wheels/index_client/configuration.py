@@ -65,6 +65,8 @@ def make_session(command: Any, options: Any, job: dict[str, Any], rules: Rules) 
     session = command.get_default_session(options)
     if job.get("retry_seconds") is not None:
         web.retry_for(session, job["retry_seconds"])
+    else:
+        web.retry_with_sense(session)
     if job.get("offline"):
         web.disconnect(session)
     else:

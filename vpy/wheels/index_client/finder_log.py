@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
+from vpy.wheels.index_client import faults
 from vpy.wheels.index_client.web import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.rules import Rules
@@ -23,8 +25,9 @@ class FinderLog:
     the project is no failure.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, environ: Mapping[str, str]) -> None:
         self._rules = rules
+        self._environ = environ
         self.yanked: set[str] = set()
         # `requires-python` of the files that are for another Python.
         self.pythons: dict[str, str] = {}
@@ -57,7 +60,8 @@ class FinderLog:
             if status in (401, 403):
                 self._fail("denied", link.redacted_url, one_line(reason), status)
             elif not 400 <= status < 500 or status == 429:
-                self._fail("network", link.redacted_url, one_line(reason), status)
+                fact = faults.fact_of(sys.exc_info()[1], self._environ)
+                self._fail("network", link.redacted_url, fact or one_line(reason), status)
             elif status not in (404, 410):
                 self._fail("page", link.redacted_url, f"status {status}", status)
 

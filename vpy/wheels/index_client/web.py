@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from vpy.wheels.index_client import errors
+from vpy.wheels.index_client import errors, faults
 from vpy.wheels.index_client.bounds import OutOfBoundsError
 
 TYPE_CHECKING = False
@@ -92,6 +92,27 @@ def _read_environment_once(session: Any) -> None:
         return dict(known[key])
 
     session.merge_environment_settings = merge
+
+
+def retry_with_sense(session: Any) -> None:
+    """Let a session repeat no request that fails for a reason which stays."""
+    urllib3 = importlib.import_module("pip._vendor.urllib3")
+
+    class SensibleRetry(urllib3.Retry):  # type: ignore[misc, name-defined]
+        """`urllib3.Retry` that ends where `is_vain` says so."""
+
+        def increment(self, *words: Any, **named: Any) -> Any:
+            """Return the settings for the next attempt; raise MaxRetryError where there is none."""
+            is_vain = faults.is_vain(named.get("error"), len(self.history) + 1)
+            return urllib3.Retry.increment(self.new(total=0) if is_vain else self, *words, **named)
+
+    for adapter in session.adapters.values():
+        if (known := getattr(adapter, "max_retries", None)) is not None:
+            adapter.max_retries = SensibleRetry(
+                total=known.total,
+                status_forcelist=known.status_forcelist,
+                backoff_factor=known.backoff_factor,
+            )
 
 
 def retry_for(session: Any, seconds: float) -> None:
