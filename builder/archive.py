@@ -43,9 +43,12 @@ UNCOMPILED = re.compile(
       | status | tree )
     | pip/_vendor/pygments/( console | formatters?\b | lexers/python | scanner | sphinxext | unistring )
     | vendor/google/protobuf/( compiler | internal/(\w+_benchmark|testing_) | testdata | util )
+    # what a message is but text: JSON, types for other programs
+    | vendor/google/protobuf/( json_ | proto(_builder|_json|_text)?\.py | service_reflection
+      | (any|api|duration|empty|field_mask|source_context|struct|timestamp|type|wrappers)(_pb2)?\.py )
     # what locks by other means than the kernel's
-    | vendor/filelock/( _async_lock | _soft | _sqlite | asyncio )
-    | vendor/packaging/( dependency_groups | direct_url | metadata )
+    | vendor/filelock/( _async_lock | _identity | _soft | _sqlite | asyncio )
+    | vendor/packaging/( dependency_groups | direct_url | metadata | ranges )
     # other systems, other programs, tests
     | .*/( emscripten | http2/connection | licenses | contrib/pyopenssl | __main__
       | (android|ios|testing|pytest_plugin)\.py )
