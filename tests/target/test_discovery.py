@@ -210,6 +210,24 @@ def test_what_does_not_run_is_passed_over(world: World, monkeypatch: pytest.Monk
     ]
 
 
+def test_a_pypy_is_taken_where_it_is_named(world: World) -> None:
+    """A script that runs under whatever `python3` is there is a CPython's."""
+    change = (
+        "platform.python_implementation = lambda: 'PyPy'; known = sysconfig.get_config_var; "
+        "sysconfig.get_config_var = lambda name: '.pypy311-pp73.so' if name == 'EXT_SUFFIX' else known(name)"
+    )
+    head = f"#!{python('3.11')}\nimport os, platform, sys, sysconfig, importlib.util\n"
+    pypy = script(str(world.top / "a/python3"), f"{head}{change}\nexec(sys.argv[-1])\n")
+    good = world.link("b/python3", "3.11")
+    world.path("a", "b")
+    assert world.find("3.11").path == good
+    version = world.find("3.11").interpreter.version_text
+    assert world.skipped[0] == (
+        f"passed over: `{pypy}` is not CPython but pypy {version}, which is to be named"
+    )
+    assert world.find("3.11", explicit=pypy).interpreter.implementation == "pypy"
+
+
 def test_relative_entries_of_path_are_passed_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.link("a/python3", "3.12")
     good = world.link("b/python3", "3.11")

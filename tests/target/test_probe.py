@@ -152,7 +152,7 @@ def test_debian_packages_paths_are_not_a_venvs(layout: Layout) -> None:
     ],
 )
 def test_patched_schemes(told: dict[str, str], expected: tuple[str, ...]) -> None:
-    found = dict(module._venv_scheme(told, (3, 10)))
+    found = dict(module._venv_scheme(told, "python3.10"))
     assert tuple(found[name] for name in ("purelib", "platlib", "scripts", "data")) == expected
 
 
@@ -404,8 +404,24 @@ def changed_python(path: str, change: str) -> str:
 
 
 def test_other_implementations_are_refused(layout: Layout, tmp_path: Path) -> None:
-    path = changed_python(str(tmp_path / "python3"), "platform.python_implementation = lambda: 'PyPy'")
-    assert refusal(path, layout).reason.startswith("is not CPython but pypy 3.11")
+    path = changed_python(str(tmp_path / "python3"), "platform.python_implementation = lambda: 'GraalVM'")
+    assert refusal(path, layout).reason.startswith("is neither CPython nor PyPy but graalvm 3.11")
+
+
+def test_a_pypy(layout: Layout, tmp_path: Path) -> None:
+    """Its directories have its own name, but for headers, which pip puts elsewhere."""
+    change = (
+        "platform.python_implementation = lambda: 'PyPy'\nknown = sysconfig.get_config_var\n"
+        "sysconfig.get_config_var = lambda name: "
+        "'.pypy311-pp73-x86_64-linux-gnu.so' if name == 'EXT_SUFFIX' else known(name)"
+    )
+    found = ask(changed_python(str(tmp_path / "pypy3"), change), layout)
+    assert found.implementation == "pypy"
+    assert str(found.tags[0]).startswith("pp311-pypy311_pp73-")
+    told = {"purelib": "lib/pypy3.9/dist-packages", "platlib": "", "scripts": "local/bin", "data": "."}
+    scheme = dict(module._venv_scheme(told, "pypy3.9"))
+    assert (scheme["purelib"], scheme["platlib"]) == ("lib/pypy3.9/site-packages",) * 2
+    assert (scheme["scripts"], scheme["headers"]) == ("bin", "include/site/python3.9")
 
 
 def test_no_venv_module(layout: Layout, tmp_path: Path) -> None:

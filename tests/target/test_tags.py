@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
+import shutil
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +126,24 @@ def test_the_same_as_by_itself(version: str, layout: Layout) -> None:
     assert own
     told = probe(executable, layout=layout, environ=os.environ)
     assert [str(tag) for tag in told.tags] == own.splitlines()
+
+
+def test_those_of_a_pypy() -> None:
+    """What the probe and `packaging` by itself answered in a PyPy 3.9 of Debian."""
+    with open(os.path.join(os.path.dirname(__file__), "pypy39.json"), encoding="utf-8") as file:
+        recorded = json.load(file)
+    assert [str(tag) for tag in compatible_tags(recorded["facts"])] == recorded["tags"].split()
+
+
+@pytest.mark.skipif(shutil.which("pypy3") is None, reason="there is no PyPy; the one above is recorded")
+def test_those_of_the_pypy_here(layout: Layout) -> None:
+    executable = str(shutil.which("pypy3"))
+    vendored = os.path.dirname(os.path.dirname(packaging.__file__))
+    own = run(
+        executable,
+        f"import sys; sys.path.insert(0, {vendored!r})\nfrom packaging.tags import sys_tags\n{PRINT}",
+    )
+    assert [str(tag) for tag in probe(executable, layout=layout, environ=os.environ).tags] == own.splitlines()
 
 
 def test_the_same_for_3_8_but_for_the_place_of_plain_linux(layout: Layout) -> None:

@@ -171,6 +171,13 @@ def _no_python_fits(search: _Search, config: Config) -> UserError:
     return UserError(facts, hint=search.requirement.hint or search.hint or hint)
 
 
+def _why_not_found(interpreter: Interpreter) -> str:
+    """Return why a Python that would do is not taken unless somebody names it; "" where it is."""
+    if interpreter.implementation == "cpython":
+        return ""
+    return f"is not CPython but {interpreter.implementation} {interpreter.version_text}, which is to be named"
+
+
 class _Search:
     """Search for a Python that fits a requirement; collects the observations it depends on.
 
@@ -238,9 +245,10 @@ class _Search:
             except ProbeError as error:
                 reason, self.hint = error.reason, error.hint or self.hint
             else:
-                if self.requirement.accepts(interpreter):
+                reason = _why_not_found(interpreter)
+                if not reason and self.requirement.accepts(interpreter):
                     return interpreter
-                reason = f"is Python {interpreter.version_text}"
+                reason = reason or f"is Python {interpreter.version_text}"
 
         self._passed_over[path] = reason
         self._debug(f"passed over: `{path}` {reason}")
@@ -251,9 +259,11 @@ class _Search:
         if why_skipped(path, self.platform):
             return None
         try:
-            return Candidate(path=path, origin=origin, interpreter=self.probe(path))
+            found = self.probe(path)
         except ProbeError as error:
             return Candidate(path=path, origin=origin, interpreter=None, reason=error.reason)
+        reason = _why_not_found(found)
+        return Candidate(path=path, origin=origin, interpreter=None if reason else found, reason=reason)
 
     def existing(self, paths: Iterable[str]) -> Iterator[str]:
         """Yield those of `paths` that are files; observe the others."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OLDEST = (3, 8)  # the oldest Python that environments are built on
 TIMEOUT = 10.0  # seconds
+# PyPy is taken where it is asked for by its name or path, never found.
+IMPLEMENTATIONS = ("cpython", "pypy")
 
 _FORMAT = 1  # of the cached `probe.json`; also part of its directory's name
 _FIELDS = ("executable", "version_text", "implementation", "platform", "base_prefix", "landmark")
@@ -35,7 +37,7 @@ _VARIABLES = {
     "VPYTHON_BYPASS": "manually managed python not supported by chrome operations",
 }
 
-# Runs on CPython 2.7 and 3.4+; what comes after the version only where an environment can be built.
+# Runs on CPython 2.7 and 3.4+ and PyPy; what comes after the version only where an environment can be built.
 _SCRIPT = r"""
 import sys
 sys.path[:] = [path for path in sys.path if path]
@@ -115,6 +117,7 @@ def rest():
         "bits": struct.calcsize("P") * 8,
         "debug": bool(debug),
         "threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "suffix": sysconfig.get_config_var("EXT_SUFFIX"),
         "glibc": glibc(),
         "mac": [platform.mac_ver()[0], platform.mac_ver()[2]],
         "markers": {
@@ -137,7 +140,7 @@ facts = {
     "version": list(sys.version_info[:3]),
     "version_text": platform.python_version(),
 }
-if sys.version_info >= (3, 8) and facts["implementation"] == "cpython":
+if sys.version_info >= (3, 8) and facts["implementation"] in ("cpython", "pypy"):
     facts.update(rest())
 sys.stdout.write("\nvpython-facts:" + json.dumps(facts) + "\n")
 """
@@ -157,7 +160,7 @@ def probe(path: str, *, layout: Layout, environ: Mapping[str, str]) -> Interpret
 
     Links are followed first. The answer of a real binary is cached in the root; a wrapper script is
     run each time, since its answer may depend on anything. Raises ProbeError for what is no CPython
-    3.8 or newer with a `venv` module.
+    or PyPy 3.8 or newer with a `venv` module.
     """
     if "\0" in path:
         raise ProbeError(path, "is not there")
@@ -194,7 +197,8 @@ def _probe_binary(path: str, real: str, cached: str, environ: Mapping[str, str])
 
 def is_indirect(real: str) -> bool:
     """Return whether a file leads to a Python without being one: a script, or a binary of another name."""
-    if not os.path.basename(real).lower().startswith("python") or real.lower().endswith((".bat", ".cmd")):
+    is_named = os.path.basename(real).lower().startswith(("python", "pypy"))
+    if not is_named or real.lower().endswith((".bat", ".cmd")):
         return True
     try:
         return files.read_bytes(real, 2) == b"#!"
@@ -265,8 +269,8 @@ def _failure(finished: Finished) -> str:
 
 def _why_unsuitable(facts: dict[str, Any]) -> str:
     """Return why no environment can be built on a Python whatever is installed for it; "" where one can."""
-    if facts["implementation"] != "cpython":
-        return f"is not CPython but {facts['implementation']} {facts['version_text']}"
+    if facts["implementation"] not in IMPLEMENTATIONS:
+        return f"is neither CPython nor PyPy but {facts['implementation']} {facts['version_text']}"
     if tuple(facts["version"][:2]) < OLDEST:
         return f"is Python {facts['version_text']}, older than {OLDEST[0]}.{OLDEST[1]}"
     return ""
@@ -308,24 +312,30 @@ def _from_facts(facts: dict[str, Any]) -> Interpreter:
         signature=files.signature(facts["executable"]),
         tags=Tags.of(compatible_tags(facts)),
         markers=tuple(sorted(facts["markers"].items())),
-        scheme=_venv_scheme(facts["scheme"], (major, minor)),
+        scheme=_venv_scheme(facts["scheme"], f"{_name(facts['implementation'])}{major}.{minor}"),
     )
 
 
-def _venv_scheme(reported: dict[str, str], version: tuple[int, int]) -> tuple[tuple[str, str], ...]:
+def _name(implementation: str) -> str:
+    """Return what the directories of an implementation are called."""
+    return "pypy" if implementation == "pypy" else "python"
+
+
+def _venv_scheme(reported: dict[str, str], python: str) -> tuple[tuple[str, str], ...]:
     """Return the paths of a venv below its prefix, with `/` between names, from those that were reported.
 
     Distributions patch the schemes for their own packages (`dist-packages`, `local/…`); a venv
-    has neither. Headers are where pip puts them in a venv: `include/site/pythonX.Y`.
+    has neither. `python` is the name of the directory for a version, `pythonX.Y`. Headers are where pip puts
+    them in a venv: `include/site/pythonX.Y`.
     """
-    python = f"python{version[0]}.{version[1]}"
     paths = {name: path.replace(os.sep, "/") for name, path in reported.items()}
     for name in ("purelib", "platlib"):
         if not paths[name].endswith("/site-packages") or paths[name].startswith("local/"):
             paths[name] = f"lib/{python}/site-packages"
     if paths["scripts"].startswith("local/"):
         paths["scripts"], paths["data"] = "bin", "."
-    return tuple(sorted({**paths, "headers": f"include/site/{python}"}.items()))
+    version = python.lstrip("abcdefghijklmnopqrstuvwxyz")
+    return tuple(sorted({**paths, "headers": f"include/site/python{version}"}.items()))
 
 
 def cache_key(executable: str, signature: tuple[int, int, int]) -> str:

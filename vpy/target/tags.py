@@ -46,7 +46,7 @@ _WINDOWS = {"win32": "386", "win_amd64": "amd64", "win_arm64": "arm64"}
 
 
 def compatible_tags(facts: dict[str, Any]) -> tuple[Tag, ...]:
-    """Return the PEP 425 tags of the CPython that reported `facts` (see `probe`), best first.
+    """Return the PEP 425 tags of the Python that reported `facts` (see `probe`), best first.
 
     They are those that `packaging.tags.sys_tags` returns in that Python.
     """
@@ -54,11 +54,22 @@ def compatible_tags(facts: dict[str, Any]) -> tuple[Tag, ...]:
 
     version = tuple(facts["version"][:2])
     platforms = list(compatible_platforms(facts))
+    if facts.get("implementation") == "pypy":
+        found = [
+            *tags.generic_tags(f"pp{version[0]}{version[1]}", [_pypy_abi(facts["suffix"])], platforms),
+            *tags.compatible_tags(version, "pp3", platforms),
+        ]
+        return tuple(Tag(tag.interpreter, tag.abi, tag.platform) for tag in found)
     found = [
         *tags.cpython_tags(version, compatible_abis(facts), platforms),
         *tags.compatible_tags(version, f"cp{facts['nodot'] or ''.join(map(str, version))}", platforms),
     ]
     return tuple(Tag(tag.interpreter, tag.abi, tag.platform) for tag in found)
+
+
+def _pypy_abi(suffix: str) -> str:
+    """Return the ABI of a PyPy, `pypy39_pp73`, from its extensions' suffix: `.pypy39-pp73-x86_64-….so`."""
+    return "_".join(suffix.lstrip(".").split("-")[:2])
 
 
 def compatible_abis(facts: dict[str, Any]) -> list[str]:

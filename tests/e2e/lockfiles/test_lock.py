@@ -86,6 +86,15 @@ def test_of_a_vpython_toml(site: Site) -> None:
     assert site.run(script="plain.py").stdout == "1.0\n"
     assert site.pages() == []
 
+    # Another spec beside it has another lockfile.
+    (site.place / "other.toml").write_text('requires-python = ">=3.11"\ndependencies = ["a>1"]\n')
+    before = site.lockfile("pylock.toml").read_bytes()
+    other = site.run("-vpython-spec", "other.toml", script="plain.py")
+    assert (other.stdout, other.stderr) == ("2.0\n", "")
+    done = site.lock(script="other.toml")
+    assert done.stdout == f"{site.place / 'pylock.other.toml'}: 2 distributions, new\n"
+    assert site.lockfile("pylock.toml").read_bytes() == before
+
     site.lockfile("pylock.toml").rename(site.lockfile("pylock.vpython.toml"))
     renamed = site.lockfile("pylock.vpython.toml")
     assert site.lock(script="vpython.toml").stdout == f"{renamed}: 2 distributions, unchanged\n"

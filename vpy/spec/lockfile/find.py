@@ -41,7 +41,8 @@ def candidates(source: SpecSource) -> tuple[tuple[str, LockfileFormat], ...]:
         named += ((f"{name}.lock", "uv-script"),)
     if stem:
         named += ((f"pylock.{stem}.toml", "pylock"),)
-    if source.format == "toml":
+    # A spec of another name is one of several in its directory.
+    if source.format == "toml" and (source.kind == "common" or name == "vpython.toml"):
         named += (("pylock.toml", "pylock"),)
     return tuple((os.path.join(directory, each), kind) for each, kind in named)
 
