@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -161,7 +163,14 @@ def _reason(errors: Sequence[Mapping[str, Any]], index: IndexLoader) -> str:
     first = errors[0]
     if first["kind"] == "wheel":
         return f"`{first['requirement']}` has no wheel"
-    return universal.failure(index, errors).lines[0]
+    return _without_patch(universal.failure(index, errors).lines[0])
+
+
+def _without_patch(line: str) -> str:
+    """Return a line with the Pythons of targets by their minor versions: no one has their patch version."""
+    from vpy.target import platforms
+
+    return re.sub(rf"\b(3\.\d+)\.{platforms.LAST_PATCH}\b", r"\1", line)
 
 
 def _failure(
@@ -174,7 +183,8 @@ def _failure(
     python = _dotted(target.python)
     where = f"on Python {python}" if target.is_own else f"on `{target.tag}`"
     hint = f"raise `requires-python` above {python}" if is_oldest and target.is_own else error.hint
-    return type(error)([f"{where}: {error.lines[0]}", *error.lines[1:]], hint=hint)
+    first, *rest = map(_without_patch, error.lines)
+    return type(error)([f"{where}: {first}", *rest], hint=hint and _without_patch(hint))
 
 
 def _dotted(python: Version) -> str:
