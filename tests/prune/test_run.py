@@ -184,7 +184,7 @@ def test_no_mark(cache: Cache) -> None:
             (cache.root / "CACHEDIR.TAG").write_text(mark, encoding="utf-8")
         done = cache.run("-vpython-tool", "prune", "--older-than", "0")
         assert (done.returncode, done.stdout) == (0, "nothing to remove\n")
-        assert done.stderr == f"vpython: the root `{cache.root}` does not bear our mark: nothing is touched\n"
+        assert done.stderr == f"vpython: the root `{cache.root}` is not vpython's: nothing is removed\n"
         assert environment.exists()
 
 

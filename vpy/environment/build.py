@@ -63,7 +63,7 @@ def building(
 
     Of many processes one builds; the others wait for its lock and find it complete. The directory is
     renamed to `layout.environment(key)` when the block ends without an error. An environment that lacks a
-    file (`missing_file` returns its relative path, or None), or has got what its key does not say (`foreign`
+    file (`missing_file` returns its relative path, or None), or contains what its key does not say (`foreign`
     tells of it), is built again. `why` becomes `why.json`, with the times of the `watched` directories;
     `mark` is what the mark `complete` leads to.
     """
@@ -113,7 +113,7 @@ def _make_way(
     if path := missing_file():
         found = foreign()
         state = "a damaged" if os.path.lexists(os.path.join(final, path)) else "lost"
-        reason = f"has got {found}" if found else f"has {state} `{path}`"
+        reason = f"contains {found}" if found else f"has {state} `{path}`"
         terminal.warning(f"the environment `{final}` {reason}: making it again")
     if usage_lock.remove_damaged(layout, key, missing_file, repair):
         return True
@@ -127,10 +127,10 @@ def _make_way(
             layout, key, lambda: missing_file() or foreign(), repair, seconds=wait
         )
     except ToolError:
-        terminal.warning(f"the environment `{final}` has got {found}, and is in use: starting it as it is")
+        terminal.warning(f"the environment `{final}` contains {found}, and is in use: starting it as it is")
         return False
     if is_removed:
-        terminal.warning(f"the environment `{final}` has got {found}: making it again")
+        terminal.warning(f"the environment `{final}` contains {found}: making it again")
     return is_removed
 
 

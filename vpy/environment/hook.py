@@ -81,7 +81,7 @@ def _hint_at_the_end():  # type: () -> None
     known = dict((entry + "=" + entry).split("=")[:2] for entry in BROUGHT.split())
     script = sys.argv[0] if sys.argv and os.path.isfile(sys.argv[0]) else "SCRIPT"
     if name in known:
-        say = f"`{name}` comes with {known[name]}, which this environment has not"
+        say = f"`{name}` comes with {known[name]}, which is not in this environment"
         os.write(2, os.fsencode(f"\nhint: {say}: `vpython-tool add {script} {known[name]}`\n"))
 
 

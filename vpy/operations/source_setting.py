@@ -98,6 +98,10 @@ def _parse(text: str, environ: Mapping[str, str]) -> Source:
     if kind == "index" and not colon:
         return index(environ)
     if kind == "index":
+        if os.path.isabs(location):
+            from urllib.request import pathname2url
+
+            location = f"file://{pathname2url(location)}"
         _check_index_url(location)
         return Source("index", Address(location))
     raise UserError(
@@ -117,4 +121,5 @@ def _check_index_url(url: str) -> None:
     except ValueError:
         is_valid = False
     if not is_valid and not url.startswith("file:///"):
-        raise UserError(f"not the address of an index: `{urls.shown(url)}`", hint="use index:URL")
+        fact = f"not the address of an index: `{urls.shown(url)}`"
+        raise UserError(fact, hint="use index:URL or index:/DIRECTORY")

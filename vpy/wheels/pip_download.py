@@ -187,7 +187,8 @@ def resolve_by_pip(
         answer["errors"] = log.network_errors() or explain(error, wanted, finder, log)
         return 1
 
-    answer["errors"] = log.network_errors()
+    # Offline what can be read is all there is: wheels in a directory, an index on this machine.
+    answer["errors"] = [] if job.get("offline") else log.network_errors()
     for item in found if is_fetching(job) else ():
         preparer.save_linked_requirement(item)
     answer["wheels"] = [describe(item, job.get("find_links", ())) for item in found]

@@ -235,7 +235,7 @@ def test_half_written(cache: Cache) -> None:
 def test_a_root_of_somebody_else(cache: Cache) -> None:
     environment = cache.make("one.py", "own0")
     (cache.root / "CACHEDIR.TAG").unlink()
-    said = f"vpython: the root `{cache.root}` does not bear our mark: nothing is touched\n"
+    said = f"vpython: the root `{cache.root}` is not vpython's: nothing is removed\n"
     assert clean(cache, "--all", said=said)["removed"] == []
     assert environment.is_dir()
 

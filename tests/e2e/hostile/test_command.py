@@ -64,15 +64,15 @@ SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL
         ),
         (
             ("-vpython-source", "index:pigeon", "good.py"),
-            "not the address of an index: `pigeon`\n\nhint: use index:URL",
+            "not the address of an index: `pigeon`\n\nhint: use index:URL or index:/DIRECTORY",
         ),
         (
             ("-vpython-source", "index:ftp://127.0.0.1/", "good.py"),
-            "not the address of an index: `ftp://127.0.0.1`\n\nhint: use index:URL",
+            "not the address of an index: `ftp://127.0.0.1`\n\nhint: use index:URL or index:/DIRECTORY",
         ),
         (
             ("-vpython-source", "index:http://[x/", "good.py"),
-            "not the address of an index: `…`\n\nhint: use index:URL",
+            "not the address of an index: `…`\n\nhint: use index:URL or index:/DIRECTORY",
         ),
         (
             ("-vpython-source", "cipd:ftp://127.0.0.1", "good.py"),

@@ -12,6 +12,8 @@ from tests.support.wheelmaker import make_wheel
 from vpy.system import sealed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.settings.conftest import Scripts
 
 DAY = 86400
@@ -186,3 +188,18 @@ def test_a_wheel_that_was_exchanged_is_refused_and_no_last_answer_serves(aging: 
     done = aging.run("s.py")
     assert done.returncode == 1
     assert done.stderr.startswith("vpython: other bytes than before for `a-3.0-py3-none-any.whl`")
+
+
+def test_offline_files_of_this_machine_are_read(scripts: Scripts, tmp_path: Path) -> None:
+    """An index and wheels in a directory are no network; what they lack is said to be lacking."""
+    wheel = make_wheel(tmp_path / "beside", "a", "7.0")
+    page = tmp_path / "simple" / "a" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(f'<a href="{wheel.as_uri()}">{wheel.name}</a>')
+    scripts.write(["a"])
+    for source in (f"directory:{tmp_path / 'beside'}", f"index:{tmp_path / 'simple'}"):
+        words = ("-vpython-offline", "-vpython-root", str(tmp_path / source.partition(":")[0]))
+        assert scripts.comes_to(*words, "-vpython-source", source, source=False) == "a 7.0"
+    scripts.write(["a", "gone"])
+    refused = scripts.refusal(*words, "-vpython-source", source, source=False)
+    assert refused == ["vpython: the index has no project `gone`"]

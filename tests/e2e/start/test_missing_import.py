@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.support.harness import Harness
 
 HINT = (
-    "\nhint: `{name}` comes with {project}, which this environment has not: "
+    "\nhint: `{name}` comes with {project}, which is not in this environment: "
     "`vpython-tool add {script} {project}`\n"
 )
 

@@ -76,7 +76,7 @@ def is_ours(context: Context) -> bool:
     if not prune_run.is_ours(layout):
         new = {os.path.basename(path) for path in (layout.apps, layout.locks)}
         if os.path.isdir(layout.root) and not new.issuperset(os.listdir(layout.root)):
-            context.terminal.warning(f"the root `{layout.root}` does not bear our mark: nothing is touched")
+            context.terminal.warning(f"the root `{layout.root}` is not vpython's: nothing is removed")
         return False
     check(layout.root)
     return True

@@ -316,8 +316,6 @@ class IndexLoader:
         dependencies: bool,
     ) -> tuple[list[LockedWheel], dict[str, Any]]:
         """Let pip download the wheels, then move each to the path that its hash names."""
-        if self.offline and not os.path.isdir(self.layout.pages):
-            raise errors.offline(rows)
         with (
             files.disk_errors("write", self.layout.staging),
             files.staging_directory(self.layout.staging, "index-") as directory,

@@ -107,7 +107,7 @@ def read(web: Web, file: File) -> Metadata | None:
     Raises UncoveredError where it has none that can be read, RefusedError where nobody may be asked.
     """
     found = _kept(web, file)
-    if found is None and web.cache.offline:
+    if found is None and web.is_away(file.url):
         raise errors.network(f"{OFFLINE}: METADATA of `{file.filename}`", "")
     return found or _offered(web, file) or _from_tail(web, file)
 

@@ -295,9 +295,10 @@ def _releases(
     The page that is kept serves where it is the same still, or where nobody may be asked.
     """
     kept = web.cache.page(url)
-    if kept is None and web.cache.offline:
+    is_away = web.is_away(url)
+    if kept is None and is_away:
         raise errors.network(f"{OFFLINE}: the page of `{project}`", "")
-    if kept is None or not web.cache.offline:
+    if kept is None or not is_away:
         response = web.get(url, {**_FRESH, **_validators(kept)})
         body = hashlib.sha256(response.content).hexdigest()
         if kept is None or not _is_same(response, body, kept):

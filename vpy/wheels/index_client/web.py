@@ -47,7 +47,7 @@ class Web:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, stream: bool = False) -> Any:
         """Return the response to a GET, whatever its status; raise RefusedError where there is none."""
-        if self.cache.offline:
+        if self.is_away(url):
             raise errors.network(f"{OFFLINE}: `{shown(url)}`", "")
         try:
             response = self.session.get(url, headers=dict(headers or {}), stream=True)
@@ -56,6 +56,10 @@ class Web:
         except Exception as error:
             raise self.failure(error, url) from error
         return response
+
+    def is_away(self, url: str) -> bool:
+        """Return whether an address must not be asked: offline all but files of this machine."""
+        return self.cache.offline and not url.startswith("file:")
 
     def failure(self, error: Exception, url: str) -> Exception:
         """Return what a failed request means: a final error for a broken bound, else pip's to explain."""
