@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.harness import BUILT, Harness
+from tests.support.harness import BUILT, FIRST_ROOMS, Harness, contents, settled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # What a shell, `nohup` or a supervisor may have set for its jobs, and children inherit.
@@ -35,8 +36,23 @@ def _reset_surroundings() -> None:
 _reset_surroundings()
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Harness:
-    """The built file with an empty root."""
+@pytest.fixture(scope="session")
+def first_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a root after a first start, which others begin with; no test may change a file that it has."""
     assert BUILT.is_file(), "run `python3 build_zipapp.py` first"
-    return Harness(tmp_path)
+    place = tmp_path_factory.mktemp("first")
+    harness = Harness(place)
+    done = harness.run("-c", "pass")
+    assert (done.returncode, done.stderr) == (0, "")
+    settled(harness.root)
+    before = {room: contents(harness.root / room) for room in FIRST_ROOMS}
+    yield harness.root
+    assert {room: contents(harness.root / room) for room in FIRST_ROOMS} == before
+
+
+@pytest.fixture
+def harness(tmp_path: Path, first_root: Path) -> Harness:
+    """The built file with a root in which something was started before, but nothing is installed."""
+    harness = Harness(tmp_path)
+    harness.begin_with(first_root)
+    return harness

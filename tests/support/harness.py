@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -17,6 +18,9 @@ BUILT = Path(os.environ.get("VPYTHON_TEST_FILE") or TOP / "dist" / "vpython.pyz"
 SHARED = (TOP.parent / "shared").resolve()
 # Of a bot's variables too: a start that takes long writes lines there, and these tests are a person's.
 DROPPED = ("VPYTHON_", "CI", "CIPD_", "PYTHON", "SWARMING_", "VIRTUAL_ENV", "XDG_")
+
+# Made by the first start in a root and the same in each: the unpacked code, what Pythons report, the venv template.
+FIRST_ROOMS = ("app-1", "interpreters-1")
 
 BASE = Path(os.path.realpath(sys.executable))
 
@@ -43,6 +47,20 @@ class Harness:
             "VPYTHON_VIRTUALENV_ROOT": str(self.root),
         }  # fmt: skip
         (place / "home").mkdir(parents=True, exist_ok=True)
+
+    def begin_with(self, first: Path) -> None:
+        """Let the root, which is empty, have what a first start made in `first`: see `FIRST_ROOMS`.
+
+        Files are linked, so no test may change one in place.
+        """
+        self.root.mkdir(mode=0o700, parents=True)
+        for room in FIRST_ROOMS:
+            link_tree(first / room, self.root / room)
+        # Where the code lies is in it.
+        kept = self.root / "app-1" / "python"
+        text = kept.read_text().replace(str(first), str(self.root))
+        kept.unlink()
+        kept.write_text(text)
 
     def use_base_python(self, commands: Path | None = None) -> Path:
         """Let PATH be `commands`, where `python3` is these tests' base interpreter, and the system's."""
@@ -131,3 +149,25 @@ def settled(root: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(list(root.iterdir()))
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make directories anew, files by hard links: for a quarter of what `shutil.copytree` takes."""
+    target.mkdir(mode=source.stat().st_mode & 0o777)
+    for entry in os.scandir(source):
+        path = target / entry.name
+        if entry.is_symlink():
+            path.symlink_to(os.readlink(entry.path))
+        elif entry.is_dir():
+            link_tree(Path(entry.path), path)
+        else:
+            os.link(entry.path, path)
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Return every file below a directory with the hash of its bytes."""
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.awkward_index import AwkwardIndex
+from tests.support.harness import Harness
 from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.harness import Harness
-
 SLOW = "slow-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Harness:
+    """The built file without a root."""
+    return Harness(tmp_path)
 
 
 @pytest.fixture
