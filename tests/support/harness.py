@@ -19,7 +19,7 @@ SHARED = (TOP.parent / "shared").resolve()
 # Of a bot's variables too: a start that takes long writes lines there, and these tests are a person's.
 DROPPED = ("VPYTHON_", "CI", "CIPD_", "PYTHON", "SWARMING_", "VIRTUAL_ENV", "XDG_")
 
-# Made by the first start in a root and the same in each: the unpacked code, what Pythons report, the venv template.
+# Made by the first start in a root, the same in each: the code, what Pythons report, the venv template.
 FIRST_ROOMS = ("app-1", "interpreters-1")
 
 BASE = Path(os.path.realpath(sys.executable))

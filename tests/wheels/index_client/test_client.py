@@ -134,11 +134,12 @@ def test_wrong_metadata_is_not_kept(ask: Asker, index: AwkwardIndex) -> None:
 
 
 def test_no_program_off_path_is_run(ask: Asker, index: AwkwardIndex) -> None:
-    """pip's user agent would name the version of `rustc`."""
+    """pip's user agent would name the version of `rustc`, and ask two for that of the system."""
     put(index, "a")
-    program = ask.place / "rustc"
-    program.write_text(f"#!/bin/sh\ntouch {ask.place}/ran\n")
-    program.chmod(0o755)
+    for name in ("rustc", "lsb_release", "uname"):
+        program = ask.place / name
+        program.write_text(f"#!/bin/sh\ntouch {ask.place}/ran\n")
+        program.chmod(0o755)
     assert ask.versions("a", environ={"PATH": f"{ask.place}:{os.environ['PATH']}"}) == {"a": "1.0"}
     assert not (ask.place / "ran").exists()
 

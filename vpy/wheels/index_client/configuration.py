@@ -60,7 +60,7 @@ def make_session(command: Any, options: Any, job: dict[str, Any], rules: Rules) 
 
     Where the job has `retry_seconds`, they count instead of pip's `retries`.
     """
-    _pip("_internal.network.session").shutil = _NoPrograms  # its user agent runs `rustc` off PATH
+    _let_user_agent_run_nothing()
     _pip("_internal.cli.index_command")._create_truststore_ssl_context = tls.without_certificates
     session = command.get_default_session(options)
     if job.get("retry_seconds") is not None:
@@ -73,6 +73,13 @@ def make_session(command: Any, options: Any, job: dict[str, Any], rules: Rules) 
         urls = (*rules.own_indexes, options.index_url, *options.extra_index_urls)
         tls.share(session, [url for url in urls if url])
     return session
+
+
+def _let_user_agent_run_nothing() -> None:
+    """Let pip's user agent know the system by its files: no `rustc`, `lsb_release` or `uname` is run."""
+    _pip("_internal.network.session").shutil = _NoPrograms
+    distro = _pip("_vendor.distro.distro")
+    distro._distro = distro.LinuxDistribution(include_lsb=False, include_uname=False)
 
 
 def make_finder(
