@@ -191,7 +191,10 @@ def needed(python: str, place: Path) -> set[str]:
     return set(subprocess.check_output([python, str(place / "empty.pyz")], text=True).split())
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param(each, marks=[pytest.mark.thorough] if each == "3.12" else []) for each in SUPPORTED],
+)
 def test_hostile_pythonpath(place: Harness, version: str) -> None:
     """Fakes of what vpython imports stand before the standard library; they are left to the script."""
     python = find(version)

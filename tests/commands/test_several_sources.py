@@ -204,7 +204,8 @@ def test_one_distribution_from_two_sources(explainer: Explainer, index: SimpleIn
 def test_verify_and_mirror(explainer: Explainer, index: SimpleIndex, tmp_path: Path) -> None:
     named = use(explainer, explainer.source, f"index:{index.url}")
     explainer.write("s.py", "import one, three; print(one.VERSION, three.VERSION)")
-    explainer.write(".vpython3", spec("one-py3", "three-py3"))
+    linux = 'verify_pep425_tag: < python: "cp311" abi: "cp311" platform: "manylinux1_x86_64" >\n'
+    explainer.write(".vpython3", spec("one-py3", "three-py3") + linux)
     done = explainer.run("-vpython-tool", "verify", "--json", "s.py")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -214,7 +215,7 @@ def test_verify_and_mirror(explainer: Explainer, index: SimpleIndex, tmp_path: P
     assert done.returncode == 0, done.stderr
     use(explainer, f"directory:{tmp_path}/mirror")
     prints(explainer, "1.0 index 1.0\n")
-    explainer.write(".vpython3", spec("one-py3", "nowhere-py3"))
+    explainer.write(".vpython3", spec("one-py3", "nowhere-py3") + linux)
     use(explainer, explainer.source, f"index:{index.url}")
     done = explainer.run("-vpython-tool", "verify", "s.py")
     assert done.returncode != 0

@@ -2,7 +2,8 @@
 
 Arguments are where pip lies and the top of the project. Each line of stdin is a job, each line of stdout its
 answer: {"answer": …, "said": what went to stderr}. A job {"pip": […]} is a command line of pip itself; its
-answer is the exit code.
+answer is the exit code. A job {"stdin": …, "environ": …} is a whole run of the program; its answer is what it
+wrote to stdout.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ AHEAD = (
     "pip._internal.resolution.resolvelib.resolver",
     "pip._internal.commands.install",
     "vpy.wheels.pip_download",
+    "vpy.wheels.index_client.conversation",
     "vpy.wheels.index_client.job",
     "vpy.wheels.index_client.finder_log",
     "vpy.wheels.index_client.configuration",
@@ -46,7 +48,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
         os.waitpid(child, 0)
         out.seek(0)
         said.seek(0)
-        return {"answer": json.loads(out.read() or "null"), "said": said.read()}
+        text = out.read()
+        return {"answer": text if "stdin" in job else json.loads(text or "null"), "said": said.read()}
 
 
 def run(job: dict[str, Any], out: int, said: int) -> None:
@@ -55,8 +58,11 @@ def run(job: dict[str, Any], out: int, said: int) -> None:
     os.dup2(said, 2)
     code = 1
     try:
-        with open(out, "w", encoding="ascii", closefd=False) as file:
-            json.dump(done(job), file)
+        if "stdin" in job:
+            run_program(job, out)
+        else:
+            with open(out, "w", encoding="ascii", closefd=False) as file:
+                json.dump(done(job), file)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -64,6 +70,20 @@ def run(job: dict[str, Any], out: int, said: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def run_program(job: dict[str, Any], out: int) -> None:
+    """Run `pip_download` as if it had been started with the job's stdin and variables."""
+    with tempfile.TemporaryFile("w+") as given:
+        given.write(job["stdin"])
+        given.seek(0)
+        os.dup2(given.fileno(), 0)
+    os.dup2(out, 1)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (the process ends with it)
+    os.environ.clear()
+    os.environ.update(job["environ"])
+    sys.argv = [sys.argv[0], sys.argv[1], "/none"]
+    importlib.import_module("vpy.wheels.pip_download").main()
 
 
 def done(job: dict[str, Any]) -> Any:

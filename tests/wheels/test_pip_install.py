@@ -197,7 +197,7 @@ PIP_ENTRIES = "[console_scripts]\npip = pip:main\npip3 = pip:main\npip3.7 = pip:
 
 
 @pytest.mark.index
-@pytest.mark.parametrize("version", ["3.8", "3.13"])
+@pytest.mark.parametrize("version", [pytest.param("3.8", marks=pytest.mark.thorough), "3.13"])
 def test_real_wheels(
     version: str,
     tmp_path: Path,

@@ -79,7 +79,10 @@ def emptied(disk: Yard) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def test_full_at_every_stage(disk: Yard) -> None:
+@pytest.mark.parametrize(
+    "tenths", [(0, 4), pytest.param((0, 1, 2, 4, 6, 8), marks=pytest.mark.thorough)], ids=len
+)
+def test_full_at_every_stage(disk: Yard, tenths: tuple[int, ...]) -> None:
     """The code is unpacked; of what the rest needs, some tenths are there."""
     stages = set()
     with mounted(disk.root, "size=100m"):
@@ -87,9 +90,9 @@ def test_full_at_every_stage(disk: Yard) -> None:
         before = used(disk.root)
         assert disk.run("s.py", cwd=disk.work).returncode == 0
         needs = used(disk.root) - before
-        for tenths in (0, 1, 2, 4, 6, 8):
+        for share in tenths:
             emptied(disk)
-            mount(["-o", f"remount,size={used(disk.root) + needs * tenths // 10}k", str(disk.root)])
+            mount(["-o", f"remount,size={used(disk.root) + needs * share // 10}k", str(disk.root)])
             # The wheel may be stored, whole, when what the base Python brings no longer fits.
             said = disk.refuse("s.py", code=1, doors=("head",), allowed=("packages-1/", "wheels-1/"))
             lines(said)
@@ -99,10 +102,13 @@ def test_full_at_every_stage(disk: Yard) -> None:
     assert len(stages) > 1
 
 
-def test_no_more_files(disk: Yard) -> None:
+@pytest.mark.parametrize(
+    "numbers", [(4, 150), pytest.param((0, 4, 40, 150, 250, 400), marks=pytest.mark.thorough)], ids=len
+)
+def test_no_more_files(disk: Yard, numbers: tuple[int, ...]) -> None:
     with mounted(disk.root, "size=100m"):
         assert disk.run("-vpython-tool", "version", cwd=disk.work).returncode == 0
-        for more in (0, 4, 40, 150, 250, 400):
+        for more in numbers:
             emptied(disk)
             found = os.statvfs(disk.root)
             inodes = found.f_files - found.f_ffree + more

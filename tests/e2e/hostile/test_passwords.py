@@ -150,6 +150,8 @@ def test_of_starts_nothing_is_left(private: Private) -> None:
 @by("option")
 def test_no_command_shows_or_writes_it(private: Private) -> None:
     script = private.script
+    private.more = '# [tool.vpython]\n# verify-platforms = ["linux-amd64"]\n'
+    private.write(private.wanted)
     assert private.run(script).returncode == 0
     commands: dict[str, list[str | Path]] = {
         "explain": [script],

@@ -114,8 +114,17 @@ def test_is_written(project: Project) -> None:
     assert project.lockfile.stat().st_mtime_ns == written
 
 
-@pytest.mark.parametrize("options", [(), ("-vpython-locked",), ("-vpython-frozen",)])
-@pytest.mark.parametrize("env", [{}, BOT], ids=["", "bot"])
+@pytest.mark.parametrize(
+    ("options", "env"),
+    [
+        pytest.param((), {}, id="plain"),
+        pytest.param(("-vpython-frozen",), BOT, id="frozen, bot"),
+        pytest.param(("-vpython-locked",), {}, id="locked"),
+        pytest.param(("-vpython-locked",), BOT, id="locked, bot", marks=pytest.mark.thorough),
+        pytest.param(("-vpython-frozen",), {}, id="frozen", marks=pytest.mark.thorough),
+        pytest.param((), BOT, id="bot", marks=pytest.mark.thorough),
+    ],
+)
 def test_is_followed(project: Project, options: tuple[str, ...], env: dict[str, str]) -> None:
     """Nothing is resolved: each package file is asked for by its hash, and then nothing at all."""
     project.lock()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tests.packages.conftest import SimpleIndex
 
 EVERY = pytest.mark.parametrize("source", ["directory", "cipd", "index"], indirect=True)
+EVERY_ONCE_MORE = pytest.mark.parametrize(
+    "source", ["directory", "cipd", pytest.param("index", marks=pytest.mark.thorough)], indirect=True
+)
 NATIVE = ("native/${vpython_platform}", "2.0")
 
 
@@ -73,7 +76,7 @@ def test_a_spec_starts_from_its_mirror(yard: Yard, source: str) -> None:
     assert tree(mirror) == before
 
 
-@EVERY
+@EVERY_ONCE_MORE
 def test_more_is_added(yard: Yard, source: str) -> None:
     mirror = yard.place / "mirror"
     yard.tool(source, "mirror", yard.spec(("pure-py3", "1.0")), "-o", mirror)
@@ -88,7 +91,7 @@ def test_more_is_added(yard: Yard, source: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@EVERY
+@EVERY_ONCE_MORE
 def test_what_is_missing_is_told_at_the_end(yard: Yard, source: str) -> None:
     mirror = yard.place / "mirror"
     spec = yard.spec(("pure-py3", "1.0"), ("pure-py3", "9"), more='match_tag: < platform: "win_amd64" >')
@@ -146,7 +149,10 @@ def test_one_name_for_wheels_of_several_platforms(
 def test_requirements_become_an_index(yard: Yard, simple_index: Callable[[str], SimpleIndex]) -> None:
     make_wheel(yard.wheels, "above", "1.0", requires=('pure<1.1; sys_platform == "linux"', "pure"))
     script = yard.place / "s.py"
-    script.write_text('# /// script\n# dependencies = ["above"]\n# ///\nimport pure\nprint(pure.VERSION)\n')
+    script.write_text(
+        '# /// script\n# dependencies = ["above"]\n# [tool.vpython]\n'
+        '# verify-platforms = ["linux-amd64", "mac-arm64"]\n# ///\nimport pure\nprint(pure.VERSION)\n'
+    )
     mirror = yard.place / "mirror"
     done = yard.tool(f"index:{simple_index('wheels').url}", "mirror", script, "-o", mirror)
     assert (done.returncode, done.stderr) == (0, "")

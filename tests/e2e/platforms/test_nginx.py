@@ -88,7 +88,7 @@ def run(yard: Yard, source: str, script: Path, root: str = "fresh") -> subproces
     )
 
 
-@pytest.mark.parametrize("source", ["cipd", "index"], indirect=True)
+@pytest.mark.parametrize("source", ["cipd", pytest.param("index", marks=pytest.mark.thorough)], indirect=True)
 def test_a_spec_starts_from_nginx(yard: Yard, nginx: Nginx, source: str) -> None:
     yard.spec(("pure-py3", "1.0"), ("native/${vpython_platform}", "2.0"), name="wanted.vpython3")
     spec = yard.spec(("pure-py3", "1.0"), name="s.py.vpython3")
@@ -146,7 +146,8 @@ def test_what_nginx_does_not_have(yard: Yard, nginx: Nginx) -> None:
 def test_requirements_from_nginx(yard: Yard, nginx: Nginx, source: str) -> None:
     script = yard.place / "s.py"
     script.write_text(
-        '# /// script\n# dependencies = ["pure<1.1"]\n# ///\nimport pure\nprint(pure.VERSION)\n'
+        '# /// script\n# dependencies = ["pure<1.1"]\n# [tool.vpython]\n'
+        '# verify-platforms = ["linux-amd64"]\n# ///\nimport pure\nprint(pure.VERSION)\n'
     )
     done = yard.tool(source, "mirror", script, "-o", "mirror")
     assert (done.returncode, done.stdout, done.stderr) == (0, "pure-1.0-py3-none-any.whl\n", "")

@@ -79,6 +79,7 @@ def race(cache: Cache, number: int) -> int:
     return removed[0]
 
 
+@pytest.mark.thorough
 def test_starts(cache: Cache) -> None:
     removed = race(cache, 300)
     print(removed)
@@ -163,6 +164,7 @@ def test_without_complete(cache: Cache) -> None:
     assert not environment.exists()
 
 
+@pytest.mark.thorough
 def test_killed_prunes(cache: Cache) -> None:
     """Prunes killed at any moment leave nothing that a start trusts; the next prune removes the rest."""
     environment = cache.make("one.py", "own0", "shared", text=TELL)

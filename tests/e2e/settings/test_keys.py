@@ -174,12 +174,13 @@ def test_a_platform_that_is_unknown(scripts: Scripts) -> None:
 
 
 def test_verify_asks_by_the_same_rules(scripts: Scripts) -> None:
-    scripts.write(["a", "b"], "[tool.uv]", 'constraint-dependencies = ["b<1"]')
+    two = '[tool.vpython]\nverify-platforms = ["linux-amd64", "windows-amd64"]'
+    scripts.write(["a", "b"], two, "[tool.uv]", 'constraint-dependencies = ["b<1"]')
     done = scripts.run("-vpython-tool", "verify", "s.py")
     assert done.returncode == 1
     assert "`b`, on every platform: `b` cannot be met" in done.stderr
-    scripts.write(["a", "b"], f'[[tool.uv.index]]\nname = "o"\nurl = "{scripts.other.url}"\nexplicit = true',
-                  '[tool.uv.sources]\nb = { index = "o" }')  # fmt: skip
+    scripts.write(["a", "b"], two, f'[[tool.uv.index]]\nname = "o"\nurl = "{scripts.other.url}"',
+                  'explicit = true', '[tool.uv.sources]\nb = { index = "o" }')  # fmt: skip
     done = scripts.run("-vpython-tool", "verify", "s.py")
     assert done.returncode == 0
     assert [path for path, _ in scripts.other.asked if path.startswith("/simple/b/")]

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.harness import Harness
 from tests.support.wheelmaker import make_wheel, spec_text
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.support.harness import Harness
 
 HINT = (
     "\nhint: `{name}` comes with {project}, which is not in this environment: "
@@ -19,10 +18,19 @@ HINT = (
 )
 
 
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory, first_root: Path) -> Harness:
+    """One root for all scripts: they have one environment."""
+    place = tmp_path_factory.mktemp("missing")
+    harness = Harness(place)
+    harness.begin_with(first_root)
+    harness.use_base_python()
+    harness.use_packages(harness.pack(place / "repository", make_wheel(place / "wheels", "one")))
+    return harness
+
+
 @pytest.fixture
 def script(harness: Harness, tmp_path: Path) -> Path:
-    harness.use_base_python()
-    harness.use_packages(harness.pack(tmp_path / "repository", make_wheel(tmp_path / "wheels", "one")))
     path = tmp_path / "s.py"
     (tmp_path / "s.py.vpython3").write_text(spec_text(("infra/python/wheels/one-py3", "version:1.0")))
     return path

@@ -85,7 +85,10 @@ def test_root_with_any_name(stage: Stage, name: str, locale: str) -> None:
     assert stage.see(run, env=env) == (0, " ".join(SEEDS) + "\n", "")
 
 
-@pytest.mark.parametrize("name", ["plain", "a b", "it's", "x" * 120])
+@pytest.mark.parametrize(
+    "name",
+    ["a b", *(pytest.param(each, marks=pytest.mark.thorough) for each in ("plain", "it's", "x" * 120))],
+)
 def test_scripts_run_wherever_the_root_is(stage: Stage, tmp_path: Path, name: str) -> None:
     stage.root = stage.place / name
     stage.environ["VPYTHON_VIRTUALENV_ROOT"] = str(stage.root)

@@ -32,8 +32,19 @@ def is_gone(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("pattern", STAGES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    ("number", "pattern"),
+    [
+        pytest.param(
+            number,
+            pattern,
+            id=f"{number.name}-{pattern}",
+            marks=[] if number == signal.SIGINT or pattern == STAGES[2] else [pytest.mark.thorough],
+        )
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for pattern in STAGES
+    ],
+)
 def test_ended_while_building(ground: Ground, pattern: str, number: signal.Signals) -> None:
     """Ctrl-C comes to all of the terminal's processes, the others to vpython alone: none is left behind."""
     with stopped(ground, pattern) as builder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,17 @@ runpy.run_module("pip", run_name="__main__")
 """
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Ground:
+    return Ground(tmp_path_factory.mktemp("foreign"), repository)
+
+
 @pytest.fixture
-def standing(tmp_path: Path, repository: Path) -> tuple[Ground, Path]:
-    ground = Ground(tmp_path, repository)
-    ground.good()
-    return ground, ground.good()
+def standing(shared: Ground) -> tuple[Ground, Path]:
+    """A root whose environment is warm, without other records, and the environment."""
+    shutil.rmtree(shared.root / "records-1", ignore_errors=True)
+    shared.good()
+    return shared, shared.good()
 
 
 def install(ground: Ground, spec: str | None, *wheels: Path) -> None:

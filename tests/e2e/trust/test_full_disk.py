@@ -53,6 +53,7 @@ def fill(place: Path, repository: Path, levels: int) -> list[list[object]]:
     return rows
 
 
+@pytest.mark.thorough
 def test_a_full_disk(tmp_path: Path, repository: Path) -> None:
     assert len(fill(tmp_path, repository, 6)) == 6
 

@@ -53,6 +53,7 @@ def kill_commands(ground: Ground, times: int) -> None:
     survive(ground, ["-vpython-tool", "mirror", "--output", mirror, ground.script], mirror, times)
 
 
+@pytest.mark.thorough
 def test_killed_commands(ground: Ground) -> None:
     kill_commands(ground, 3)
 

@@ -95,8 +95,9 @@ def survive(place: Path, repository: Path, kills: int, busy: int, seed: int) -> 
     return hit
 
 
-def test_kills_at_random_points(tmp_path: Path, repository: Path) -> None:
-    assert sum(survive(tmp_path, repository, 20, 0, 1).values()) == 20
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.thorough)])
+def test_kills_at_random_points(tmp_path: Path, repository: Path, kills: int) -> None:
+    assert sum(survive(tmp_path, repository, kills, 0, 1).values()) == kills
 
 
 @pytest.mark.long
@@ -178,6 +179,7 @@ def survive_calls(place: Path, repository: Path, kept: int, forgotten: int) -> N
     assert hit["none"] < len(points) / 4
 
 
+@pytest.mark.thorough
 def test_kills_at_system_calls(tmp_path: Path, repository: Path) -> None:
     survive_calls(tmp_path, repository, 4, 3)
 

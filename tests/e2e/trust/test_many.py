@@ -237,6 +237,7 @@ def warm_starts(ground: Ground, number: int) -> None:
     assert min(done.values()) > 0
 
 
+@pytest.mark.thorough
 def test_warm_starts_under_prunes_and_builds(ground: Ground) -> None:
     warm_starts(ground, 300)
 

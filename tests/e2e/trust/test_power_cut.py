@@ -68,7 +68,9 @@ def cut(ground: Ground, number: int, chance: random.Random) -> None:
         assert (code, lines) == (0, ""), err
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize(
+    "number", [0, 1, *(pytest.param(more, marks=pytest.mark.thorough) for more in range(2, 6))]
+)
 def test_a_power_cut(tmp_path: Path, repository: Path, number: int) -> None:
     ground = Ground(tmp_path, repository)
     cut(ground, number, random.Random(number))

@@ -160,8 +160,9 @@ def spoil(ground: Ground, times: int, seed: int) -> None:
         root.see(number, path, spoilt(data, chance))
 
 
-def test_a_spoilt_file(ground: Ground) -> None:
-    spoil(ground, 8, 1)
+@pytest.mark.parametrize("times", [2, pytest.param(8, marks=pytest.mark.thorough)])
+def test_a_spoilt_file(ground: Ground, times: int) -> None:
+    spoil(ground, times, 1)
 
 
 @pytest.mark.long

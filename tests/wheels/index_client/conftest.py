@@ -1,4 +1,7 @@
-"""Fixtures: an awkward index, and the program that resolves at it, run as `pip_runner` runs it."""
+"""Fixtures: an awkward index, and the program that resolves at it, run as `pip_runner` runs it.
+
+Most of a run is importing pip: where processes can fork, it is imported once for all tests.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,44 @@ from tests.support.awkward_index import AwkwardIndex
 from tests.support.wheelmaker import make_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
-class Asker:
-    """Runs the program that resolves at an index, as `pip_runner` does."""
+VENDOR = os.path.join(TOP, "build", "vendor")
 
-    def __init__(self, index: AwkwardIndex, place: Path) -> None:
+
+class LoadedProgram:
+    """Process that has imported the program and pip; each run is a fork of it."""
+
+    def __init__(self) -> None:
+        program = os.path.join(TOP, "tests", "support", "resolve_many.py")
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", program, VENDOR, TOP],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, stdin: str, environ: Mapping[str, str]) -> tuple[str, str]:
+        """Return what the program writes to stdout and stderr."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps({"stdin": stdin, "environ": {**environ}}), file=self._process.stdin, flush=True)
+        row: dict[str, str] = json.loads(self._process.stdout.readline())
+        return row["answer"], row["said"]
+
+    def stop(self) -> None:
+        self._process.communicate()
+
+
+class Asker:
+    """Runs the program that resolves at an index, as `pip_runner` does; alone without `loaded`."""
+
+    def __init__(self, index: AwkwardIndex, place: Path, loaded: LoadedProgram | None = None) -> None:
         self.index = index
         self.place = place
+        self.loaded = loaded
         self.said = ""
         self.events: list[dict[str, Any]] = []
         self.environ = {
@@ -57,14 +86,12 @@ class Asker:
             "index": self.index.url,
             **job,
         }
-        program = os.path.join(TOP, "vpy", "wheels", "pip_download.py")
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", program, os.path.join(TOP, "build", "vendor"), "/none"],
-            input=json.dumps(whole) + "\n" + json.dumps(reply), env={**self.environ, **(environ or {})},
-            capture_output=True, text=True, timeout=100, check=True,
-        )  # fmt: skip
-        self.said = done.stderr
-        *events, answer = map(json.loads, done.stdout.splitlines())
+        run = self.loaded.run if self.loaded else run_alone
+        out, self.said = run(
+            json.dumps(whole) + "\n" + json.dumps(reply), {**self.environ, **(environ or {})}
+        )
+        assert out, self.said
+        *events, answer = map(json.loads, out.splitlines())
         self.events = events
         assert isinstance(answer, dict)
         return answer
@@ -73,6 +100,24 @@ class Asker:
         answer = self(*requirements, **more)
         assert answer["errors"] == []
         return {row["name"]: row["version"] for row in answer["wheels"]}
+
+
+def run_alone(stdin: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return what the program writes to stdout and stderr, run as `pip_runner` runs it."""
+    program = os.path.join(TOP, "vpy", "wheels", "pip_download.py")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", program, VENDOR, "/none"],
+        input=stdin, env=environ, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="session")
+def loaded_program() -> Iterator[LoadedProgram | None]:
+    loaded = LoadedProgram() if hasattr(os, "fork") else None
+    yield loaded
+    if loaded:
+        loaded.stop()
 
 
 @pytest.fixture
@@ -84,8 +129,8 @@ def index(tmp_path: Path) -> Iterator[AwkwardIndex]:
 
 
 @pytest.fixture
-def ask(index: AwkwardIndex, tmp_path: Path) -> Asker:
-    return Asker(index, tmp_path)
+def ask(index: AwkwardIndex, tmp_path: Path, loaded_program: LoadedProgram | None) -> Asker:
+    return Asker(index, tmp_path, loaded_program)
 
 
 def put(

@@ -54,6 +54,7 @@ def test_a_list_of_members_of_more_than_a_megabyte(ask: Asker, index: AwkwardInd
 
 
 def test_a_look_fetches_no_wheel(ask: Asker, index: AwkwardIndex) -> None:
+    ask.loaded = None  # a process of its own, as in use
     put(index, "a", "1.0", "b")
     put(index, "b")
     assert ask.versions("a", look=True, directory="") == {"a": "1.0", "b": "1.0"}

@@ -10,7 +10,7 @@ import pytest
 from packaging.tags import sys_tags
 
 from tests.support.awkward_index import AwkwardIndex
-from tests.wheels.index_client.conftest import Asker, put
+from tests.wheels.index_client.conftest import Asker, LoadedProgram, put
 from tests.wheels.index_client.test_client import LEFT
 from vpy.packages.index import errors
 
@@ -25,11 +25,11 @@ Wheels = list[tuple[str, ...]]
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Iterator[Asker]:
+def ask(tmp_path: Path, loaded_program: LoadedProgram | None) -> Iterator[Asker]:
     (tmp_path / "wheels").mkdir()
     index = AwkwardIndex(tmp_path / "wheels")
     index.offers = True
-    yield Asker(index, tmp_path)
+    yield Asker(index, tmp_path, loaded_program)
     index.stop()
 
 
