@@ -103,6 +103,7 @@ def test_a_kept_wheel_that_has_gone_is_built_again(workshop: Workshop) -> None:
     assert workshop.run(script) == (0, "1.0\n", BUILDING)
 
 
+@pytest.mark.thorough
 def test_many_starts_build_it_once(workshop: Workshop) -> None:
     make_sdist(workshop.wheels, "lone", before="import time; time.sleep(1)")
     scripts = [workshop.script("lone", name=f"s{number}.py") for number in range(4)]
@@ -173,6 +174,7 @@ def test_others_may_be_built(workshop: Workshop) -> None:
             "x.c:1:10: fatal error: Python.h: No such file or directory",
             "install the headers of this Python (Debian: python3-dev), or ",
             id="headers",
+            marks=pytest.mark.thorough,
         ),
     ],
 )

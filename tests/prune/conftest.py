@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.prune.cache import Cache, make_repository
-from tests.support.harness import BUILT
+from tests.support.harness import BUILT, link_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,11 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path
 def cache(tmp_path: Path, repository: Path, unpacked: Path) -> Cache:
     cache = Cache(tmp_path, repository)
     cache.root.mkdir(mode=0o700)
-    for name in ("app-1", "interpreters-1", "CACHEDIR.TAG"):
-        subprocess.run(["cp", "-a", unpacked / name, cache.root], check=True)
+    # The code is linked, but for what tests date back; of the rest a prune counts links.
+    link_tree(unpacked / "app-1", cache.root / "app-1")
+    for path in (unpacked / "app-1" / "python", *unpacked.glob("app-1/*/complete")):
+        (cache.root / path.relative_to(unpacked)).unlink()
+        shutil.copy2(path, cache.root / path.relative_to(unpacked))
+    rest = (unpacked / "interpreters-1", unpacked / "CACHEDIR.TAG")
+    subprocess.run(["cp", "-a", *rest, cache.root], check=True)
     return cache

@@ -110,6 +110,7 @@ def test_a_spec_starts_from_nginx(yard: Yard, nginx: Nginx, source: str) -> None
     assert len(nginx.asked()) == asked, "a warm start asks nobody"
 
 
+@pytest.mark.thorough
 def test_every_byte_is_verified(yard: Yard, nginx: Nginx, service: Service) -> None:
     yard.fill(service)
     spec = yard.spec(("pure-py3", "1.0"), name="s.py.vpython3")

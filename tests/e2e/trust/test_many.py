@@ -159,6 +159,7 @@ def other_build(place: Path, module: str, more: str) -> Path:
     return file_made
 
 
+@pytest.mark.thorough
 def test_two_builds_on_one_root(tmp_path: Path, repository: Path) -> None:
     ours = Ground(tmp_path, repository)
     # It has a start hook of its own, so that its environments are others too.

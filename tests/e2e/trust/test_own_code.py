@@ -190,7 +190,9 @@ def test_code_that_fails_anew_is_not_begun_for_ever(tmp_path: Path, repository: 
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"vpython: {fact}\n"), door
 
 
-@pytest.mark.parametrize("kind", ["all but the mark", "compiled code"])
+@pytest.mark.parametrize(
+    "kind", ["all but the mark", pytest.param("compiled code", marks=pytest.mark.thorough)]
+)
 def test_many_at_once(hurt: Ground, kind: str) -> None:
     """One of them replaces the copy, none fails."""
     DAMAGE[kind](app(hurt))
