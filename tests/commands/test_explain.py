@@ -196,7 +196,7 @@ def test_skips_requirements_whose_marker_does_not_hold(explainer: Explainer) -> 
     assert (skipped["state"], skipped["expanded"]) == ("skipped", "one")
     assert skipped["reason"] == 'its marker does not hold: `sys_platform == "nowhere"`'
     assert (unresolved["state"], unresolved["expanded"]) == ("unresolved", "two")
-    assert told["sources"][0]["source"] == "index"
+    assert [row["source"] for row in told["sources"]] == [explainer.source, "index"]
 
 
 def test_marks_what_the_source_does_not_have(explainer: Explainer) -> None:
