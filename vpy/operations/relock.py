@@ -96,7 +96,11 @@ def lock(
             environments=lock_targets.environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
-        warnings=(*_went_bad(keeping.lockfile, answer["listed"]), *warnings),
+        warnings=(
+            *_went_bad(keeping.lockfile, answer["listed"]),
+            *_elsewhere(answer["elsewhere"]),
+            *warnings,
+        ),
         contents=answer["contents"],
     )
 
@@ -148,6 +152,13 @@ def _answer(
         stage=context.layout.staging,
         before=before,
     )
+
+
+def _elsewhere(names: Sequence[str]) -> Iterator[str]:
+    """Yield a line where directories of wheels have files of what is locked from the index alone."""
+    if names:
+        listed = ", ".join(f"`{name}`" for name in names)
+        yield f"files of {listed} in a directory beside the index do not count: no other machine has them"
 
 
 def _went_bad(before: Lockfile | None, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -480,6 +480,20 @@ def test_one_beside_counts_before_one_within(site: Site) -> None:
     assert "remove it first" in done.stderr
 
 
+def test_wheels_beside_the_index_are_not_locked(site: Site) -> None:
+    """Other machines have not that directory; starts that follow the lockfile take none of it either."""
+    make_wheel(site.place / "beside", "b", "9.0")
+    site.script("a<3")
+    source = ("-vpython-source", f"directory:{site.place / 'beside'},index:{site.index.url}")
+    done = site.run(*source, "-vpython-tool", "lock")
+    assert done.returncode == 0
+    fact = "files of `b` in a directory beside the index do not count: no other machine has them"
+    assert done.stderr == f"vpython: {site.lockfile()}: {fact}\n"
+    assert versions(site.lockfile()) == {"a 2.0": "", "b 1.1": ""}
+    done = site.run(*source)
+    assert (done.stdout, done.stderr) == ("2.0 1.1\n", "")
+
+
 def test_what_the_command_line_adds_is_not_locked(site: Site) -> None:
     site.script("a<3")
     done = site.run("-vpython-with", "b", "-vpython-tool", "lock")

@@ -55,7 +55,8 @@ def run(
 
     Of what differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME
     VERSION`. Of what is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the
-    index has for it, none where it has no such version, and the newest version that is not withdrawn. Where
+    index has for it, none where it has no such version, and the newest version that is not withdrawn.
+    `elsewhere` are projects that directories of find-links have files of, too, which do not count. Where
     METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
@@ -166,12 +167,14 @@ class Lock:
                 seen.update(_key(each["markers"]) for each in new)
                 waiting += new
         distributions = list(self._distributions(chosen))
+        needed = {name for each in chosen for name in each}
         return {
             "requirements": [str(requirement) for requirement in self._requirements],
             "targets": rows,
             "distributions": distributions,
             "contents": self._contents(distributions),
-            "listed": dict(self._listed({name for each in chosen for name in each})),
+            "listed": dict(self._listed(needed)),
+            "elsewhere": sorted(self._elsewhere & (needed - self._direct.keys())),
         }
 
     def _listed(self, needed: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -229,11 +232,6 @@ class Lock:
             for requirement in self._requirements
             if requirement.marker is None or requirement.marker.evaluate(target.markers)
         ]
-        if there := sorted(self._elsewhere.intersection(each.name for each in wanted)):
-            raise errors.RefusedError(
-                {"kind": "other", "url": "",
-                 "fact": f"`{there[0]}` has files in a directory of find-links, which no lockfile names"}
-            )  # fmt: skip
         rules = Rules({**self._job, "markers": row["markers"]})
         as_wheels = row["prefers_wheels"]
         followed = self._follow(wanted, leader, target, rules, as_wheels=as_wheels) if leader else None
