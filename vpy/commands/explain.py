@@ -4,14 +4,16 @@ Nothing is installed and no environment is made. What the spec's packages resolv
 root where a start has resolved them before; else the source is asked as a start would ask it, and the
 answers stay in the root for that start. Under `-vpython-offline`, or where the source gives no answer,
 a package is marked unresolved, with the reason. A mistake in the spec is an error, as for a start.
+`--why`, `--graph` and `--svg` tell who requires what, by the metadata of stored wheels, instead.
 """
 
 from __future__ import annotations
 
 import os
 
-from vpy.commands.support import explain_changes, explain_packages, explain_target, text_output
-from vpy.errors import VpythonError
+from bootstrap import shown
+from vpy.commands.support import explain_changes, explain_graph, explain_packages, explain_target, text_output
+from vpy.errors import UserError, VpythonError
 from vpy.operations import plan
 
 TYPE_CHECKING = False
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bootstrap.request import Request
+    from vpy.commands.support.distribution_graph import Graph
+    from vpy.commands.support.explain_graph import Answer
     from vpy.commands.support.text_output import Shorten
     from vpy.model import Discovery, Spec, Tag
     from vpy.operations.context import Context
@@ -46,18 +50,72 @@ LOCKFILE_FORMATS = {
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
-    """Print the account: text for people, or JSON for programs."""
+    """Print the account, or a part of it: text for people, or JSON for programs."""
     from vpy.commands.support import invocation
     from vpy.operations.root import open_root
 
     asked = invocation.of(request, arguments, context.config)
+    if arguments.why and (arguments.graph or arguments.svg):
+        raise UserError("`explain` takes `--why`, or `--graph` and `--svg`, not both")
     open_root(context)
+    if arguments.why or arguments.graph or arguments.svg:
+        return _show_graph(asked, context, arguments)
     facts = account(asked, context)
     if arguments.json:
         text_output.show_json(facts)
     else:
         text_output.show(page(facts, context.environ))
     return 0
+
+
+def _show_graph(request: Request, context: Context, arguments: Namespace) -> int:
+    """Print who requires a distribution, or what each requires; return 1 where it is not there."""
+    from vpy.commands.support import distribution_graph
+
+    graph = explain_graph.read(request, context)
+    install = " ".join(["vpython-tool install", *arguments.ours, *arguments.python])
+    missing = explain_graph.missing(graph)
+    answer = explain_graph.why(graph, arguments.why, install) if arguments.why else None
+    if missing:
+        fact = explain_graph.not_stored(missing)
+        context.terminal.warning(f"not all that is required is known: {fact}; `{install}` stores them")
+    if answer is not None:
+        return _show_why(graph, answer, context, arguments)
+    if arguments.svg:
+        _write_svg(graph, request, arguments.svg)
+    if arguments.json:
+        text_output.show_json({"graph": explain_graph.account(graph)})
+    elif arguments.graph:
+        lines = distribution_graph.branches(graph, explain_graph.described)
+        text_output.show("\n".join(lines) or "no distributions")
+    return 0
+
+
+def _show_why(graph: Graph, answer: Answer, context: Context, arguments: Namespace) -> int:
+    if arguments.json:
+        text_output.show_json({"why": explain_graph.why_account(graph, answer)})
+    elif answer.version is not None:
+        text_output.show(explain_graph.why_text(graph, answer))
+    if answer.version is None:
+        context.terminal.error(explain_graph.absent(graph, answer))
+        return 1
+    return 0
+
+
+def _write_svg(graph: Graph, request: Request, path: str) -> None:
+    """Write a drawing to a file, `-` for stdout."""
+    from bootstrap.shown import printable
+    from vpy.commands.support import graph_svg
+    from vpy.spec import edit
+
+    text = graph_svg.draw(graph)
+    if path == "-":
+        text_output.show(text.rstrip("\n"))
+        return
+    path = os.path.join(request.cwd or "/", path)
+    if os.path.isdir(path):
+        raise UserError(f"`{printable(path)}` is a directory")
+    edit.write(path, text)
 
 
 def account(request: Request, context: Context) -> dict[str, Any]:
@@ -68,6 +126,7 @@ def account(request: Request, context: Context) -> dict[str, Any]:
     discovery, spec = plan.read_spec(request, context)
     facts: dict[str, Any] = {"spec": _spec_account(discovery, spec), "searched": list(discovery.searched)}
     facts["sources"] = explain_packages.named_sources(spec, request, context)
+    decided = None
     try:
         found = plan.find_interpreter(request, context, spec, discovery.source)
     except VpythonError as error:
@@ -83,7 +142,8 @@ def account(request: Request, context: Context) -> dict[str, Any]:
         facts.update(explain_target.target(decided.target.tag, template, assumed=False))
         facts.update(explain_packages.account(decided, context))
         facts["lockfile"] = _lockfile_account(discovery, decided.lockfile)
-    facts["before"] = explain_changes.changes(facts, context.layout)
+    facts["before"] = explain_changes.changes(facts, discovery.source, decided, context.layout)
+    facts["summary"] = explain_changes.summary(facts["before"], facts["environment"])
     return facts
 
 
@@ -159,7 +219,8 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
         ("environment", _environment(facts, short)),
         ("before", _before(facts, short)),
     ]
-    return text_output.render(sections)
+    text = text_output.render(sections)
+    return f"{shown.line(facts['summary'])}\n\n{text}" if facts["summary"] else text
 
 
 def _spec(spec: Mapping[str, Any], short: Shorten) -> list[str]:
@@ -275,7 +336,7 @@ def _before(facts: Mapping[str, Any], short: Shorten) -> list[str]:
     if not before:
         return []
     known = facts["environment"]["path"] is not None
-    changes = before[0]["changes"] + ([] if known else ["the rest cannot be compared yet"])
+    changes = before[0]["changes"] + ([] if known else [explain_changes.UNKNOWN])
     lines = [short(before[0]["path"]), *(f"  {change}" for change in changes)]
     if len(before) > 1:
         lines.append(f"and {_count(len(before) - 1, 'older one')}")

@@ -177,8 +177,8 @@ SCRIPT_COMMANDS = (
         summary="show who asked for each distribution, and its size",
         description=(
             "Makes the environment where it is missing, and shows its distributions below those that asked "
-            "for them, with licence, size and the requirement as it was written. Sizes count installed "
-            "files, whether other environments share them or not."
+            "for them, with licence, size and the requirement; what stands above is not repeated. Sizes "
+            "count installed files, whether other environments share them or not."
         ),
         examples=(
             Example("tree s.py", "of a script"),

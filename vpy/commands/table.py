@@ -184,14 +184,22 @@ _OTHER_COMMANDS = (
         name="explain",
         summary="show what a start would use, and why",
         description=(
-            "Shows the spec, the Python, the packages, the wheels and the environment of a start, and what "
-            "has changed since the environment of before. Installs nothing and runs nothing. Packages that "
-            "were not resolved before are resolved as a start would do it; under `-vpython-offline` they "
-            "are marked unresolved."
+            "Shows the spec, the Python, the packages, the wheels and the environment of a start, first of "
+            "all why it is not the environment of before. `--why` and `--graph` show who requires what "
+            "instead, by the metadata of stored wheels; with `--why` the exit code is 1 where NAME is not in "
+            "the environment. Installs nothing and runs nothing. Packages that were not resolved before are "
+            "resolved as a start would do it; under `-vpython-offline` they are marked unresolved."
+        ),
+        options=(
+            Option("--why", "show every chain of requirements to a distribution", metavar="NAME"),
+            Option("--graph", "show the requirements of all distributions as a tree"),
+            Option("--svg", "draw them to this file, `-` for stdout", metavar="FILE"),
         ),
         examples=(
             Example("explain s.py", "show it for a script"),
             Example("explain --json -m pytest", "the same for a module, as JSON"),
+            Example("explain --why idna s.py", "who requires idna, in which version"),
+            Example("explain --svg graph.svg s.py", "a drawing of who requires what"),
         ),
         takes_python=True,
     ),

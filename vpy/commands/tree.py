@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import os
 
+from vpy.commands.support import distribution_graph
 from vpy.system import status_line
-from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator, Mapping, Sequence
     from email.message import Message
 
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Spec
+    from vpy.commands.support.distribution_graph import Distribution, Graph
     from vpy.operations.context import Context
 
-INDENT = "  "
 LONGEST_LICENCE = 40
-
-
-@value
-class Distribution:
-    """Installed distribution; `requires` are (project, requirement as written) that hold on its Python."""
-
-    project: str
-    name: str
-    version: str
-    licence: str
-    size: int
-    requires: tuple[tuple[str, str], ...]
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
@@ -43,48 +29,34 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     discovery, spec = plan.read_spec(asked, context)
     interpreter = plan.find_interpreter(asked, context, spec, discovery.source).interpreter
     purelib = os.path.join(started.environment, dict(interpreter.scheme)["purelib"])
-    known = installed(purelib, interpreter)
-    tops = _tops(spec, known)
+    known = distribution_graph.installed(purelib)
+    graph = distribution_graph.graph("spec", spec.dependencies, (), known, interpreter)
+    details = {project: _details(each) for project, each in known.items()}
     if arguments.json:
-        rows = [_account(each, known, tops) for each in known.values()]
+        rows = [_account(each, graph, *details[each.project]) for each in known.values()]
         text_output.show_json({"environment": started.environment, "distributions": rows})
         return 0
-    lines = [line for top in tops for line in _branch(top, "", known, ())]
-    text_output.show("\n".join(lines) if lines else "no distributions")
+
+    def describe(each: Distribution) -> str:
+        licence, size = details[each.project]
+        return f"{each.name} {each.version}  ({licence}, {status_line.size(size)})"
+
+    text_output.show("\n".join(distribution_graph.branches(graph, describe)) or "no distributions")
     if known:
-        total = sum(each.size for each in known.values())
+        total = sum(size for _, size in details.values())
         count = "1 distribution" if len(known) == 1 else f"{len(known)} distributions"
         text_output.show(f"\n{count}, {status_line.size(total)}")
     return 0
 
 
-def installed(purelib: str, interpreter: Interpreter) -> dict[str, Distribution]:
-    """Return the distributions of a directory by project, those of the environment itself left out."""
-    found = {}
-    for name in sorted(os.listdir(purelib)):
-        path = os.path.join(purelib, name)
-        if name.endswith(".dist-info") and os.path.isfile(os.path.join(path, "METADATA")):
-            distribution = _read(path, interpreter)
-            found[distribution.project] = distribution
-    return found
-
-
-def _read(path: str, interpreter: Interpreter) -> Distribution:
+def _details(each: Distribution) -> tuple[str, int]:
+    """Return the licence and the size in bytes of an installed distribution."""
     import email.parser
 
-    from vpy.spec import edit
-
-    with open(os.path.join(path, "METADATA"), "rb") as file:
+    assert each.path is not None
+    with open(os.path.join(each.path, "METADATA"), "rb") as file:
         fields = email.parser.BytesHeaderParser().parse(file)
-    name = str(fields["Name"] or "").strip()
-    return Distribution(
-        project=edit.project(name),
-        name=name,
-        version=str(fields["Version"] or "").strip(),
-        licence=_licence(fields),
-        size=_size(path),
-        requires=tuple(_requires(map(str, fields.get_all("Requires-Dist", [])), interpreter)),
-    )
+    return _licence(fields), _size(each.path)
 
 
 def _licence(fields: Message) -> str:
@@ -114,53 +86,18 @@ def _size(path: str) -> int:
     return total
 
 
-def _requires(entries: Iterator[str], interpreter: Interpreter) -> Iterator[tuple[str, str]]:
-    """Yield the requirements without extras that hold on a Python."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    from vpy.spec import edit
-
-    environment = {**dict(interpreter.markers), "extra": ""}
-    for entry in entries:
-        try:
-            requirement = Requirement(entry)
-            holds = requirement.marker is None or requirement.marker.evaluate(environment)
-        except (InvalidRequirement, ValueError):
-            continue
-        if holds:
-            yield edit.project(requirement.name), entry.partition(";")[0].strip()
-
-
-def _tops(spec: Spec, known: Mapping[str, Distribution]) -> list[str]:
-    """Return what the spec asks for, then what nobody else does."""
-    from vpy.spec import edit
-
-    asked = [edit.project(entry) for entry in spec.dependencies]
-    wanted = {project for each in known.values() for project, _ in each.requires}
-    return list(dict.fromkeys([each for each in asked if each in known] + sorted(set(known) - wanted)))
-
-
-def _branch(
-    project: str, asked_as: str, known: Mapping[str, Distribution], above: Sequence[str]
-) -> Iterator[str]:
-    each = known[project]
-    wanted = f"  [{asked_as}]" if asked_as and asked_as != each.name else ""
-    size = status_line.size(each.size)
-    yield f"{INDENT * len(above)}{each.name} {each.version}  ({each.licence}, {size}){wanted}"
-    for name, requirement in each.requires:
-        if name in known and name not in (*above, project):
-            yield from _branch(name, requirement, known, (*above, project))
-
-
-def _account(each: Distribution, known: Mapping[str, Distribution], tops: Sequence[str]) -> dict[str, object]:
+def _account(each: Distribution, graph: Graph, licence: str, size: int) -> dict[str, object]:
     askers = [
-        other.name for other in known.values() for project, _ in other.requires if project == each.project
+        graph.known[asker].name
+        for asker, edges in graph.edges.items()
+        if any(edge.project == each.project for edge in edges)
     ]
+    is_top = any(edge.project == each.project for edge in graph.tops)
     return {
         "name": each.name,
         "version": each.version,
-        "licence": each.licence,
-        "size": each.size,
-        "asked_for_by": [*(["spec"] if each.project in tops else []), *dict.fromkeys(askers)],
-        "requires": [requirement for _, requirement in each.requires],
+        "licence": licence,
+        "size": size,
+        "asked_for_by": [*(["spec"] if is_top else []), *askers],
+        "requires": [edge.text for edge in graph.edges[each.project]],
     }

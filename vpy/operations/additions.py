@@ -22,9 +22,7 @@ def are_asked_for(request: Request) -> bool:
 
 def lay_over(spec: Spec, request: Request) -> Spec:
     """Return the spec with what the command line adds; raise UserError for what is no requirement."""
-    wanted = _entries(request)
-    if request.options.get("dev"):
-        wanted = [*spec.dev_dependencies, *wanted]
+    wanted = added(spec, request)
     if not wanted:
         return spec
     if spec.wheels:
@@ -35,6 +33,12 @@ def lay_over(spec: Spec, request: Request) -> Spec:
     if facts:
         raise UserError(f"{OPTION}: {fact}" for fact in facts)
     return replace(spec, dependencies=tuple(dict.fromkeys((*spec.dependencies, *wanted))))
+
+
+def added(spec: Spec, request: Request) -> list[str]:
+    """Return what the command line adds to a spec, as it is written."""
+    dev = spec.dev_dependencies if request.options.get("dev") else ()
+    return [*dev, *_entries(request)]
 
 
 def without(spec: Spec, request: Request) -> Spec:

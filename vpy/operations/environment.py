@@ -247,7 +247,7 @@ def foreign_files(
 
 def why_json(plan: Plan, wheels: WheelSet, ingredients: Mapping[str, object]) -> dict[str, object]:
     """Return the contents of `why.json`: the key's ingredients, and where they came from."""
-    source = plan.discovery.source
+    source, lockfile = plan.discovery.source, plan.lockfile
     return {
         "ingredients": ingredients,
         "source": str(plan.sources),
@@ -256,7 +256,10 @@ def why_json(plan: Plan, wheels: WheelSet, ingredients: Mapping[str, object]) ->
             "format": source.format,
             "path": source.path,
             "text": source.text,
+            "included": source.included,
         },
+        "added": plan.added,
+        "lockfile": lockfile and {"path": lockfile.path, "digest": lockfile.digest},
         "origin": {} if plan.origin is None else {"kind": plan.origin.kind, "path": plan.origin.path},
         "packages": [
             {"name": pin.name, "version": pin.version, "instance_id": pin.instance_id, "source": pin.origin}

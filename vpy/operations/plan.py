@@ -38,6 +38,7 @@ class Plan:
     come from. `observations` are the facts that all of this depends on. `lockfile` is followed where there is
     one: then nothing is resolved that it has. `refresh_after` is the age in seconds at which an index is
     asked again, 0 for none. `origin` is the script or directory of the start, None where it has neither.
+    `added` is what the command line adds to the spec.
     """
 
     discovery: Discovery
@@ -50,6 +51,7 @@ class Plan:
     lockfile: Lockfile | None = None
     refresh_after: int = 0
     origin: Origin | None = None
+    added: tuple[str, ...] = ()
 
     @property
     def interpreter(self) -> Interpreter:
@@ -89,7 +91,7 @@ def plan_for(
     relocking: bool = False,
 ) -> Plan:
     """Return the plan of a spec on the Python that was found for it."""
-    from vpy.operations import expansion, lockfiles, settings, spec_settings
+    from vpy.operations import additions, expansion, lockfiles, settings, spec_settings
     from vpy.target import template
 
     spec_settings.check_version(spec, context)
@@ -115,6 +117,7 @@ def plan_for(
         lockfile=followed.lockfile,
         refresh_after=refresh_after.seconds,
         origin=_origin_of(request),
+        added=tuple(additions.added(spec, request)),
     )
 
 
