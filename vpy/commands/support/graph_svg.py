@@ -1,7 +1,8 @@
 """Drawing of a graph of distributions as SVG: layers from left to right, a requirement never goes back.
 
 Layers are by the longest chain, their order by the mean of the neighbours (Sugiyama, Tagawa and Toda 1981). A
-requirement that passes layers keeps a place in each of them, so that it goes under no box.
+requirement that passes layers has a lane in each of them, so that it goes under no box; those of one project
+share their lanes, which lead to it alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from vpy.commands.support.distribution_graph import Graph
 
-    Node = tuple[str, ...]  # (project,), or (project, project, layer) of a requirement that passes a layer
+    Node = tuple[str, ...]  # (project,), or (project, layer) of the lane that leads to it
     Layers = list[list[Node]]
     Links = dict[Node, list[Node]]
 
@@ -121,23 +122,23 @@ def _layers_of(edges: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
 
 
 def _with_lanes(edges: Mapping[str, Mapping[str, str]], layer: Mapping[str, int]) -> tuple[Layers, Links]:
-    """Return the nodes of each layer, a lane for each requirement that passes it, and what each leads to."""
-    layers: Layers = [[] for _ in range(max(layer.values()) + 1)]
-    below: Links = {}
+    """Return the nodes of each layer, the lanes through it included, and what each leads to."""
+    layers: list[dict[Node, None]] = [{} for _ in range(max(layer.values()) + 1)]
+    below: dict[Node, dict[Node, None]] = {}
     for name in sorted(layer):
-        layers[layer[name]].append((name,))
+        layers[layer[name]][(name,)] = None
     for name, others in edges.items():
         for other in others:
             way = _way(name, other, layer)
             for node, link in itertools.pairwise(way):
-                below.setdefault(node, []).append(link)
+                below.setdefault(node, {})[link] = None
             for number, node in enumerate(way[1:-1], layer[name] + 1):
-                layers[number].append(node)
-    return layers, below
+                layers[number][node] = None
+    return [list(nodes) for nodes in layers], {node: list(links) for node, links in below.items()}
 
 
 def _way(name: str, other: str, layer: Mapping[str, int]) -> list[Node]:
-    lanes: list[Node] = [(name, other, str(number)) for number in range(layer[name] + 1, layer[other])]
+    lanes: list[Node] = [(other, str(number)) for number in range(layer[name] + 1, layer[other])]
     return [(name,), *lanes, (other,)]
 
 
@@ -245,6 +246,6 @@ def _box(graph: Graph, name: str, column: _Column, height: float) -> str:
     return (
         f'<g class="{kind}"><rect x="{column.left:.1f}" y="{height - HEIGHT / 2:.1f}" '
         f'width="{column.width:.1f}" height="{HEIGHT:.0f}" rx="5"/>'
-        f'<text x="{column.left + PADDING:.1f}" y="{height + 4:.1f}">{label}'
-        f'<tspan class="v"> {version}</tspan></text></g>'
+        f'<text x="{column.left + PADDING:.1f}" y="{height + 4:.1f}">{label} '
+        f'<tspan class="v">{version}</tspan></text></g>'
     )
