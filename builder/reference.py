@@ -68,11 +68,17 @@ def _command(command: Command, config: Config) -> str:
             f"### {command.name}",
             f"{command.summary[0].upper()}{command.summary[1:]}.",
             f"    vpython-tool {usage.usage(command)}",
-            command.description,
+            command.description + _schema(command),
             _table(("argument", "what it is"), rows),
             examples,
         ]
     )
+
+
+def _schema(command: Command) -> str:
+    """Return where the JSON of a command is described, where it is."""
+    name = f"{command.name}.schema.json"
+    return f" [{name}]({name}) describes its JSON." if PATH.with_name(name).exists() else ""
 
 
 def _options(options: Iterable[Option], config: Config) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 
 from tests.commands.conftest import PREFIX, Explainer, minor_of, other_python, spec
 from tests.support.harness import SHARED
+from vpy.commands.support import explain_changes
 
 KEYS = [
     *("spec", "searched", "sources", "python", "tag", "assumed", "template", "packages", "wheels"),
-    *("environment", "notes", "before", "lockfile", "resolved"),
+    *("environment", "notes", "before", "lockfile", "resolved", "summary"),
 ]
 SCRIPT = "print('it ran')\n"
 PEP_723 = "# /// script\n# dependencies = [{}]\n# ///\n"
@@ -61,7 +63,7 @@ def test_tells_every_decision(explainer: Explainer) -> None:
     assert (wheel["filename"], wheel["package"]) == ("one-1.0-py3-none-any.whl", f"{PREFIX}one-py3")
     assert (wheel["stored"], wheel["startup"]) == (False, None)
     assert told["environment"]["state"] == "absent"
-    assert told["before"] == []
+    assert (told["before"], told["summary"]) == ([], None)
 
 
 def test_shows_the_same_on_a_page(explainer: Explainer) -> None:
@@ -366,19 +368,15 @@ def test_says_what_has_changed_since(explainer: Explainer) -> None:
     told = explainer.json(script)
     (before,) = told["before"]
     assert (before["key"], before["path"]) == (old["key"], old["path"])
-    assert sorted(before["changes"]) == [
-        f"package: `{PREFIX}hooked-py3` is new",
-        f"package: `{PREFIX}one-py3`: `version:1.0` -> `version:2.0`",
-        f"package: `{PREFIX}two-py3` has gone",
-        "the spec: its text was another",
-        "wheel: `hooked-1.0-py3-none-any.whl` is new",
-        "wheel: `one-1.0-py3-none-any.whl` has gone",
-        "wheel: `one-2.0-py3-none-any.whl` is new",
-        "wheel: `two-1.0-py3-none-any.whl` has gone",
-    ]
+    said = (
+        f"spec: wheels changed: {PREFIX}one-py3 version:1.0 -> {PREFIX}one-py3 version:2.0, "
+        f"new: {PREFIX}hooked-py3 version:1.0, gone: {PREFIX}two-py3 version:1.0"
+    )
+    assert before["changes"] == [said, "new: hooked 1.0", "one 1.0 -> 2.0", "gone: two"]
     page = explainer.text(script)
-    assert f"\nbefore       {old['path']}\n" in page
-    assert f"\n               package: `{PREFIX}two-py3` has gone\n" in page
+    summary = f"a new environment would be made because: {said}; new: hooked 1.0; one 1.0 -> 2.0; and 1 more"
+    assert page.startswith(f"{summary}\n\nspec         ")
+    assert f"\nbefore       {old['path']}\n               {said}\n               new: hooked 1.0\n" in page
 
 
 def test_says_that_the_python_has_changed_since(explainer: Explainer) -> None:
@@ -387,10 +385,9 @@ def test_says_that_the_python_has_changed_since(explainer: Explainer) -> None:
     assert explainer.run("-c", "pass").returncode == 0
     told = explainer.json(options=("-vpython-interpreter", other))
     (before,) = told["before"]
-    changes = [change.partition(":")[0] for change in before["changes"]]
-    assert changes[0] == "python"
-    assert f"-> {told['python']['version']} `{told['python']['executable']}`" in before["changes"][0]
-    assert not {"package", "wheel", "the spec"} & set(changes)
+    python, *rest = before["changes"]
+    assert re.fullmatch(rf"python 3\.\S+ -> {re.escape(told['python']['version'])}", python)
+    assert rest == [explain_changes.NAMES["skeleton"]]
 
 
 def test_lists_what_runs_at_every_start(explainer: Explainer) -> None:

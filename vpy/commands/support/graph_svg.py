@@ -74,7 +74,7 @@ def draw(graph: Graph) -> str:
 
 def _edges(graph: Graph) -> dict[str, dict[str, str]]:
     """Return the texts of requirements by asker and project; what nobody asks for is the spec's."""
-    edges = {ROOT: graph.tops, **{name: graph.edges[name] for name in graph.known}}
+    edges = {ROOT: graph.tops, **{name: graph.edges[name] for name in sorted(graph.known)}}
     found: dict[str, dict[str, list[str]]] = {name: {} for name in edges}
     for name, rows in edges.items():
         for edge in sorted(rows, key=lambda edge: edge.project):
