@@ -142,11 +142,11 @@ def test_a_drawing_in_layers(tmp_path: Path) -> None:
         "wide": [f"leaf{number}" for number in range(20)] + ["d"],
     }  # fmt: skip
     graph = graph_of(tmp_path, requires, "a", "wide")
-    graph = replace(graph, root="<&>.py")
+    graph = replace(graph, root="<&>\x01\udcff.py")
     text = graph_svg.draw(graph)
     assert text == graph_svg.draw(replace(graph, known=dict(reversed(list(graph.known.items())))))
     found = boxes(text)
-    assert set(found) == {"<&>.py", *requires}
+    assert set(found) == {r"<&>\x01\udcff.py", *requires}
     for name, edges in graph.edges.items():
         for edge in edges:
             if (name, edge.project) != ("c", "a"):  # closes a cycle

@@ -172,6 +172,7 @@ def test_which_python_it_is(case: Case, number: int, now: str, said: str) -> Non
 def test_a_version_says_more_than_its_path(case: Case) -> None:
     case.facts["python"].update(version="3.12.0", executable="/usr/bin/python3.12")
     case.ingredients["python"][:2] = ["/usr/bin/python3.12", "3.12.0"]
+    case.ingredients["skeleton"] = "each Python has its own"
     assert case.changes() == ["python 3.11.2 -> 3.12.0"]
 
 

@@ -172,6 +172,8 @@ def test_schema_of_other_specs(shop: Shop) -> None:
     account = shop.json(bare)
     assert (account["spec"]["kind"], account["resolved"]) == ("empty", None)
     assert shop.json("--graph", bare)["graph"]["distributions"] == []
+    shop.explain("--why", "six", bare, code=1)
+    assert shop.said == "vpython: `six` is not in the bare environment\n"
 
 
 def test_schema_of_a_text_spec(shop: Shop) -> None:

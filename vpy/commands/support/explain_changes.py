@@ -131,9 +131,9 @@ def _compare(
     then: Mapping[str, Any], facts: Mapping[str, Any], source: SpecSource, plan: Plan | None
 ) -> Iterator[Difference]:
     """Yield what differs: the causes first, then what came of them."""
-    python = facts["python"]
-    if python["executable"] and len(then["python"]) == 3:
-        yield from _python(then["python"], [python["executable"], python["version"], python["platform"]])
+    python = [facts["python"].get(name) for name in ("executable", "version", "platform")]
+    if python[0]:
+        yield from _python(then["python"], python)
     yield from _specs(then["spec"], source)
     if plan is not None and then["added"] is not None:
         before, after = ({text: text for text in texts} for texts in (then["added"], plan.added))
@@ -154,6 +154,8 @@ def _compare(
             yield Difference("package", f"{row['expanded']} {version}", instance, row["instance_id"])
     for name, ingredient in ingredients.items():
         old = then["ingredients"].get(name)
+        if name == "skeleton" and python != then["python"]:  # each Python has one of its own
+            continue
         if name not in ("python", "wheels") and old != ingredient:
             yield Difference("setup", name, str(old), str(ingredient))
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vpy.operations.wheel_set import WheelSet
 
 MOST_CHAINS = 10
+NO_SPEC = "(no spec)"
 MOST_NAMED = 4
 
 
@@ -56,7 +57,7 @@ def read(request: Request, context: Context) -> Graph:
         for wanted in decided.packages
         if wanted.name in names
     ]
-    root = os.path.basename(discovery.source.path) or "no spec"
+    root = os.path.basename(discovery.source.path) or NO_SPEC
     known = _distributions(decided, resolved, context)
     return distribution_graph.graph(root, spec.dependencies, packages, known, decided.interpreter)
 
@@ -126,7 +127,8 @@ def not_stored(names: Iterable[str]) -> str:
 
 def absent(graph: Graph, answer: Answer) -> ToolError:
     """Return the error of a distribution that is not in the environment."""
-    fact = f"`{answer.name}` is not in the environment of `{graph.root}`"
+    where = "the bare environment" if graph.root == NO_SPEC else f"the environment of `{graph.root}`"
+    fact = f"`{answer.name}` is not in {where}"
     return ToolError(f"{fact}: did you mean `{answer.near}`?" if answer.near else fact)
 
 

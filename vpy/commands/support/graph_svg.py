@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import itertools
 
+from bootstrap import shown
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -67,9 +68,14 @@ def draw(graph: Graph) -> str:
         ),
     ]
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
-    title = html.escape(f"Distributions of {graph.root}")
+    title = _text(f"Distributions of {graph.root}")
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n<title>{title}</title>'
     return "\n".join([head, f"<style>{STYLE}</style>", *body, "</svg>\n"])
+
+
+def _text(text: str) -> str:
+    """Return a text as XML can have it: names of files may hold controls, or no text at all."""
+    return html.escape(shown.line(text)).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _edges(graph: Graph) -> dict[str, dict[str, str]]:
@@ -214,7 +220,7 @@ def _lines(
         for other, text in others.items():
             if not text and name == ROOT:  # nobody asks for it
                 continue
-            title = html.escape(f"{_label(graph, name)[0]} -> {text}")
+            title = _text(f"{_label(graph, name)[0]} -> {text}")
             if layer[name] < layer[other]:
                 path = _curves(_way(name, other, layer), columns[layer[name] :], heights)
                 yield f'<path d="{path}"><title>{title}</title></path>'
@@ -241,7 +247,7 @@ def _curve(left: float, top: float, right: float, bottom: float) -> str:
 
 
 def _box(graph: Graph, name: str, column: _Column, height: float) -> str:
-    label, version = map(html.escape, _label(graph, name))
+    label, version = map(_text, _label(graph, name))
     kind = "root" if name == ROOT else "missing" if graph.known[name].path is None else "box"
     return (
         f'<g class="{kind}"><rect x="{column.left:.1f}" y="{height - HEIGHT / 2:.1f}" '
