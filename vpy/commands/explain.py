@@ -14,7 +14,7 @@ import os
 from bootstrap import shown
 from vpy.commands.support import explain_changes, explain_graph, explain_packages, explain_target, text_output
 from vpy.errors import UserError, VpythonError
-from vpy.operations import plan
+from vpy.operations import local_venv, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def account(request: Request, context: Context) -> dict[str, Any]:
         facts.update(explain_target.target(decided.target.tag, template, assumed=False))
         facts.update(explain_packages.account(decided, context))
         facts["lockfile"] = _lockfile_account(discovery, decided.lockfile)
+    facts["local_venv"] = local_venv.account(request, discovery.source.path, facts["environment"]["path"])
     facts["before"] = explain_changes.changes(facts, discovery.source, decided, context.layout)
     facts["summary"] = explain_changes.summary(facts["before"], facts["environment"])
     return facts
@@ -217,6 +218,7 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
         ("notes", facts["notes"]),
         ("wheels", _wheels(facts["wheels"])),
         ("environment", _environment(facts, short)),
+        (".venv", _local_venv(facts["local_venv"], short)),
         ("before", _before(facts, short)),
     ]
     text = text_output.render(sections)
@@ -328,6 +330,14 @@ def _environment(facts: Mapping[str, Any], short: Shorten) -> list[str]:
     if unresolved and not common_reason(facts["packages"]):
         return ["unresolved, as packages are"]
     return [f"unresolved: {environment['reason']}".replace("\n", "\n  ")]
+
+
+def _local_venv(venv: Mapping[str, str] | None, short: Shorten) -> list[str]:
+    """Return the `.venv` beside the spec, and how it is made again unless it is current."""
+    if venv is None:
+        return []
+    why = "" if venv["state"] == "current" else f"  (made by: {venv['again']})"
+    return [f"{venv['state']}  {short(venv['path'])}{why}"]
 
 
 def _before(facts: Mapping[str, Any], short: Shorten) -> list[str]:

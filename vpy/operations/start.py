@@ -33,8 +33,9 @@ class Started:
     """Environment to become, ready to be handed to the door.
 
     `landmark` is the base Python's `os.py`; `recorded` says whether a record of this start was
-    written; `is_new` whether this process built the environment. `spec` is the path of its spec, None
-    where another process has just recorded the start.
+    written; `is_new` whether this process built the environment. `spec` is the path of its spec, and
+    `purelib` that of its packages, relative to it: None and "" where another process has just recorded
+    the start.
     """
 
     environment: str
@@ -42,6 +43,7 @@ class Started:
     recorded: bool
     is_new: bool = False
     spec: str | None = None
+    purelib: str = ""
 
 
 def start(request: Request, context: Context) -> Started:
@@ -62,10 +64,10 @@ def start(request: Request, context: Context) -> Started:
             f"the environment `{started.environment}` was removed by another process, {ATTEMPTS} times"
         )
 
-    if request.options.get("local-venv"):
-        from vpy.environment import editor_link
+    if request.options.get("local-venv") or _has_local_venv(started):
+        from vpy.operations import local_venv
 
-        editor_link.point(started.spec or request.cwd or "", started.environment)
+        local_venv.refresh(request, started, context)
     if not request.temporary:
         settle.in_background(context.layout)
         schedule.after_start(
@@ -165,7 +167,12 @@ def _started(plan: Plan, environment: Environment, *, recorded: bool) -> Started
         recorded=recorded,
         is_new=environment.is_new,
         spec=plan.discovery.source.path,
+        purelib=dict(plan.interpreter.scheme)["purelib"],
     )
+
+
+def _has_local_venv(started: Started) -> bool:
+    return bool(started.spec) and os.path.isdir(os.path.join(os.path.dirname(started.spec or ""), ".venv"))
 
 
 @contextlib.contextmanager

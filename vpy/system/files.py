@@ -134,6 +134,41 @@ def replace(source: str, target: str) -> None:
     _patiently(os.replace, source, target)
 
 
+def exchange(built: str, final: str, aside: str) -> None:
+    """Rename `built` to `final`; what was there moves to `built`, or to `aside` on the same filesystem.
+
+    In one step where the kernel has a call for it; else there is nothing at `final` for a moment.
+    """
+    if not os.path.lexists(final):
+        try:
+            rename(built, final)
+        except OSError:  # another process was faster
+            pass
+        else:
+            return
+    if _exchange_at_once(built, final):
+        return
+    rename(final, aside)
+    try:
+        rename(built, final)
+    except OSError:
+        rename(aside, final)
+        raise
+
+
+def _exchange_at_once(first: str, second: str) -> bool:
+    """Let two paths change places: `renameat2` of Linux, `renamex_np` of macOS; False without such a call."""
+    if os.name == "nt":
+        return False
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    one, other, swap = os.fsencode(first), os.fsencode(second), 2  # RENAME_EXCHANGE, RENAME_SWAP
+    if hasattr(library, "renameat2"):
+        return bool(library.renameat2(-100, one, -100, other, swap) == 0)  # -100: AT_FDCWD
+    return hasattr(library, "renamex_np") and bool(library.renamex_np(one, other, swap) == 0)
+
+
 def unlink(path: str) -> None:
     """Remove a file, on Windows a read-only one too."""
     try:

@@ -59,6 +59,19 @@ def rewrite(data: bytes, python: str, limits: Limits) -> bytes:
     return data[:start] + _launcher_shebang(python, line) + data[start + len(line) :]
 
 
+def retarget(data: bytes, python: str, other: str, limits: Limits) -> bytes:
+    """Return a script of `python` for the Python `other`; data that is none stays as it is."""
+    first = first_lines(python, limits)
+    if data.startswith(first):
+        return _rewrite_text(data[len(first) :], other, limits)
+    for line in _LAUNCHER_LINES if data[:2] == b"MZ" else ():
+        known = _launcher_shebang(python, line)
+        start = data.rfind(known)
+        if start >= 0:
+            return data[:start] + _launcher_shebang(other, line) + data[start + len(known) :]
+    return data
+
+
 def _rewrite_text(source: bytes, python: str, limits: Limits) -> bytes:
     """Return a script of `first_lines` and the source behind them, which Python reads as it did before."""
     first = first_lines(python, limits)
