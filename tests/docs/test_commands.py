@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from tests.docs.markdown import Block
 
 # Those for users. `docs/reference.md` is made from the parsers' own table, and its examples are parsed there.
-RUN = ("guide", "faq", "install", "mirror", "shims", "windows", "trust")
+RUN = ("guide", "editors", "faq", "install", "mirror", "shims", "windows", "trust")
 READ = [TOP / "README.md", TOP / "SECURITY.md", *(TOP / "docs" / f"{name}.md" for name in RUN)]
+INDEX = ("README.md", "editors.md")  # what they name is not among the wheels that are here
 PROGRAM = re.compile(r"(?:.*/)?vpython(3|-tool)?(?:\.pyz|\.bat)?$")
 PYTHONS = {"python", "python3", "py"}
 PLACEHOLDER = re.compile(r"^\[|…|\*")
@@ -40,7 +42,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index.stop()
 
 
-@pytest.mark.parametrize("path", [path for path in READ if path.name != "README.md"], ids=name_of)
+@pytest.mark.parametrize("path", [path for path in READ if path.name not in INDEX], ids=name_of)
 def test_commands_print_what_is_shown(path: Path, index: str, tmp_path: Path) -> None:
     visitor = reader.Reader(tmp_path, index, installs=path.name == "install.md")
     _check(path, visitor, visitor.home)
@@ -51,6 +53,15 @@ def test_commands_of_the_readme(tmp_path: Path) -> None:
     """They are typed in a checkout, with the index that this machine has."""
     visitor = reader.Reader(tmp_path, "", installs=True)
     _check(TOP / "README.md", visitor, reader.checkout(visitor.home / "vpython"))
+
+
+@pytest.mark.index
+def test_commands_of_editors_and_tools(tmp_path: Path) -> None:
+    """The real tools, 40 wheels of them; of all that this shows only editors with windows are left out."""
+    if shutil.which("node") is None:
+        pytest.skip("no node here, which pyright runs on")
+    visitor = reader.Reader(tmp_path, "")
+    _check(TOP / "docs" / "editors.md", visitor, visitor.home)
 
 
 def _check(path: Path, visitor: reader.Reader, cwd: Path) -> None:

@@ -218,7 +218,7 @@ class _Builder:
         )
 
     def _moved(self, name: str, data: bytes) -> bytes:
-        """Return a text with the path of `.venv` instead of the environment, quoted where a shell needs it."""
+        """Return a text with the path of `.venv` for the environment's, quoted where a shell needs it."""
         old, new = os.fsencode(self._environment), os.fsencode(self._origin.path)
         if b" " in new and not name.endswith((".bat", ".cfg")):
             import re

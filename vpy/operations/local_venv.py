@@ -6,7 +6,7 @@ import os
 import sys
 
 from vpy.environment import local_venv
-from vpy.errors import UserError, VpythonError
+from vpy.errors import VpythonError
 from vpy.system.lean import hashlib
 from vpy.wheels import script
 
@@ -28,11 +28,6 @@ def refresh(request: Request, started: Started, context: Context) -> None:
     path = local_venv.beside(started.spec or request.cwd or "")
     if not is_asked and not _is_like(local_venv.read(path), request, started.spec):
         return
-    if request.temporary:
-        raise UserError(
-            "`-vpython-local-venv` needs a cache that stays",
-            hint="leave VPYTHON_VIRTUALENV_ROOT unset, or name a directory in it",
-        )
 
     limits = script.limits_of(context.config, sys.platform)
     origin = local_venv.Origin(

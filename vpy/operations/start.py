@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UserError
 from vpy.operations import environment as environments
 from vpy.operations import forbidden_wheels, settle
 from vpy.operations import plan as plans
@@ -52,6 +52,11 @@ def start(request: Request, context: Context) -> Started:
     from vpy.prune import schedule
     from vpy.system import locks, usage_lock
 
+    if request.temporary and request.options.get("local-venv"):
+        raise UserError(
+            "`-vpython-local-venv` needs a cache that stays",
+            hint="leave VPYTHON_VIRTUALENV_ROOT unset, or name a directory in it",
+        )
     open_root(context)
     for _ in range(ATTEMPTS):
         with locks.shared(context.layout.store_lock), context.terminal.status.stage("planning"):

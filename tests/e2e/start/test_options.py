@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +12,8 @@ from tests.support.harness import BASE, DOORS
 from vpy.commands.table import NAMES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.harness import Door
 
 BYPASS = "manually managed python not supported by chrome operations"
@@ -182,24 +182,6 @@ def test_no_sentence_of_a_user_s_own_is_a_record(full: Stage, door: Door) -> Non
         env = {"VPYTHON_RECORD": text}
         assert full.see("s.py", door=door, env=env) == (0, "one\n", "")
         assert full.see(show, door=door, env=env) == (0, "False\n", "")
-
-
-@pytest.mark.parametrize("door", DOORS)
-def test_an_editor_s_link(full: Stage, door: Door) -> None:
-    """`.venv` beside the spec, made anew whenever it is asked for."""
-    for _ in range(2):
-        assert full.see("-vpython-local-venv", "s.py", door=door) == (0, "one\n", "")
-        assert full.see("-vpython-local-venv", "-vpython-tool", "install", "s.py", door=door)[0] == 0
-    link = full.work / ".venv"
-    assert Path(os.readlink(link)) in full.environments()
-    link.unlink()
-    assert full.see("-vpython-local-venv", "s.py", door=door) == (0, "one\n", "")
-    assert link.is_symlink()
-    link.unlink()
-    link.mkdir()
-    code, out, err = full.see("-vpython-local-venv", "s.py", door=door)
-    assert (code, out) == (2, "")
-    assert err == f"vpython: `{link}` is there already and is no link\n\nhint: move it away, then run again\n"
 
 
 def test_no_python_for_vpython_itself(full: Stage, tmp_path: Path) -> None:
