@@ -15,7 +15,7 @@ from tests.support.harness import SHARED
 
 KEYS = [
     *("spec", "searched", "sources", "python", "tag", "assumed", "template", "packages", "wheels"),
-    *("environment", "notes", "before", "lockfile", "resolved", "summary"),
+    *("environment", "local_venv", "notes", "before", "lockfile", "resolved", "summary"),
 ]
 SCRIPT = "print('it ran')\n"
 PEP_723 = "# /// script\n# dependencies = [{}]\n# ///\n"
@@ -62,7 +62,7 @@ def test_tells_every_decision(explainer: Explainer) -> None:
     assert (wheel["filename"], wheel["package"]) == ("one-1.0-py3-none-any.whl", f"{PREFIX}one-py3")
     assert (wheel["stored"], wheel["startup"]) == (False, None)
     assert told["environment"]["state"] == "absent"
-    assert (told["before"], told["summary"]) == ([], None)
+    assert (told["before"], told["summary"], told["local_venv"]) == ([], None, None)
 
 
 def test_shows_the_same_on_a_page(explainer: Explainer) -> None:

@@ -14,33 +14,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
     from vpy.operations.context import Context
-    from vpy.operations.start import Started
 
 SHAPING = ("spec", "interpreter", "source", "manifest", "python", "with", "dev")
 
 
-def refresh(request: Request, started: Started, context: Context) -> None:
+def refresh(request: Request, spec: str | None, environment: str, purelib: str, context: Context) -> None:
     """Make `.venv` beside the spec of a start where it is asked for, or was made for a start like this one.
 
+    `purelib` is where an `environment` has its packages, relative to it.
     What is not asked for does not stop a start: it is a warning where it fails.
     """
     is_asked = bool(request.options.get("local-venv"))
-    path = local_venv.beside(started.spec or request.cwd or "")
-    if not is_asked and not _is_like(local_venv.read(path), request, started.spec):
+    path = local_venv.beside(spec or request.cwd or "")
+    if not is_asked and not _is_like(local_venv.read(path), request, spec):
         return
 
     limits = script.limits_of(context.config, sys.platform)
     origin = local_venv.Origin(
         path=path,
-        environment=started.environment,
-        spec=started.spec,
+        environment=environment,
+        spec=spec,
         options=_digest(request),
         again=_command(request),
     )
     try:
-        local_venv.ensure(
-            origin, started.purelib, lambda data, old, new: script.retarget(data, old, new, limits)
-        )
+        local_venv.ensure(origin, purelib, lambda data, old, new: script.retarget(data, old, new, limits))
     except VpythonError as error:
         if is_asked:
             raise

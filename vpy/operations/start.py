@@ -72,7 +72,7 @@ def start(request: Request, context: Context) -> Started:
     if request.options.get("local-venv") or _has_local_venv(started):
         from vpy.operations import local_venv
 
-        local_venv.refresh(request, started, context)
+        local_venv.refresh(request, started.spec, started.environment, started.purelib, context)
     if not request.temporary:
         settle.in_background(context.layout)
         schedule.after_start(
