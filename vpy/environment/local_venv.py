@@ -233,7 +233,7 @@ class _Builder:
         text = text.replace("add  ", "add ")
         if os.name == "nt":
             escaped = "".join(f"^{letter}" if letter in "&|<>^" else letter for letter in text)
-            data = f"@echo {escaped.replace('%', '%%')} 1>&2\r\n@exit /b 1\r\n".encode()
+            data = f"@>&2 echo {escaped.replace('%', '%%')}\r\n@exit /b 1\r\n".encode()
             for name in ("pip.cmd", "pip3.cmd"):
                 self._write(os.path.join(SCRIPTS, name), data)
             return
