@@ -99,7 +99,7 @@ GLOBAL_OPTIONS = (
     Option("-vpython-locked", "end where the lockfile is missing or stale"),
     Option("-vpython-frozen", "follow the lockfile as it is, stale or not"),
     Option("-vpython-keep-legacy", "let `upgrade --legacy` keep the old files"),
-    Option("-vpython-local-venv", "make `.venv` beside the spec, for editors and other tools"),
+    Option("-vpython-local-venv", "make `.venv` beside the spec, for editors"),
     Option(
         "-vpython-log-level",
         "show messages from this level up: debug, info, warning, error",

@@ -12,7 +12,7 @@ import time
 from vpy.errors import ToolError, UserError
 from vpy.system import files
 from vpy.system.layout import ENVIRONMENTS, OWN_FILES
-from vpy.system.lean import json
+from vpy.system.lean import contextlib, json
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -131,8 +131,11 @@ def _remove_abandoned(parent: str) -> None:
     """Remove what a killed process left beside `.venv`."""
     for name in os.listdir(parent):
         path = os.path.join(parent, name)
-        if name.startswith(STAGE) and time.time() - os.lstat(path).st_mtime > ABANDONED:
-            files.remove_tree(path)
+        if not name.startswith(STAGE):
+            continue
+        with contextlib.suppress(FileNotFoundError):  # its process has just ended
+            if time.time() - os.lstat(path).st_mtime > ABANDONED:
+                files.remove_tree(path)
 
 
 class _Builder:
