@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -252,6 +251,22 @@ def test_it_is_replaced_in_one_step(full: Stage) -> None:
     assert built[0].startswith(f"{venv}.new-")
 
 
+def test_starts_at_once(full: Stage) -> None:
+    """Of two specs, which take turns in it: each finds one of ours there, or none yet."""
+    full.put("t.py", WHICH)
+    full.put("t.py.vpython3", spec("two"))
+    words = [[BASE, "-I", full.file, LOCAL, name] for name in ("s.py", "t.py") * 3]
+    starts = [
+        subprocess.Popen(
+            list(map(str, line)), cwd=full.work, env=full.environ, stdout=subprocess.PIPE, text=True
+        )
+        for line in words
+    ]
+    assert [start.communicate()[0] for start in starts] == ["one\n", "two\n"] * 3
+    assert type_in(full, full.work / ".venv/bin/python", "s.py")[1] in ("one\n", "two\n")
+    assert [path.name for path in full.work.glob(".venv*")] == [".venv"]
+
+
 def test_what_a_killed_start_left_is_removed(full: Stage) -> None:
     for name in (".venv.new-1", ".venv.new-2"):
         full.put(f"{name}/venv/keep")
@@ -288,7 +303,8 @@ def test_a_python_of_it_holds_the_environment(full: Stage) -> None:
 def test_without_its_environment_it_says_how_to_make_it(full: Stage) -> None:
     """Its Python and its programs, in one line; the command that this names works."""
     full.must(LOCAL, "s.py")
-    shutil.rmtree(environment_of(full))
+    assert full.see("-vpython-tool", "clean", "s.py")[0] == 0
+    assert not environment_of(full).exists()
     again = f"cd {full.work} && vpython-tool {LOCAL} install s.py"
     say = f"vpython: the environment of `{full.work}/.venv` has been removed: `{again}` makes it again\n"
     python = full.work / ".venv/bin/python"
