@@ -96,11 +96,7 @@ def lock(
             environments=lock_targets.environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
         ),
-        warnings=(
-            *_went_bad(keeping.lockfile, answer["listed"]),
-            *_elsewhere(answer["elsewhere"]),
-            *warnings,
-        ),
+        warnings=(*_warnings(keeping.lockfile, answer), *warnings),
         contents=answer["contents"],
     )
 
@@ -154,15 +150,15 @@ def _answer(
     )
 
 
-def _elsewhere(names: Sequence[str]) -> Iterator[str]:
-    """Yield a line where directories of wheels have files of what is locked from the index alone."""
-    if names:
-        listed = ", ".join(f"`{name}`" for name in names)
-        yield f"files of {listed} in a directory beside the index do not count: no other machine has them"
+def _warnings(before: Lockfile | None, answer: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each version of a lockfile that the index has withdrawn, removed or replaced since.
 
-
-def _went_bad(before: Lockfile | None, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a line for each version of a lockfile that the index has withdrawn, removed or replaced since."""
+    And one for files that do not count, in directories beside it.
+    """
+    if answer["elsewhere"]:
+        names = ", ".join(f"`{name}`" for name in answer["elsewhere"])
+        yield f"files of {names} in a directory beside the index do not count: no other machine has them"
+    listed = answer["listed"]
     for each in before.distributions if before else ():
         row = listed.get(f"{each.name} {each.version}")
         if row is None:
