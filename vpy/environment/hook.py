@@ -31,7 +31,7 @@ def start():  # type: () -> None
     if lines[0] != "!":  # that one is for a vpython which this environment's Python is about to run
         os.environ.pop("VPYTHON_RECORD", None)
     prefix = _prefix()
-    # The second name is for a link to the environment, such as an editor's `.venv`.
+    # The second name is for a link to the environment, which anybody may have made.
     held = hold(lock_path(prefix)) or hold(lock_path(os.path.realpath(prefix)))
     asked = lines[0][:1] == "+" and len(lines) > 2
     if asked and not (held and is_fit(prefix) and holds(lines[2], _path_given(prefix), prefix)):
