@@ -36,6 +36,33 @@ def _reset_surroundings() -> None:
 _reset_surroundings()
 
 
+# What comes by the same code again: the door in Python beside the head, other formats of lockfiles.
+SECOND_WAYS = {"door": ("python",), "kind": ("uv",), "name": ("s.py.uv.lock", "s.py.lock")}
+# Files about what rarely changes, and breaks only with something that other tests see, too.
+THOROUGH_FILES = (
+    "e2e/hostile/test_archives.py",
+    "e2e/hostile/test_disk.py",
+    "e2e/lockfiles/test_packages.py",
+    "e2e/platforms/test_nginx.py",
+    "e2e/trust/test_repair.py",
+)
+# Of those the tests that show that the theme works at all.
+ORDINARY = ("test_is_written", "test_is_followed", "test_upgrade", "test_is_locked_again", "test_read_only")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as thorough what `SECOND_WAYS` and `THOROUGH_FILES` say."""
+    for item in items:
+        values = (
+            item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        )
+        is_second = any(values.get(name) in others for name, others in SECOND_WAYS.items())
+        is_special = item.path.as_posix().endswith(THOROUGH_FILES) and not item.name.startswith(ORDINARY)
+        if is_second or is_special:
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture(scope="session")
 def first_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a root after a first start, which others begin with; no test may change a file that it has."""

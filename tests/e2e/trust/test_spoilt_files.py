@@ -127,7 +127,7 @@ class Spoilt:
         for words in (["prune"], ["explain"]):
             code, _, err = self.ground.see("-vpython-tool", *words)
             unmarked = (
-                "" if name != "CACHEDIR.TAG" else f"vpython: the root `{self.ground.root}` does not bear"
+                "" if name != "CACHEDIR.TAG" else f"vpython: the root `{self.ground.root}` is not vpython"
             )
             assert code == 0
             assert not err or (unmarked and err.startswith(unmarked)), err
