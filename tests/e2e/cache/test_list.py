@@ -15,6 +15,7 @@ import pytest
 from tests.builder.readonly import read_only
 from tests.e2e.cache.people import WAITS, building, running
 from tests.prune.cache import DAY, Cache, age
+from tests.support.harness import settled
 from tests.support.terminals import OnTerminal
 from vpy.commands.support import fitted_table
 from vpy.system import status_line
@@ -197,6 +198,7 @@ def test_it_fits_a_terminal(cache: Cache) -> None:
 
 
 def test_nothing_there(cache: Cache) -> None:
+    settled(cache.root)
     shutil.rmtree(cache.root)
     said = f"vpython: there are no environments in `{cache.root}`\n"
     assert tool(cache, "list", said=said) == ""

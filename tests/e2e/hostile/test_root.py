@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap import shown
 from tests.e2e.hostile.yard import Yard
+from tests.support.harness import settled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,7 @@ def test_planted_lock(own: Yard) -> None:
     victim.write_text("precious")
     planted = 0
     for number, lock in enumerate(sorted((own.root / "locks").iterdir())):
+        settled(own.root)
         for kind in ("environments-1", "records-1", "resolutions-1"):
             shutil.rmtree(own.root / kind)
         lock.unlink()

@@ -128,6 +128,11 @@ CASES: dict[str, tuple[Wheels, list[str], str]] = {
         " requirement\n"
         "the index has no project `zorg`",
     ),
+    "no project, a name misspelt": (
+        [("b", "1.0")],
+        ["requestz>=2"],
+        "the index has no project `requestz`\nhint: did you mean `requests`?",
+    ),
     "no project, several levels deep": (
         [("app", "1.0", "needy"), ("needy", "1.0", "ghost>=2; python_version > '3'")],
         ["app"],

@@ -17,6 +17,23 @@ _PROJECTS = {
     "serial": "pyserial", "skimage": "scikit-image", "sklearn": "scikit-learn", "usb": "pyusb",
     "win32api": "pywin32", "win32com": "pywin32", "yaml": "pyyaml", "zmq": "pyzmq",
 }  # fmt: skip
+# Projects that many scripts ask for: a name that no index has may be one of theirs, misspelt. An index tells
+# all of its names, tens of megabytes, or none.
+_USUAL = (
+    "aiohttp arrow attrs beautifulsoup4 black boto3 botocore cachetools certifi charset-normalizer click "
+    "colorama coverage cryptography cython dask django docker docopt duckdb fastapi filelock flask fsspec "
+    "google-auth grpcio gunicorn h5py httpx humanize hypothesis idna ipython jinja2 joblib jsonschema "
+    "jupyter keyring loguru lxml markdown markupsafe matplotlib more-itertools msgpack mypy networkx nltk "
+    "notebook numba numpy openai opencv-python openpyxl orjson packaging pandas paramiko pexpect pillow "
+    "pip platformdirs playwright plotly polars protobuf psutil psycopg2 psycopg2-binary pyarrow pycparser "
+    "pycryptodome pydantic pygments pyjwt pylint pymongo pymysql pyparsing pyserial pytest "
+    "python-dateutil python-dotenv pytz pyyaml pyzmq redis regex requests rich ruff scikit-image "
+    "scikit-learn scipy seaborn selenium setuptools simplejson six sortedcontainers sqlalchemy starlette "
+    "sympy tabulate tenacity tensorflow termcolor toml tomlkit torch tornado tox tqdm transformers typer "
+    "typing-extensions ujson urllib3 uvicorn virtualenv watchdog websockets werkzeug wheel xlrd xmltodict "
+    "zstandard"
+)
+_NEAR = 0.8  # of `difflib`: one letter of six
 
 
 def way_on(row: Mapping[str, Any], tag: str) -> str:
@@ -82,7 +99,10 @@ def _other_name(project: str) -> str:
         return f"`{project}` is a module of Python itself, which needs no requirement"
     if name in _PROJECTS:
         return f"the module `{project}` is in the project `{_PROJECTS[name]}`"
-    return ""
+    import difflib
+
+    near = difflib.get_close_matches(name, _USUAL.split(), n=1, cutoff=_NEAR)
+    return f"did you mean `{near[0]}`?" if near else ""
 
 
 def _prerelease(row: Mapping[str, Any]) -> str:
