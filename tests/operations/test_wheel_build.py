@@ -223,7 +223,7 @@ def test_other_bytes_than_the_page_says_are_not_built(workshop: Workshop) -> Non
     path.write_bytes(path.read_bytes() + b"\0")
     code, _, err = workshop.run(workshop.script("lone"))
     assert code == 1
-    assert err.startswith("vpython: other bytes than before for `lone-1.0.tar.gz`: sha256 `")
+    assert err.startswith("vpython: other bytes than pinned for `lone-1.0.tar.gz`: sha256 `")
 
 
 def test_an_sdist_for_another_python_is_not_built(workshop: Workshop) -> None:

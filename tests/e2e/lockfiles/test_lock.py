@@ -279,6 +279,17 @@ def test_pins_that_went_bad(site: Site) -> None:
     assert site.lock("--check").returncode == 0
 
 
+def test_what_is_too_new_is_not_gone(site: Site) -> None:
+    """Files that `--exclude-newer` leaves out are on the index all the same."""
+    site.index.uploaded = {each.name: "2020-01-01T00:00:00Z" for each in site.wheels.iterdir()}
+    site.index.uploaded["a-2.0-py3-none-any.whl"] = "2025-01-01T00:00:00Z"
+    site.script("a", "b")
+    site.locked()
+    row = site.locked("--upgrade", "--exclude-newer", "2024-01-01")
+    assert [(each["name"], each["after"]) for each in row["changes"]] == [("a", "1.0")]
+    assert row["warnings"] == []
+
+
 def test_what_a_change_brings(site: Site) -> None:
     """New programs, start-up files and native code are shown with the versions."""
     site.script("a<2")

@@ -187,7 +187,7 @@ def test_a_wheel_that_was_exchanged_is_refused_and_no_last_answer_serves(aging: 
     grow_old(aging, 8 * DAY)
     done = aging.run("s.py")
     assert done.returncode == 1
-    assert done.stderr.startswith("vpython: other bytes than before for `a-3.0-py3-none-any.whl`")
+    assert done.stderr.startswith("vpython: other bytes than pinned for `a-3.0-py3-none-any.whl`")
 
 
 def test_offline_files_of_this_machine_are_read(scripts: Scripts, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_url_with_its_hash(scripts: Scripts) -> None:
     scripts.write(["b"], "[tool.uv.sources]", f'b = {{ url = "{url}#sha256={"0" * 64}" }}')
     done = scripts.run("s.py")
     assert done.returncode == 1
-    assert done.stderr.startswith("vpython: other bytes than before for `b @ http://")
+    assert done.stderr.startswith("vpython: other bytes than pinned for `b @ http://")
     digest = hashlib.sha256((scripts.other.folder / "b-0.5-py3-none-any.whl").read_bytes()).hexdigest()
     scripts.write(["a", "b"], "[tool.uv.sources]", f'b = {{ url = "{url}#sha256={digest}" }}')
     assert scripts.comes_to() == scripts.comes_to() == "a 2.0 b 0.5"
@@ -237,7 +237,7 @@ def test_direct_references(scripts: Scripts, kind: str, extra: str, marker: str,
         scripts.write([f"a{extra} @ {url}#sha256={'0' * 64}{marker}"])
         done = scripts.run("s.py")
         assert done.returncode == 1
-        assert "other bytes than before" in done.stderr
+        assert "other bytes than pinned" in done.stderr
 
 
 def test_extras_and_markers(scripts: Scripts) -> None:

@@ -192,7 +192,7 @@ def test_what_broke_off_is_of_no_use_where_the_index_has_other_bytes(
     make_wheel(harness.place / "wheels", "slow", files={"slow.py": "# of another build\n"})
     done = harness.run(script)
     assert done.returncode != 0
-    assert "other bytes than before for `slow==1.0`" in done.stderr
+    assert "other bytes than pinned for `slow==1.0`" in done.stderr
     assert harness.run(script).stdout == "ran\n", "its answer is not kept: the next start asks again"
 
 

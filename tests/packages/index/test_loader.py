@@ -270,7 +270,7 @@ def test_other_bytes_are_refused(index: Index, make_wheel: MakeWheel) -> None:
     error = refused_requirements(index, "plain==1.0")
     assert isinstance(error, ToolError)
     assert error.message == (
-        f"other bytes than before for `plain==1.0`: sha256 `{other.sha256}`, not `{first.wheels[0].sha256}`"
+        f"other bytes than pinned for `plain==1.0`: sha256 `{other.sha256}`, not `{first.wheels[0].sha256}`"
     )
     assert not os.path.exists(first.wheels[0].path)
 

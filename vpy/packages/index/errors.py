@@ -116,7 +116,7 @@ def _message(row: Mapping[str, Any], tag: str) -> str:
         return conflicts.rounds(row)
     if kind == "hash":
         got, allowed = row["got"].get("sha256", ""), " or ".join(row["allowed"].get("sha256", []))
-        return f"other bytes than before for `{row['requirement']}`: sha256 `{got}`, not `{allowed}`"
+        return f"other bytes than pinned for `{row['requirement']}`: sha256 `{got}`, not `{allowed}`"
     if kind == "network":
         return f"cannot ask the index: {row['fact']}" + (f": `{row['url']}`" if row["url"] else "")
     if kind == "configuration":

@@ -89,6 +89,7 @@ class Library:
         self._lock = threading.Lock()
         self._listings: dict[str, Future[dict[Any, Listed]]] = {}
         self._by_url: dict[str, File] = {}
+        self._excluded: dict[str, list[str]] = {}
         self.asked: dict[str, Future[Metadata | None]] = {}
 
     def files(self, project: str) -> dict[Any, Listed]:
@@ -147,8 +148,21 @@ class Library:
         for releases in pages.first_group(self.web, groups, project, from_answer):
             for *row, requires in (row for release in releases for row in release.rows):
                 file = File(*row)
-                if not self.rules.excludes(file.uploaded, project):
+                if self.rules.excludes(file.uploaded, project):
+                    self._excluded.setdefault(project, []).append(file.filename)
+                else:
                     yield file, requires
+
+    def excludes(self, project: str, text: str) -> bool:
+        """Return whether the index has files of a version that are too new to count."""
+        self.files(project)
+        names = Names(project)
+        for filename in self._excluded.get(project, ()):
+            is_sdist = filename.endswith(SDISTS)
+            version = _sdist_version(filename, project) if is_sdist else names.parse(filename)[0]
+            if str(version) == text:
+                return True
+        return False
 
     def page(self, project: str, target: Target, *, prefers_wheels: bool) -> Page:
         """Return the releases for a target: wheels that fit, or sdists where a version has none.

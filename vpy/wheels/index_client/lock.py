@@ -190,6 +190,8 @@ class Lock:
             for text in texts:
                 found = every.get(self._parse_version(text))
                 rows = found.rows if found else []
+                if not rows and self._library.excludes(name, text):
+                    continue
                 yield (
                     f"{name} {text}",
                     {
