@@ -117,6 +117,8 @@ def test_with_hashes_it_is_its_own_lockfile(tmp_path: Path) -> None:
         ("six>1 --hash=sha256:" + HASH, "requirements.txt:1:1: hashes, and not one version: `six>1`"),
         (f"a==1 --hash=sha256:{HASH}\n\nsix==1\n",
          "requirements.txt:3:1: no `--hash=sha256:` for `six`, as others in it have"),
+        ("--require-hashes\nsix==1\n",
+         "requirements.txt:2:1: no `--hash=sha256:` for `six`, which `--require-hashes` demands"),
         ("six==1 --hash=md5:0",
          "requirements.txt:1:1: no `--hash=sha256:` for `six`; other hashes are not compared"),
         ("-e .", "requirements.txt:1:1: an option that a spec cannot have: `--editable`"),

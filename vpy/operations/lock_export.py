@@ -35,7 +35,7 @@ def text_of(
     path, kind, _ = found
     lockfile = read.of_spec(found, spec)
     markers = dict(interpreter.markers)
-    if source.format != "pylock" and (
+    if not find.is_spec(source, path) and (
         stale := current.differences(
             lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)
         )

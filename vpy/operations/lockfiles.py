@@ -139,9 +139,10 @@ def _read(
 
     from vpy.operations import spec_settings
     from vpy.spec.lockfile import current, read
+    from vpy.spec.lockfile import find as lockfile_search
 
     lockfile = read.of_spec(found, spec)
-    if additions.are_asked_for(request) or source.format == "pylock":
+    if additions.are_asked_for(request) or lockfile_search.is_spec(source, found[0]):
         return lockfile, ()  # it locks the spec, to which the command line adds; or it is the spec
     markers = dict(interpreter.markers)
     wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies

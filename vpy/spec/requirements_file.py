@@ -36,8 +36,6 @@ _LONG_NAMES = {
     "-e": "--editable",
 }
 _FILES = ("--requirement", "--constraint")
-# What a start does anyway.
-_NEEDLESS = ("--require-hashes", "--prefer-binary")
 _HINTS = {
     "--find-links": "-vpython-source directory:PLACE,index takes wheels of a directory first",
     "--no-index": "-vpython-source directory:PLACE takes wheels of a directory",
@@ -114,28 +112,22 @@ def parse(source: SpecSource) -> Spec:
     """
     reader = _Reader({source.path: source.text, **dict(source.included)})
     reader.read(source.path)
-    if reader.locked and not reader.mistakes:
-        reader.mistakes += [f"{each}, as others in it have" for each in reader.unlocked]
+    if (reader.locked or reader.demands_hashes) and not reader.mistakes:
+        why = "which `--require-hashes` demands" if reader.demands_hashes else "as others in it have"
+        reader.mistakes += [f"{each}, {why}" for each in reader.unlocked]
     if reader.mistakes:
         hint = next((reader.hints[each] for each in reader.mistakes if each in reader.hints), None)
         raise mistakes_error(reader.mistakes, hint=hint)
     dependencies = tuple(dict.fromkeys(reader.requirements))
-    lock = None
-    if reader.locked:
-        from packaging.requirements import Requirement
-
-        from vpy.spec.lockfile.current import normalized
-
-        made_for = tuple(sorted({normalized(Requirement(each)) for each in dependencies}))
-        lock = EmbeddedLock(packages=tuple(dict.fromkeys(reader.locked)), requirements=made_for)
+    lock = EmbeddedLock(packages=tuple(dict.fromkeys(reader.locked))) if reader.locked else None
     return Spec(
         dependencies=dependencies,
         no_build=tuple(dict.fromkeys(reader.no_build)),
         source=f"index:{reader.index}" if reader.index else "",
         path=source.path if reader.index else "",
-        # Each version is named by its hash already.
         resolution=ResolutionSettings(
-            indexes=tuple(dict.fromkeys(reader.indexes)) if lock is None else (),
+            indexes=tuple(dict.fromkeys(reader.indexes)),
+            # Each version is named by its hash already.
             constraints=tuple(dict.fromkeys(reader.constraints)) if lock is None else (),
         ),
         lock=lock,
@@ -146,7 +138,7 @@ class _Reader:
     """Reader of a requirements file and of those that it names.
 
     `locked` are lines with hashes; `unlocked` is a mistake for each requirement that has none, should another
-    have some. `hints` are the ways out of mistakes.
+    have some, or the file demand them. `hints` are the ways out of mistakes.
     """
 
     def __init__(self, texts: Mapping[str, str]) -> None:
@@ -158,6 +150,7 @@ class _Reader:
         self.unlocked: list[str] = []
         self.no_build: list[str] = []
         self.indexes: list[str] = []
+        self.demands_hashes = False
         self.index = ""
         self.mistakes: list[str] = []
         self.hints: dict[str, str] = {}
@@ -182,7 +175,10 @@ class _Reader:
 
     def _read_option(self, path: str, entry: Entry) -> None:
         name, text = _option(entry.text)
-        if name in _NEEDLESS:
+        if name == "--prefer-binary":
+            return  # as every start does
+        if name == "--require-hashes":
+            self.demands_hashes = True
             return
         if name in _FILES and text:
             if "://" in text:

@@ -69,6 +69,11 @@ def of_requirements(source: SpecSource, spec: Spec) -> tuple[Found | None, tuple
     return found or within, observations
 
 
+def is_spec(source: SpecSource, path: str) -> bool:
+    """Return whether a lockfile is the spec itself, which asks for what it has."""
+    return path == source.path and source.format in ("pylock", "requirements")
+
+
 def find(source: SpecSource) -> tuple[Found | None, tuple[Observation, ...]]:
     """Return the lockfile beside a spec, or None, and what the answer depends on.
 
