@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.harness import BUILT, FIRST_ROOMS, Harness, contents, settled
 
@@ -35,6 +36,9 @@ def _reset_surroundings() -> None:
 
 _reset_surroundings()
 
+# No test fails because a machine is slow, or others keep it busy.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # What comes by the same code again: the door in Python beside the head, other formats of lockfiles.
 SECOND_WAYS = {"door": ("python",), "kind": ("uv",), "name": ("s.py.uv.lock", "s.py.lock")}
