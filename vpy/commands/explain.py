@@ -104,18 +104,13 @@ def _show_why(graph: Graph, answer: Answer, context: Context, arguments: Namespa
 
 def _write_svg(graph: Graph, request: Request, path: str) -> None:
     """Write a drawing to a file, `-` for stdout."""
-    from bootstrap.shown import printable
     from vpy.commands.support import graph_svg
-    from vpy.spec import edit
 
     text = graph_svg.draw(graph)
     if path == "-":
         text_output.show(text.rstrip("\n"))
-        return
-    path = os.path.join(request.cwd or "/", path)
-    if os.path.isdir(path):
-        raise UserError(f"`{printable(path)}` is a directory")
-    edit.write(path, text)
+    else:
+        text_output.put(text, path, request)
 
 
 def account(request: Request, context: Context) -> dict[str, Any]:

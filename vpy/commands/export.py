@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-from bootstrap.shown import printable
-from vpy.errors import UserError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -20,7 +15,6 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation, locking, text_output
     from vpy.operations import lock_export
     from vpy.operations.root import open_root
-    from vpy.spec import edit
 
     open_root(context)
     specs = [arguments.specs] if arguments.specs else []
@@ -31,8 +25,5 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if not arguments.output:
         text_output.show(text.rstrip("\n"))
         return 0
-    path = os.path.join(request.cwd or "/", arguments.output)
-    if os.path.isdir(path):
-        raise UserError(f"`{printable(path)}` is a directory")
-    edit.write(path, text)
+    text_output.put(text, arguments.output, request)
     return 0

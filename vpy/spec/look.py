@@ -25,6 +25,7 @@ MAX_COMPARED = 256 * 1024
 
 # Formats that hold what is locked, thousands of hashes.
 LOCKABLE = ("requirements", "pylock")
+# Bytes; the largest real lockfiles take a tenth of it.
 MAX_LOCKED = 16 << 20
 
 

@@ -100,9 +100,9 @@ def entries(text: str) -> Iterator[Entry]:
 def references(text: str, path: str) -> Iterator[tuple[int, str]]:
     """Yield the line and path of each file that a requirements file names with `-r` or `-c`."""
     for entry in entries(text):
-        name, value_ = _option(entry.text)
-        if name in _FILES and value_ and "://" not in value_:
-            yield entry.line, os.path.join(os.path.dirname(path), value_)
+        name, place = _option(entry.text)
+        if name in _FILES and place and "://" not in place:
+            yield entry.line, os.path.join(os.path.dirname(path), place)
 
 
 def parse(source: SpecSource) -> Spec:

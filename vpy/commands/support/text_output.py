@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from bootstrap import shown
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from bootstrap.request import Request
+
     Shorten = Callable[[str], str]
 
 LEFT = 13
 WIDEST = 60
 LONGEST_ESCAPE = len("\\U0001f4a9")
+
+
+def put(text: str, path: str, request: Request) -> None:
+    """Write text to a file that a command line names; raise UserError for a directory."""
+    from vpy.spec import edit
+
+    whole = os.path.join(request.cwd or "/", path)
+    if os.path.isdir(whole):
+        raise UserError(f"`{shown.printable(whole)}` is a directory")
+    edit.write(whole, text)
 
 
 def show(text: str) -> None:

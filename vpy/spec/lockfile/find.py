@@ -6,7 +6,7 @@ import os
 
 from bootstrap.shown import printable
 from vpy.errors import UserError
-from vpy.spec.look import FileObserver
+from vpy.spec.look import MAX_LOCKED, FileObserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     # Path, format and bytes; a lockfile in a script is part of its spec, and has none.
     Found = tuple[str, LockfileFormat, bytes]
 
-# Bytes; the largest real lockfiles, thousands of hashes, take a tenth of it.
-LARGEST = 16 << 20
 # Behind the name of a text spec, or of the script that it is in.
 LOCK_SUFFIX = ".versions"
 
@@ -92,11 +90,11 @@ def _read(path: str, observer: FileObserver) -> bytes:
     try:
         with open(path, "rb", 0) as file:
             status = os.fstat(file.fileno())
-            data = file.read(LARGEST + 1) if status.st_size <= LARGEST else b"x" * (LARGEST + 1)
+            data = file.read(MAX_LOCKED + 1) if status.st_size <= MAX_LOCKED else b"x" * (MAX_LOCKED + 1)
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise UserError(f"cannot read the lockfile `{printable(path)}`: {reason}") from error
-    if len(data) > LARGEST:
-        raise UserError(f"the lockfile `{printable(path)}` has more than {LARGEST >> 20} MiB")
+    if len(data) > MAX_LOCKED:
+        raise UserError(f"the lockfile `{printable(path)}` has more than {MAX_LOCKED >> 20} MiB")
     observer.observe_data(path, data, status)
     return data
