@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     TagSequence = Sequence["Tag"]
 
     SpecKind = Literal["option", "partner", "inline", "script", "common", "default", "empty"]
-    SourceKind = Literal["cipd", "directory", "index"]
+    SourceKind = Literal["cipd", "directory", "index", "oci"]
     SpecFormat = Literal["text", "toml", "script", "requirements", "pylock", "empty"]
     Forbidden = Literal["startup-code", "native-code"]
     OriginKind = Literal["script", "directory"]
@@ -320,9 +320,15 @@ class Source:
     @property
     def folder(self) -> str | None:
         """Path of a local directory of packages; None for everything else."""
-        if self.kind != "directory" or self.address is None or "://" in self.address.asked:
+        return self.local_path if self.kind == "directory" else None
+
+    @property
+    def local_path(self) -> str | None:
+        """Path of a directory of packages or of an OCI image layout; None for what a network is needed for."""
+        if self.address is None or self.kind not in ("directory", "oci"):
             return None
-        return self.address.asked
+        is_remote = self.address.asked.startswith("//") if self.kind == "oci" else "://" in self.address.asked
+        return None if is_remote else self.address.asked
 
 
 @value
@@ -338,6 +344,11 @@ class Sources:
     def index(self) -> Source | None:
         """The first index among them; None where there is none."""
         return next((source for source in self.members if source.kind == "index"), None)
+
+    @property
+    def images(self) -> Source | None:
+        """The first place of OCI images among them; None where there is none."""
+        return next((source for source in self.members if source.kind == "oci"), None)
 
     @property
     def is_index(self) -> bool:

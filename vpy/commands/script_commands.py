@@ -11,6 +11,24 @@ KEEP_LEGACY = Option(
     aliases=("-keep-legacy", "-vpython-keep-legacy", "--vpython-keep-legacy"),
 )
 SPEC_FILE = "script or spec, where the first word is one; else the vpython.toml from here up"
+SPEC_FILES = "scripts that have a spec, or specs; without one the vpython.toml from here up"
+TARGETS = (
+    Option("--all", "for every platform and Python that `verify` and `lock` look at"),
+    Option(
+        "--platform",
+        "for this platform, as `linux-amd64`",
+        metavar="PLATFORM",
+        default="that of this machine",
+        is_repeated=True,
+    ),
+    Option(
+        "--python",
+        "for this minor version, as `3.12`",
+        metavar="VERSION",
+        default="that of the Python here",
+        is_repeated=True,
+    ),
+)
 SCRIPT_COMMANDS = (
     Command(
         name="add",
@@ -28,6 +46,27 @@ SCRIPT_COMMANDS = (
             Example("add s.py requests", "the newest version that fits, and no older one"),
             Example("add s.py 'rich>=13,<15' humanize", "two at once, or none"),
             Example("add --dev pytest", "to the vpython.toml here or above"),
+        ),
+    ),
+    Command(
+        name="bundle",
+        summary="put environments into one file, for machines without a network",
+        description=(
+            "Resolves scripts or specs as a start would, by their lockfiles where they have some, and writes "
+            "their wheels and packages with vpython itself into one archive: an OCI image layout. "
+            "`-vpython-source oci:KIT.tar` makes the environment from it and asks nobody, wherever a Python "
+            "of the same minor version is; the archive may be unpacked first, on a read-only medium too, "
+            "and `run SCRIPT` in it does that. `skopeo copy oci-archive:KIT.tar docker://…` moves it to a "
+            "registry. The same content makes the same bytes."
+        ),
+        positionals=(Positional("specs", "SCRIPT|SPEC", SPEC_FILES, count="*"),),
+        options=(
+            Option("--output", "write this file", metavar="FILE", short="-o", is_required=True),
+            *TARGETS,
+        ),
+        examples=(
+            Example("bundle tool.py -o kit.tar", "for machines like this one"),
+            Example("bundle tool.py -o kit.tar --platform windows-amd64 --python 3.12", "for another one"),
         ),
     ),
     Command(
@@ -161,6 +200,27 @@ SCRIPT_COMMANDS = (
         ),
         examples=(Example("outdated s.py", "what a script could be brought up to"),),
         takes_python=True,
+    ),
+    Command(
+        name="push",
+        summary="put environments into an OCI registry",
+        description=(
+            "Uploads the wheels and packages of scripts or specs, each as it is, with what they were resolved "
+            "to, into a repository of a container registry: an index, with an image for each target. Only "
+            "what is missing there is sent. `-vpython-source oci://HOST/NAME:TAG` makes environments from it. "
+            "One logs in with `docker login`, `podman login`, or by netrc. Without a tag it is `latest`."
+        ),
+        positionals=(Positional("items", "[SCRIPT|SPEC]… oci://HOST/NAME[:TAG]", SPEC_FILES, count="+"),),
+        options=(
+            *TARGETS,
+            Option(
+                "--mount",
+                "a repository of the same registry that may have the files already",
+                metavar="NAME",
+                is_repeated=True,
+            ),
+        ),
+        examples=(Example("push tool.py oci://registry.example/tools/tool:1", "for this platform and Python"),),
     ),
     Command(
         name="remove",

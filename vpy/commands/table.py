@@ -65,7 +65,8 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-source",
-        "where packages come from, several with commas: cipd[:URL], directory:PATH or URL, index[:URL]",
+        "where packages come from, several with commas: cipd[:URL], directory:PATH or URL, "
+        "index[:URL], oci:PATH or oci://HOST/NAME",
         metavar="SOURCE",
         variable="VPYTHON_PACKAGE_SOURCE",
         default="{config.default_source}",

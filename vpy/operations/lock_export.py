@@ -25,30 +25,39 @@ def text_of(
     source: SpecSource, spec: Spec, interpreter: Interpreter, packages: Sources, form: Form, context: Context
 ) -> str:
     """Return the lockfile of a spec in a format; raise UserError where there is none, or a stale one."""
-    from vpy.spec.lockfile import current, find, read, write
+    from vpy.spec.lockfile import write
 
-    found, _ = find.of_requirements(source, spec)
-    if found is None:
+    lockfile = current_lockfile(source, spec, interpreter)
+    if lockfile is None:
         raise UserError(
             f"there is no lockfile of `{printable(source.path)}`", hint="`vpython-tool lock` writes it"
         )
-    path, kind, _ = found
+    if lockfile.format != "pylock" and (lockfile.format, form) not in _ENOUGH:
+        lockfile = with_files(lockfile, spec, packages, interpreter, context)
+    if form == "pylock":
+        return write.text_of(lockfile, "pylock")
+    return write.requirements(lockfile) if form == "requirements" else write.constraints(lockfile)
+
+
+def current_lockfile(source: SpecSource, spec: Spec, interpreter: Interpreter) -> Lockfile | None:
+    """Return the lockfile of a spec, None where it has none; raise UserError for a stale one."""
+    from vpy.spec.lockfile import current, find, read
+
+    found, _ = find.of_requirements(source, spec)
+    if found is None:
+        return None
     lockfile = read.of_spec(found, spec)
     markers = dict(interpreter.markers)
-    if not find.is_spec(source, path) and (
+    if not find.is_spec(source, found[0]) and (
         stale := current.differences(
             lockfile, spec.dependencies, spec.requires_python, markers, spec_settings.lines(spec)
         )
     ):
         raise UserError(
-            [f"{printable(path)} is not current: {fact}" for fact in stale],
+            [f"{printable(found[0])} is not current: {fact}" for fact in stale],
             hint="`vpython-tool lock` brings it up to date",
         )
-    if kind != "pylock" and (kind, form) not in _ENOUGH:
-        lockfile = with_files(lockfile, spec, packages, interpreter, context)
-    if form == "pylock":
-        return write.text_of(lockfile, "pylock")
-    return write.requirements(lockfile) if form == "requirements" else write.constraints(lockfile)
+    return lockfile
 
 
 def with_files(

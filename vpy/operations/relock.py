@@ -91,7 +91,7 @@ def lock(
     return Locking(
         lockfile=replace(
             _lockfile(answer, requires_python, path, kind),
-            requirements=_normalized(spec.dependencies),
+            requirements=normalized_requirements(spec.dependencies),
             settings=spec_settings.lines(spec),
             environments=lock_targets.environments(targets, left),
             declared_python=spec.requires_python if spec.requires_python != requires_python else None,
@@ -101,7 +101,8 @@ def lock(
     )
 
 
-def _normalized(requirements: Sequence[str]) -> tuple[str, ...]:
+def normalized_requirements(requirements: Sequence[str]) -> tuple[str, ...]:
+    """Return requirements as a lockfile records them."""
     from packaging.requirements import Requirement
 
     from vpy.spec.lockfile.current import normalized

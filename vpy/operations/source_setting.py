@@ -33,6 +33,10 @@ def of_spec(spec: Spec, requested: Sources, environ: Mapping[str, str]) -> Sourc
     """
     if not spec.dependencies or requested.is_index:
         return requested
+    if requested.images is not None:
+        if len(requested.members) > 1:
+            raise UserError(f"dependencies come from `{requested.images}` alone: no other source goes with it")
+        return requested
     if requested.index is None:
         return Sources((*(each for each in requested.directories if each.folder), index(environ)))
     indexes = [source for source in requested.members if source.kind == "index"]
@@ -77,9 +81,9 @@ def parse_setting(setting: Setting, environ: Mapping[str, str]) -> Sources:
 
 def _below(source: Source, directory: str) -> Source:
     """Return the source; where it is a relative path, that in `directory`."""
-    if source.folder is None:
+    if source.local_path is None:
         return source
-    return replace(source, address=Address(os.path.join(directory, source.folder)))
+    return replace(source, address=Address(os.path.join(directory, source.local_path)))
 
 
 def parse(text: str, environ: Mapping[str, str]) -> Sources:
@@ -95,6 +99,8 @@ def _parse(text: str, environ: Mapping[str, str]) -> Source:
         if not location:
             raise UserError(f"not a directory of packages: `{text}`", hint="use directory:PATH")
         return Source("directory", Address(location))
+    if kind == "oci":
+        return _images(location)
     if kind == "index" and not colon:
         return index(environ)
     if kind == "index":
@@ -106,8 +112,19 @@ def _parse(text: str, environ: Mapping[str, str]) -> Source:
         return Source("index", Address(location))
     raise UserError(
         f"unknown package source `{text}`",
-        hint="use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL, or several with commas",
+        hint="use cipd, cipd:URL, directory:PATH, directory:URL, oci:PATH, oci://HOST/NAME, index or "
+        "index:URL, or several with commas",
     )
+
+
+def _images(location: str) -> Source:
+    if not location:
+        raise UserError("not a place of OCI images: `oci:`", hint="use oci:KIT.tar or oci://HOST/NAME[:TAG]")
+    if location.startswith("//"):
+        from vpy.packages.oci import reference
+
+        reference.parse(f"oci:{location}")
+    return Source("oci", Address(location))
 
 
 def _check_index_url(url: str) -> None:

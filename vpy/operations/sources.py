@@ -8,7 +8,8 @@ from functools import partial
 
 from vpy.errors import ToolError, UserError
 from vpy.operations import cache, source_setting
-from vpy.packages.freshness import Freshness
+from vpy.packages.freshness import REF_SECONDS, Freshness
+from vpy.system import files
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from vpy.packages.index.loader import Heard, IndexLoader
     from vpy.packages.index.rules import Rules
     from vpy.packages.loader import Arrived, PackageLoader
+    from vpy.packages.oci.environment import Environments
+    from vpy.packages.oci.loader import OciLoader
+    from vpy.packages.oci.registry import Registry
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
     from vpy.wheels.pip_runner import HostPython
@@ -80,17 +84,38 @@ def _identity(source: Source, context: Context) -> tuple[list[object], tuple[Obs
 
         digest, observations = pip_config.index_identity(context.environ, str(source), home(context))
         return ["index", digest], observations
+    if source.kind == "oci":
+        return _images_identity(source)
     if source.kind == "directory":
         return ["directory", os.path.abspath(source.folder) if source.folder else str(source.address)], ()
     return [str(source), service_url(source, context)], ()
 
 
+def _images_identity(source: Source) -> tuple[list[object], tuple[Observation, ...]]:
+    """Return what tells a place of OCI images: of this machine, also the state of the file that lists them."""
+    from vpy.model import Observation
+
+    if source.local_path is None:
+        return [str(source)], ()
+    path = os.path.abspath(source.local_path)
+    listing = os.path.join(path, "index.json") if os.path.isdir(path) else path
+    try:
+        fields = files.signature_fields(os.stat(listing))
+    except OSError:
+        return ["oci", path], (Observation("no-file", (listing,)),)
+    return ["oci", path, *fields], (Observation("signature", (listing, *fields)),)
+
+
 def loader(sources: Sources, interpreter: Interpreter, context: Context, spec: Spec) -> PackageLoader:
     """Return the loader of sources for a spec; an index's wheels fit `interpreter`."""
     if spec.dependencies:
+        if sources.images is not None:
+            return oci_loader(sources.images, interpreter, context)
         return index_loader(sources, interpreter, context, resolution=spec.resolution)
 
     def of(source: Source) -> PackageLoader:
+        if source.kind == "oci":
+            return oci_loader(source, interpreter, context)
         if source.kind == "index":
             return index_loader(sources.beside(source), interpreter, context, resolution=spec.resolution)
         return package_loader(source, context)
@@ -114,9 +139,50 @@ def package_loader(
 
     With `fresh` the service is asked for everything, whatever it answered before.
     """
+    if source.kind == "oci":
+        raise UserError(f"this is asked of a source of packages, and `{source}` holds environments")
     if source.kind == "directory":
         return directory_loader(source, context, arrived=arrived)
     return cipd_loader(source, context, hint=UNREACHABLE_HINT, arrived=arrived, fresh=fresh)
+
+
+def oci_loader(
+    source: Source,
+    interpreter: Interpreter,
+    context: Context,
+    *,
+    arrived: Arrived | None = None,
+    stage: str = "",
+) -> OciLoader:
+    """Return the loader of environments in an image layout or a registry, for one target."""
+    from vpy.packages.oci.loader import OciLoader
+
+    is_tag = source.local_path is None and "@sha256:" not in str(source)
+    return OciLoader(
+        environments(source, context),
+        interpreter,
+        context.layout,
+        is_installed=_is_stored(interpreter, context),
+        arrived=arrived,
+        stage=stage,
+        until=int(context.now()) + REF_SECONDS if is_tag else 0,
+    )
+
+
+def environments(source: Source, context: Context) -> Environments:
+    """Return the environments that an image layout or a registry holds."""
+    from vpy.packages.oci.environment import Environments
+
+    if source.local_path is not None:
+        from vpy.packages.oci.layout import LayoutImages
+
+        path = os.path.abspath(source.local_path)
+        if not os.path.exists(path):
+            raise UserError(f"the OCI image layout `{path}` is not there")
+        return Environments(LayoutImages(path, str(source)), str(source))
+    if context.offline:
+        raise ToolError(f"`{source}` may not be asked", hint="run it without -vpython-offline")
+    return Environments(registry(str(source), context), str(source))
 
 
 def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:
@@ -200,6 +266,8 @@ def index_loader(
     """
     from vpy.packages.index import loader as index
 
+    if sources.images is not None:
+        raise UserError(f"this is asked of an index, and the source is `{sources.images}`")
     for source in sources.directories:
         if source.folder is not None:
             _folder(source.folder)
@@ -253,6 +321,8 @@ def catalogue(source: Source, context: Context) -> Catalogue:
     from vpy.packages.cipd import prpc
     from vpy.system.network import urls
 
+    if source.kind == "oci":
+        raise UserError(f"`{source}` does not list what packages there are")
     if source.folder is not None:
         path = _folder(source.folder)
         return catalogues.DirectoryCatalogue(

@@ -228,11 +228,15 @@ def loader_of(
         )
 
     def of(source: Source) -> PackageLoader:
+        if source.kind == "oci":
+            return sources.oci_loader(source, plan.interpreter, context, arrived=arrived, stage=stage)
         if source.kind != "index":
             return sources.package_loader(source, context, arrived=arrived)
         return index(plan.sources.beside(source))
 
-    return index(plan.sources) if plan.spec.dependencies else sources.in_order(plan.sources, of)
+    if plan.spec.dependencies and plan.sources.images is None:
+        return index(plan.sources)
+    return sources.in_order(plan.sources, of)
 
 
 @contextlib.contextmanager
@@ -260,8 +264,9 @@ def _resolution(plan: Plan, loader: PackageLoader, context: Context) -> Resoluti
     else:
         from vpy.operations import locked_wheels
         from vpy.packages.index.loader import IndexLoader
+        from vpy.packages.oci.loader import OciLoader
 
-        assert isinstance(loader, IndexLoader)
+        assert isinstance(loader, (IndexLoader, OciLoader))
         resolution = loader.resolve_locked(locked_wheels.select(plan.lockfile, plan.interpreter))
     for pin in resolution.pins:
         if pin.note:
@@ -356,7 +361,7 @@ def _get(path: str, plan: Plan, context: Context) -> WheelSet | None:
     wheel_set = _read(path)
     if wheel_set is None or wheel_set.asked < context.fresh_since:
         return None
-    if context.offline and all(source.folder for source in plan.sources.members):
+    if context.offline and all(source.local_path for source in plan.sources.members):
         return wheel_set
     times = [int(row.fields[0]) for row in wheel_set.observations if row.kind == "until"]
     return wheel_set if all(context.now() < time for time in times) else None

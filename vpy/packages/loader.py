@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Protocol, TypeVar
 
-    from vpy.model import Pin, Resolution, Wanted
+    from vpy.model import Locked, Pin, Resolution, Wanted
 
     # Gets a pin and its verified file as soon as that is here, from whichever thread has it.
     Arrived = Callable[[Pin, str], None]
-    Item = TypeVar("Item", Wanted, Pin)
+    Item = TypeVar("Item", Wanted, Pin, Locked)
     Answer = TypeVar("Answer")
 
     class Cache(Protocol):

@@ -30,6 +30,20 @@ def read(data: bytes, path: str, kind: LockfileFormat) -> Lockfile:
     return pylock.parse(text, path, digest)
 
 
+def of_image(data: bytes, origin: str) -> Lockfile:
+    """Parse the lockfile that an OCI image has: its files are those of the image, by their hash alone."""
+    from vpy.system.lean.dataclasses import replace
+
+    lockfile = read(data, origin, "pylock")
+    return replace(
+        lockfile,
+        distributions=tuple(
+            replace(each, files=tuple(replace(file, url="") for file in each.files))
+            for each in lockfile.distributions
+        ),
+    )
+
+
 def of_spec(found: Found, spec: Spec) -> Lockfile:
     """Parse the lockfile that was found for a spec: a file's bytes, or what the script carries itself."""
     path, kind, data = found

@@ -84,4 +84,5 @@ def _package(distribution: LockedDistribution) -> dict[str, Any]:
 
 def _file(file: LockedFile) -> dict[str, Any]:
     size = {"size": file.size} if file.size else {}
-    return {"url": file.url, **size, "hashes": {"sha256": file.sha256}}
+    place = "url" if "://" in file.url else "path"
+    return {place: file.url, **size, "hashes": {"sha256": file.sha256}}

@@ -1,0 +1,260 @@
+"""Environments of a spec, for one target or many, as they are pushed to a registry or bundled."""
+
+from __future__ import annotations
+
+import os
+
+from vpy.errors import UserError, VpythonError
+from vpy.operations import expansion, instance_pins, lock_targets, platform_targets, sources, spec_settings
+from vpy.system.lean.dataclasses import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vpy.model import Interpreter, Pin, Source, Sources, Spec, SpecSource, Tag, Target
+    from vpy.operations.context import Context
+    from vpy.packages.index.loader import IndexLoader
+    from vpy.packages.loader import PackageLoader
+    from vpy.packages.oci.environment import TargetEnvironment
+    from vpy.spec.lockfile.model import Lockfile
+
+
+@value
+class Declared:
+    """Spec, the file that it is in, the Python that it runs on here, and where its packages come from."""
+
+    source: SpecSource
+    spec: Spec
+    interpreter: Interpreter
+    packages: Sources
+
+
+@value
+class Wanted:
+    """Targets that are asked for, by names of platforms and minor versions of Python; () for the one here.
+
+    `is_every`: all that the spec is verified or locked for.
+    """
+
+    platforms: tuple[str, ...] = ()
+    pythons: tuple[str, ...] = ()
+    is_every: bool = False
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether each of the targets is asked for by its name."""
+        return not self.is_every
+
+
+@value
+class Built:
+    """Environments of a spec, and a line for each target that is left out."""
+
+    environments: tuple[TargetEnvironment, ...]
+    warnings: tuple[str, ...]
+
+
+@value
+class _Target:
+    tag: Tag
+    interpreter: Interpreter
+    target: Target | None = None  # of a text spec
+
+
+def build(declared: Declared, wanted: Wanted, stage: str, context: Context) -> Built:
+    """Resolve a spec for the targets and fetch its files, into `stage` or the root.
+
+    Raises the error of a target that is asked for by name; one of all that lacks something is left out.
+    """
+    targets = _targets(declared, wanted, context)
+    lockfile = _lockfile(declared)
+    built, warnings = [], []
+    for target in targets:
+        name = str(target.tag)
+        try:
+            with context.terminal.status.stage(f"packages for `{name}`"):
+                own_stage = os.path.join(stage, name)
+                os.makedirs(own_stage, exist_ok=True)
+                built.append(_build(declared, target, lockfile, own_stage, context))
+        except VpythonError as error:
+            if wanted.is_narrow or target.interpreter == declared.interpreter:
+                raise type(error)([f"`{name}`: {line}" for line in error.lines], hint=error.hint) from error
+            warnings.append(f"left out `{name}`: {error.lines[0]}")
+    return Built(tuple(built), tuple(warnings))
+
+
+def _lockfile(declared: Declared) -> Lockfile | None:
+    """Return the lockfile of a spec's requirements; None where they are to be resolved."""
+    from vpy.operations import lock_export
+
+    if not declared.spec.dependencies:
+        return None
+    return lock_export.current_lockfile(declared.source, declared.spec, declared.interpreter)
+
+
+def _targets(declared: Declared, wanted: Wanted, context: Context) -> list[_Target]:
+    """Return the targets that are wanted; raise UserError for a name that is none of them."""
+    from vpy.target.tags import cipd_platform
+
+    every = _every(declared, context)
+    own = every[0]
+    if wanted.is_every:
+        return every
+    if not wanted.platforms and not wanted.pythons:
+        return [own]
+
+    def names(target: _Target) -> tuple[str, str]:
+        return cipd_platform(target.tag) or target.tag.platform, target.tag.platform
+
+    def python(target: _Target) -> str:
+        return ".".join(map(str, target.interpreter.version[:2]))
+
+    platforms = wanted.platforms or names(own)
+    pythons = wanted.pythons or (python(own),)
+    found = [each for each in every if set(names(each)) & set(platforms) and python(each) in pythons]
+    there = {name for each in found for name in names(each)}
+    missing = [name for name in wanted.platforms if name not in there]
+    missing += [name for name in wanted.pythons if name not in map(python, found)]
+    if missing or not found:
+        known = sorted({names(each)[0] for each in every}), sorted({python(each) for each in every})
+        raise UserError(
+            f"the spec has no target `{(missing or platforms)[0]}`",
+            hint=f"its platforms are {', '.join(known[0])}, its Pythons {', '.join(known[1])}",
+        )
+    return found
+
+
+def _every(declared: Declared, context: Context) -> list[_Target]:
+    """Return all targets of a spec, the Python here first."""
+    from vpy.target import template
+
+    here = template.target_for(declared.interpreter)
+    if declared.spec.dependencies:
+        others = lock_targets.targets_of(declared.spec, declared.interpreter, context)
+        rest = [
+            _Target(each.tag, each.interpreter)
+            for each in others
+            if not (each.is_own and each.python == declared.interpreter.version[:2])
+        ]
+        return [_Target(here.tag, declared.interpreter), *rest]
+    verified = platform_targets.verified(declared.spec, context.config, declared.source.path)
+    rest = [_Target(each.tag, each.interpreter, each) for each in verified if each.tag != here.tag]
+    return [_Target(here.tag, declared.interpreter, here), *rest]
+
+
+def _build(
+    declared: Declared, target: _Target, lockfile: Lockfile | None, stage: str, context: Context
+) -> TargetEnvironment:
+    from vpy.packages.oci import environment, image
+
+    if declared.spec.dependencies:
+        pins, paths = _requirements(declared, target, lockfile, stage, context)
+        config, kind = _lock_config(declared, target, pins, paths), image.LOCKFILE
+    else:
+        pins, paths = _packages(declared, target, stage, context)
+        config, kind = environment.pins_config(pins), image.PINS
+    markers = dict(target.interpreter.markers)
+    system, architecture = environment.platform_of(markers)
+    return environment.TargetEnvironment(
+        spec=os.path.basename(declared.source.path),
+        python=markers["python_version"],
+        os=system,
+        architecture=architecture,
+        config=config,
+        config_type=kind,
+        files=tuple(_packaged(pin, path) for pin, path in zip(pins, paths, strict=True)),
+    )
+
+
+def _packaged(pin: Pin, path: str) -> environment.PackagedFile:
+    from vpy.packages.cipd.names import reference_from_id
+    from vpy.packages.oci import environment, image
+
+    sha256 = reference_from_id(pin.instance_id)[1]
+    if pin.filename:
+        return environment.PackagedFile(pin.filename, image.WHEEL, sha256, path)
+    return environment.PackagedFile(f"{pin.name.replace('/', '+')}.cipd", image.PACKAGE, sha256, path)
+
+
+def _requirements(
+    declared: Declared, target: _Target, lockfile: Lockfile | None, stage: str, context: Context
+) -> tuple[tuple[Pin, ...], tuple[str, ...]]:
+    """Return the wheels that requirements come to on a target, and their files."""
+    from vpy.operations import locked_wheels
+
+    spec = spec_settings.for_target(declared.spec, target.interpreter)
+    loader = _index(declared, declared.packages, target, stage, context, spec)
+    if lockfile is None:
+        pins = loader.resolve((), spec.dependencies).pins
+    else:
+        pins = loader.resolve_locked(locked_wheels.select(lockfile, target.interpreter)).pins
+    return pins, loader.fetch(pins)
+
+
+def _index(
+    declared: Declared, packages: Sources, target: _Target, stage: str, context: Context, spec: Spec
+) -> IndexLoader:
+    """Return the index for a target; wheels are built for the Python here alone."""
+    from vpy.operations import wheel_build
+
+    is_own = target.interpreter == declared.interpreter
+    return sources.index_loader(
+        packages,
+        target.interpreter,
+        context,
+        needs_files=True,
+        stage=stage,
+        resolution=spec.resolution if spec.dependencies else None,
+        builder=(lambda: wheel_build.builder(packages, target.interpreter, spec, context)) if is_own else None,
+    )
+
+
+def _packages(
+    declared: Declared, target: _Target, stage: str, context: Context
+) -> tuple[tuple[Pin, ...], tuple[str, ...]]:
+    """Return the packages that a text spec means on a target, and their files."""
+    assert target.target is not None
+    wanted, _ = expansion.expand(declared.spec, target.target, declared.source.path, declared.source)
+    is_index = declared.packages.is_index
+    locked = {} if is_index else instance_pins.beside(declared.source)
+    wanted = tuple(replace(each, instance_id=locked.get((each.name, each.version))) for each in wanted)
+
+    def of(source: Source) -> PackageLoader:
+        if source.kind != "index":
+            return sources.package_loader(source, context)
+        beside = declared.packages.beside(source)
+        return _index(declared, beside, target, stage, context, declared.spec)
+
+    loader = sources.in_order(declared.packages, of)
+    pins = loader.resolve(wanted).pins
+    return pins, loader.fetch(pins)
+
+
+def _lock_config(declared: Declared, target: _Target, pins: Sequence[Pin], paths: Sequence[str]) -> bytes:
+    """Return a lockfile of what is in the image, for its target alone."""
+    from vpy.operations import relock
+    from vpy.packages.cipd.names import reference_from_id
+    from vpy.packages.oci import layout
+    from vpy.spec.lockfile import write
+    from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
+
+    distributions = []
+    for pin, path in sorted(zip(pins, paths, strict=True), key=lambda pair: pair[0].name):
+        sha256 = reference_from_id(pin.instance_id)[1]
+        place = layout.blob_name(f"sha256:{sha256}")
+        file = LockedFile(str(pin.filename), place, sha256, os.stat(path).st_size)
+        distributions.append(LockedDistribution(pin.name, pin.version, files=(file,)))
+    markers = dict(target.interpreter.markers)
+    names = ("implementation_name", "platform_machine", "python_version", "sys_platform")
+    lockfile = Lockfile(
+        path="",
+        format="pylock",
+        digest="",
+        distributions=tuple(distributions),
+        requires_python=declared.spec.requires_python,
+        environments=(" and ".join(f"{name} == '{markers[name]}'" for name in names),),
+        requirements=relock.normalized_requirements(declared.spec.dependencies),
+        settings=spec_settings.lines(declared.spec),
+    )
+    return write.text_of(lockfile, "pylock").encode()

@@ -1,0 +1,183 @@
+"""Environments of a spec as images: what is pushed or bundled, and what is read back of it.
+
+The `config` of an image is a PEP 751 lockfile for one target, with what it was made for; of a text spec it is
+its pins: `{"packages": [{"name": …, "version": …, "instance_id": …, "filename": …}]}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from vpy.errors import ToolError, UserError
+from vpy.model import Pin
+from vpy.packages.cipd.names import parse_instance_id, parse_package_name
+from vpy.packages.oci import image
+from vpy.system.lean.dataclasses import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from vpy.packages.oci.image import Descriptor, Images, Manifest
+
+# Go's names of what PEP 508 calls `platform_machine` and `sys_platform`; others stay as they are.
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "i686": "386", "x86": "386"}
+_SYSTEMS = {"win32": "windows"}
+
+
+@value
+class PackagedFile:
+    """Wheel or CIPD package of an environment: its name, media type, sha256 as hex and path."""
+
+    title: str
+    media_type: str
+    sha256: str
+    path: str
+
+
+@value
+class TargetEnvironment:
+    """Environment of a spec on one target: the spec's name, the Python as `3.11`, the platform, the content."""
+
+    spec: str
+    python: str
+    os: str
+    architecture: str
+    config: bytes
+    config_type: str
+    files: tuple[PackagedFile, ...]
+
+
+@value
+class Assembled:
+    """Environments as blobs by their digest: `documents` are bytes, `files` are paths.
+
+    `index` describes the index, the last of the documents; `manifests` are the digests of those it lists.
+    """
+
+    index: Descriptor
+    documents: Mapping[str, bytes]
+    manifests: tuple[str, ...]
+    files: Mapping[str, str]
+
+
+def platform_of(markers: Mapping[str, str]) -> tuple[str, str]:
+    """Return the system and architecture of a PEP 508 environment, as Go names them."""
+    machine = markers["platform_machine"].lower()
+    return _SYSTEMS.get(markers["sys_platform"], markers["sys_platform"]), _ARCHITECTURES.get(machine, machine)
+
+
+def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
+    """Return the blobs of environments; the same content comes to the same digest."""
+    documents: dict[str, bytes] = {}
+    paths: dict[str, str] = {}
+    rows = []
+    for each in sorted(environments, key=lambda each: (each.spec, each.os, each.architecture, each.python)):
+        config = image.describe(each.config, each.config_type)
+        documents[config.digest] = each.config
+        layers = []
+        for file in sorted(each.files, key=lambda file: (file.title, file.sha256)):
+            digest = f"sha256:{file.sha256}"
+            size = os.stat(file.path).st_size
+            layers.append(image.Descriptor(file.media_type, digest, size, ((image.TITLE, file.title),)))
+            paths[digest] = file.path
+        data = image.manifest_bytes(image.Manifest(config, tuple(layers)))
+        row = image.describe(data, image.MANIFEST)
+        documents[row.digest] = data
+        rows.append(
+            replace(
+                row,
+                annotations=((image.PYTHON, each.python), (image.SPEC, each.spec)),
+                os=each.os,
+                architecture=each.architecture,
+                artifact_type=image.ENVIRONMENT,
+            )
+        )
+    data = image.index_bytes(rows)
+    index = image.describe(data, image.INDEX)
+    documents[index.digest] = data
+    return Assembled(index, documents, tuple(row.digest for row in rows), paths)
+
+
+def pins_config(pins: Iterable[Pin]) -> bytes:
+    """Return the config of a text spec's image."""
+    rows = [
+        {
+            "name": pin.name,
+            "version": pin.version,
+            "instance_id": pin.instance_id,
+            **({"filename": pin.filename} if pin.filename else {}),
+        }
+        for pin in sorted(pins, key=lambda pin: (pin.name, pin.version))
+    ]
+    return json.dumps({"packages": rows}, indent=2).encode() + b"\n"
+
+
+class Environments:
+    """Environments that a place holds, read when they are first asked for."""
+
+    def __init__(self, images: Images, origin: str) -> None:
+        self.images = images
+        self.origin = origin
+        self._read: list[tuple[Descriptor, Manifest]] | None = None
+
+    def _all(self) -> list[tuple[Descriptor, Manifest]]:
+        if self._read is None:
+            self._read = list(image.manifests(self.images, self.origin))
+            if not self._read:
+                raise UserError(f"`{self.origin}` holds no environment of vpython")
+        return self._read
+
+    def lockfiles(self, markers: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the name of the spec and the lockfile of each environment that is for a platform and Python."""
+        place = platform_of(markers)
+        for descriptor, manifest in self._all():
+            if manifest.config.media_type != image.LOCKFILE:
+                continue
+            if descriptor.os and (descriptor.os, descriptor.architecture) != place:
+                continue
+            annotations = dict(descriptor.annotations)
+            if annotations.get(image.PYTHON, markers["python_version"]) != markers["python_version"]:
+                continue
+            yield annotations.get(image.SPEC, ""), self._config(manifest)
+
+    def described(self) -> list[str]:
+        """Return each environment in words: its spec, Python and platform."""
+        rows = []
+        for descriptor, _ in self._all():
+            annotations = dict(descriptor.annotations)
+            platform = f"{descriptor.os}/{descriptor.architecture}" if descriptor.os else "any platform"
+            python = annotations.get(image.PYTHON, "?")
+            rows.append(f"`{annotations.get(image.SPEC, '?')}` for Python {python} on {platform}")
+        return rows
+
+    def pins(self) -> Iterator[Pin]:
+        """Yield the pins of text specs, on all targets."""
+        for _, manifest in self._all():
+            if manifest.config.media_type == image.PINS:
+                yield from self._pins(self._config(manifest))
+
+    def files(self) -> dict[str, Descriptor]:
+        """Return each file that is there by its sha256 (hex)."""
+        return {layer.sha256: layer for _, manifest in self._all() for layer in manifest.layers}
+
+    def _config(self, manifest: Manifest) -> bytes:
+        return self.images.read_blob(manifest.config.digest, image.LARGEST_CONFIG)
+
+    def _pins(self, data: bytes) -> list[Pin]:
+        try:
+            rows: Sequence[Mapping[str, Any]] = json.loads(data)["packages"]
+            return [_pin(row, self.origin) for row in rows]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
+            raise ToolError(f"`{self.origin}` holds pins that cannot be read") from error
+
+
+def _pin(row: Mapping[str, Any], origin: str) -> Pin:
+    name, version, filename = row["name"], row["version"], row.get("filename")
+    if not isinstance(version, str) or not (filename is None or isinstance(filename, str)):
+        raise TypeError
+    if filename is None:
+        parse_package_name(name)
+    return Pin(name, name, version, parse_instance_id(row["instance_id"]), origin, filename=filename)
