@@ -20,6 +20,7 @@ VPYTHON = (
     ("allow-startup-code", "`false` refuses wheels with code that runs at every start, as in a `.pth` file"),
     ("allow-native-code", "`false` refuses wheels with libraries, and those for one platform"),
     ("required-version", "which vpython the spec is for (PEP 440)"),
+    ("store", "OCI repository, `oci://HOST/NAME`, that is asked for files by their hash before their source"),
     ("lock", "lockfile in the script itself, which `lock --embed` writes: no key for people"),
 )
 UV = (
@@ -50,4 +51,9 @@ USER = (
     ("python", "as `-vpython-python`"),
     ("build", "`false` forbids to build wheels from sources"),
     ("refresh-after", "as that of `[tool.vpython]`, which wins"),
+    ("store", "as that of `[tool.vpython]`, which wins"),
+    (
+        "store-trust",
+        "`resolutions`: what the store has of an unlocked spec is followed; `files`, the default: it is not",
+    ),
 )

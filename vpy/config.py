@@ -22,6 +22,8 @@ class Config:
     default_source: str
     refresh_after: str
     wheel_prefix: str
+    store: str
+    store_trust: str
     suffix: str
     legacy_suffix: str
     toml_name: str
@@ -47,6 +49,8 @@ def from_tables(tables: Mapping[str, Any], version: str) -> Config:
         default_source=tables["source"]["default"],
         refresh_after=tables["source"].get("refresh_after", ""),
         wheel_prefix=tables["source"]["wheel_prefix"],
+        store=tables.get("store", {}).get("address", ""),
+        store_trust=tables.get("store", {}).get("trust", "files"),
         suffix=tables["spec"]["suffix"],
         legacy_suffix=tables["spec"]["legacy_suffix"],
         toml_name=tables["spec"]["toml"],

@@ -183,6 +183,7 @@ class Spec:
     requirements come to. `refresh_after` is the age in seconds at which an index is asked again, 0 for none.
     `required_version` is what vpython's own version must be. `verify_platforms` are those that `verify` looks
     at. `forbidden` says which wheels are refused. `lock` is what a script carries of its own lockfile.
+    `store` is the OCI repository that is asked for files, "" for none.
     """
 
     python_version: str = ""
@@ -202,6 +203,7 @@ class Spec:
     verify_platforms: tuple[str, ...] = ()
     forbidden: tuple[Forbidden, ...] = ()
     lock: EmbeddedLock | None = None
+    store: str = ""
 
 
 @value
@@ -324,7 +326,7 @@ class Source:
 
     @property
     def local_path(self) -> str | None:
-        """Path of a directory of packages or of an OCI image layout; None for what a network is needed for."""
+        """Path of a directory of packages or of an OCI image layout; None for what needs a network."""
         if self.address is None or self.kind not in ("directory", "oci"):
             return None
         is_remote = self.address.asked.startswith("//") if self.kind == "oci" else "://" in self.address.asked

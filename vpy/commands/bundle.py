@@ -36,7 +36,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     with files.staging_directory(context.layout.staging, "bundle-") as stage:
         assembled, built = target_images.assemble(request, arguments, stage, context)
         index = replace(assembled.index, annotations=((image.REF_NAME, "kit"),))
-        blobs = {**assembled.documents, **assembled.files}
+        blobs: dict[str, bytes | str] = {**assembled.documents, **assembled.files}
         layout.write(
             path,
             image.index_bytes([index]),

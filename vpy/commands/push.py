@@ -67,6 +67,8 @@ def _upload(assembled: Assembled, registry: Registry, mount: Sequence[str], tag:
     sent = sum(outcome() for outcome in outcomes)
     for digest in assembled.manifests:
         registry.put_manifest(digest, assembled.documents[digest], image.MANIFEST)
+    for question, digest in assembled.questions.items():
+        registry.put_manifest(question, assembled.documents[digest], image.MANIFEST)
     registry.put_manifest(tag, assembled.documents[assembled.index.digest], image.INDEX)
     return sent
 

@@ -22,7 +22,7 @@ TARGETS = (
         is_repeated=True,
     ),
     Option(
-        "--python",
+        "--python-version",
         "for this minor version, as `3.12`",
         metavar="VERSION",
         default="that of the Python here",
@@ -66,7 +66,9 @@ SCRIPT_COMMANDS = (
         ),
         examples=(
             Example("bundle tool.py -o kit.tar", "for machines like this one"),
-            Example("bundle tool.py -o kit.tar --platform windows-amd64 --python 3.12", "for another one"),
+            Example(
+                "bundle tool.py -o kit.tar --platform windows-amd64 --python-version 3.12", "for another one"
+            ),
         ),
     ),
     Command(
@@ -205,10 +207,11 @@ SCRIPT_COMMANDS = (
         name="push",
         summary="put environments into an OCI registry",
         description=(
-            "Uploads the wheels and packages of scripts or specs, each as it is, with what they were resolved "
-            "to, into a repository of a container registry: an index, with an image for each target. Only "
-            "what is missing there is sent. `-vpython-source oci://HOST/NAME:TAG` makes environments from it. "
-            "One logs in with `docker login`, `podman login`, or by netrc. Without a tag it is `latest`."
+            "Uploads the wheels and packages of scripts or specs, each as it is, with what they were "
+            "resolved to, into a repository of a container registry: an index, with an image for each "
+            "target. Only what is missing there is sent. `-vpython-source oci://HOST/NAME:TAG` makes "
+            "environments from it. One logs in with `docker login`, `podman login`, or by netrc. Without a "
+            "tag it is `latest`."
         ),
         positionals=(Positional("items", "[SCRIPT|SPEC]… oci://HOST/NAME[:TAG]", SPEC_FILES, count="+"),),
         options=(
@@ -220,7 +223,9 @@ SCRIPT_COMMANDS = (
                 is_repeated=True,
             ),
         ),
-        examples=(Example("push tool.py oci://registry.example/tools/tool:1", "for this platform and Python"),),
+        examples=(
+            Example("push tool.py oci://registry.example/tools/tool:1", "for this platform and Python"),
+        ),
     ),
     Command(
         name="remove",

@@ -130,6 +130,7 @@ VARIABLES = (
         "address of the package index, and makes it the source where nothing in front of the user's "
         "configuration file names another",
     ),
+    Variable("VPYTHON_STORE", "OCI repository that is asked for files before their source; empty: none"),
     Variable(
         "VPYTHON_NETWORK_RETRY_TIMEOUT",
         "seconds for which a request that fails is tried again; by default a few times",

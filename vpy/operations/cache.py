@@ -78,6 +78,7 @@ def dump_spec(spec: Spec) -> dict[str, object]:
         "verify_platforms": list(spec.verify_platforms),
         "forbidden": list(spec.forbidden),
         "lock": _lock_rows(spec.lock),
+        "store": spec.store,
     }
 
 
@@ -109,6 +110,7 @@ def load_spec(data: Mapping[str, Any]) -> Spec:
         verify_platforms=tuple(data["verify_platforms"]),
         forbidden=tuple(data["forbidden"]),
         lock=_lock(data["lock"]),
+        store=data["store"],
     )
 
 

@@ -88,7 +88,7 @@ def find(
     if found is None and sources.images is not None and spec.dependencies:
         return _of_images(sources.images, discovery.source, spec, interpreter, request, context), observations
     if found is None:
-        return None, observations
+        return _trusted(spec, interpreter, request, context, sources), observations
 
     lockfile, stale = _read(found, discovery.source, spec, interpreter, request, packages)
     context.terminal.debug(f"lockfile: `{printable(lockfile.path)}`")
@@ -130,9 +130,7 @@ def _of_images(
     differing: list[str] = []
     for name, data in environments.lockfiles(markers):
         lockfile = read.of_image(data, str(source))
-        stale = current.differences(
-            lockfile, spec.dependencies, spec.requires_python, markers, narrowing
-        )
+        stale = current.differences(lockfile, spec.dependencies, spec.requires_python, markers, narrowing)
         if not stale:
             return lockfile
         differing += [f"`{source}` is of another spec, `{name}`: {fact}" for fact in stale[:_SHOWN]]
@@ -142,6 +140,35 @@ def _of_images(
         f"`{source}` holds nothing for Python {markers['python_version']} on this platform",
         hint=f"it holds {'; '.join(environments.described())}",
     )
+
+
+def _trusted(
+    spec: Spec, interpreter: Interpreter, request: Request, context: Context, sources: Sources
+) -> Lockfile | None:
+    """Return what the store of this start has for the very same requirements, where that is trusted."""
+    if not spec.dependencies or not sources.is_index or additions.are_asked_for(request):
+        return None
+    from vpy.operations import read_through
+
+    data, origin = read_through.resolution(spec, interpreter, context)
+    if data is None:
+        return None
+    from vpy.operations import spec_settings
+    from vpy.spec.lockfile import current, read
+
+    try:
+        lockfile = read.of_image(data, origin)
+        stale = current.differences(
+            lockfile, spec.dependencies, spec.requires_python, dict(interpreter.markers),
+            spec_settings.lines(spec),
+        )  # fmt: skip
+    except UserError as error:
+        stale, lockfile = (error.lines[0],), None
+    if stale:
+        context.terminal.warning(f"what `{origin}` has for this spec is not followed: {stale[0]}")
+        return None
+    context.terminal.info(f"resolved as `{origin}` has it")
+    return lockfile
 
 
 def _search(

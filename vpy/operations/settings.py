@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from vpy.model import Spec
     from vpy.operations.context import Context
 
-KEYS = ("build", "python", "refresh-after", "source")
+KEYS = ("build", "python", "refresh-after", "source", "store", "store-trust")
 LARGEST = 64 * 1024
 BUILT_IN = "built in"
 # Address of the index, by its name in the original, which has no other source.
 INDEX_VARIABLE = "VPYTHON_AR_URL"
+STORE_VARIABLE = "VPYTHON_STORE"
 
 
 @value
@@ -116,6 +117,31 @@ def refresh_after(context: Context, spec: Spec | None = None) -> Age:
     from vpy.spec.times import parse_duration
 
     return Age(parse_duration(text) or 0, text, origin, user.observations)
+
+
+def store(context: Context, spec: Spec | None = None) -> Setting:
+    """Return the OCI repository that is asked for files before their source; its text is "" for none."""
+    if STORE_VARIABLE in context.environ:
+        return Setting(context.environ[STORE_VARIABLE], STORE_VARIABLE, "/")
+    if spec and spec.store:
+        return Setting(spec.store, spec.path, os.path.dirname(spec.path))
+    user = user_file(context.environ)
+    if "store" in user.values:
+        return Setting(user.values["store"], user.path, os.path.dirname(user.path), user.observations)
+    return Setting(context.config.store, BUILT_IN, "/")
+
+
+def store_trust(context: Context, spec: Spec | None = None) -> Setting:
+    """Return what the store is believed: `files`, which have a hash, or `resolutions` too.
+
+    A store that only the spec names is believed no more than files.
+    """
+    if store(context, spec).origin == (spec.path if spec else None):
+        return Setting("files", BUILT_IN, "/")
+    user = user_file(context.environ)
+    if text := user.values.get("store-trust"):
+        return Setting(text, user.path, os.path.dirname(user.path), user.observations)
+    return Setting(context.config.store_trust, BUILT_IN, "/")
 
 
 def no_build(context: Context) -> str:

@@ -35,7 +35,9 @@ def of_spec(spec: Spec, requested: Sources, environ: Mapping[str, str]) -> Sourc
         return requested
     if requested.images is not None:
         if len(requested.members) > 1:
-            raise UserError(f"dependencies come from `{requested.images}` alone: no other source goes with it")
+            raise UserError(
+                f"dependencies come from `{requested.images}` alone: no other source goes with it"
+            )
         return requested
     if requested.index is None:
         return Sources((*(each for each in requested.directories if each.folder), index(environ)))

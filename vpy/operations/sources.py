@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vpy.packages.oci.registry import Registry
     from vpy.system.layout import Layout
     from vpy.system.network.http import Client
+    from vpy.system.network.retry import RetryPolicy
     from vpy.wheels.pip_runner import HostPython
 
 WORKERS = 8
@@ -92,7 +93,7 @@ def _identity(source: Source, context: Context) -> tuple[list[object], tuple[Obs
 
 
 def _images_identity(source: Source) -> tuple[list[object], tuple[Observation, ...]]:
-    """Return what tells a place of OCI images: of this machine, also the state of the file that lists them."""
+    """Return what tells a place of OCI images: on this machine also the state of the file that lists them."""
     from vpy.model import Observation
 
     if source.local_path is None:
@@ -162,7 +163,7 @@ def oci_loader(
         environments(source, context),
         interpreter,
         context.layout,
-        is_installed=_is_stored(interpreter, context),
+        is_installed=is_stored(interpreter, context),
         arrived=arrived,
         stage=stage,
         until=int(context.now()) + REF_SECONDS if is_tag else 0,
@@ -183,6 +184,19 @@ def environments(source: Source, context: Context) -> Environments:
     if context.offline:
         raise ToolError(f"`{source}` may not be asked", hint="run it without -vpython-offline")
     return Environments(registry(str(source), context), str(source))
+
+
+def registry(reference: str, context: Context, *, policy: RetryPolicy | None = None) -> Registry:
+    """Return the repository of an OCI registry that `oci://HOST/NAME[:TAG]` names."""
+    from vpy.packages.oci import credentials
+    from vpy.packages.oci import reference as references
+    from vpy.packages.oci.registry import Registry
+
+    client = http_client(context)
+    if policy is not None:
+        client.policy = policy
+    found = credentials.from_environ(context.environ, home(context))
+    return Registry(client, references.parse(reference), found)
 
 
 def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:
@@ -287,7 +301,7 @@ def index_loader(
         offline=context.offline,
         ask=ask,
         rules=_rules(resolution, refresh_after, context),
-        is_installed=_nothing if needs_files else _is_stored(interpreter, context),
+        is_installed=_nothing if needs_files else is_stored(interpreter, context),
         **options,
     )
 
@@ -296,7 +310,7 @@ def _nothing(_: str) -> bool:
     return False
 
 
-def _is_stored(interpreter: Interpreter, context: Context) -> Callable[[str], bool]:
+def is_stored(interpreter: Interpreter, context: Context) -> Callable[[str], bool]:
     """Return a function that says whether the wheel of a sha256 is installed in the store."""
     from vpy.model import StoredWheel
     from vpy.wheels import store

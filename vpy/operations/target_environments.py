@@ -10,13 +10,14 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vpy.model import Interpreter, Pin, Source, Sources, Spec, SpecSource, Tag, Target
     from vpy.operations.context import Context
+    from vpy.packages.index.builds import Builder
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
-    from vpy.packages.oci.environment import TargetEnvironment
+    from vpy.packages.oci.environment import PackagedFile, TargetEnvironment
     from vpy.spec.lockfile.model import Lockfile
 
 
@@ -164,10 +165,22 @@ def _build(
         config=config,
         config_type=kind,
         files=tuple(_packaged(pin, path) for pin, path in zip(pins, paths, strict=True)),
+        question=question_of(declared.spec, markers),
     )
 
 
-def _packaged(pin: Pin, path: str) -> environment.PackagedFile:
+def question_of(spec: Spec, markers: Mapping[str, str]) -> str:
+    """Return the tag of the image that answers a spec's requirements on a target; "" for a text spec."""
+    from vpy.operations import relock
+    from vpy.packages.oci import environment
+
+    if not spec.dependencies:
+        return ""
+    requirements = relock.normalized_requirements(spec.dependencies)
+    return environment.question_tag(requirements, spec_settings.lines(spec), spec.requires_python, markers)
+
+
+def _packaged(pin: Pin, path: str) -> PackagedFile:
     from vpy.packages.cipd.names import reference_from_id
     from vpy.packages.oci import environment, image
 
@@ -198,7 +211,9 @@ def _index(
     """Return the index for a target; wheels are built for the Python here alone."""
     from vpy.operations import wheel_build
 
-    is_own = target.interpreter == declared.interpreter
+    def builder() -> Builder:
+        return wheel_build.builder(packages, target.interpreter, spec, context)
+
     return sources.index_loader(
         packages,
         target.interpreter,
@@ -206,7 +221,7 @@ def _index(
         needs_files=True,
         stage=stage,
         resolution=spec.resolution if spec.dependencies else None,
-        builder=(lambda: wheel_build.builder(packages, target.interpreter, spec, context)) if is_own else None,
+        builder=builder if target.interpreter == declared.interpreter else None,
     )
 
 
@@ -235,7 +250,7 @@ def _lock_config(declared: Declared, target: _Target, pins: Sequence[Pin], paths
     """Return a lockfile of what is in the image, for its target alone."""
     from vpy.operations import relock
     from vpy.packages.cipd.names import reference_from_id
-    from vpy.packages.oci import layout
+    from vpy.packages.oci import environment, layout
     from vpy.spec.lockfile import write
     from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
 
@@ -246,14 +261,13 @@ def _lock_config(declared: Declared, target: _Target, pins: Sequence[Pin], paths
         file = LockedFile(str(pin.filename), place, sha256, os.stat(path).st_size)
         distributions.append(LockedDistribution(pin.name, pin.version, files=(file,)))
     markers = dict(target.interpreter.markers)
-    names = ("implementation_name", "platform_machine", "python_version", "sys_platform")
     lockfile = Lockfile(
         path="",
         format="pylock",
         digest="",
         distributions=tuple(distributions),
         requires_python=declared.spec.requires_python,
-        environments=(" and ".join(f"{name} == '{markers[name]}'" for name in names),),
+        environments=(" and ".join(f"{name} == '{markers[name]}'" for name in environment.TARGET_MARKERS),),
         requirements=relock.normalized_requirements(declared.spec.dependencies),
         settings=spec_settings.lines(declared.spec),
     )

@@ -138,7 +138,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
         if not installing:
             loader = loader_of(plan, context, fetching=False, watch=status.watch)
             resolution = _resolution(plan, loader, context)
-            return _unpacked(plan, loader, resolution, gathering, context)
+            return _unpacked(plan, loader, resolution, gathering, context, lambda _: None)
 
         unsettled.mark(context.layout.root, "build")
         with (
@@ -151,11 +151,16 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
                     status.added(installation.add(wheel))
 
+            def from_store(pins: Sequence[Pin]) -> None:
+                from vpy.operations import read_through
+
+                read_through.bring(pins, plan, context, stage, arrived)
+
             loader = loader_of(plan, context, arrived=arrived, stage=stage, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
-                wheel_set = _unpacked(plan, loader, resolution, gathering, context)
+                wheel_set = _unpacked(plan, loader, resolution, gathering, context, from_store)
                 installation.finish(wheel_set.wheels)
             _check_names(wheel_set, plan, context)
             loader.release(resolution.pins)
@@ -163,9 +168,17 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
 
 
 def _unpacked(
-    plan: Plan, loader: PackageLoader, resolution: Resolution, gathering: Gathering, context: Context
+    plan: Plan,
+    loader: PackageLoader,
+    resolution: Resolution,
+    gathering: Gathering,
+    context: Context,
+    from_store: Callable[[Sequence[Pin]], None],
 ) -> WheelSet:
-    """Return the wheels of a resolution, unpacked unless they are stored."""
+    """Return the wheels of a resolution, unpacked unless they are stored.
+
+    `from_store` is called for pins before their source is asked for the files.
+    """
     tags = plan.interpreter.tags
     wheel_set = WheelSet(
         wheels=package_contents.get_wheels(resolution.pins, tags, context.layout) or (),
@@ -176,6 +189,7 @@ def _unpacked(
     )
     if wheel_set.wheels and is_installed(wheel_set, plan, context):
         return wheel_set
+    from_store(resolution.pins)
     paths = loader.fetch(resolution.pins)
     wheels = package_contents.unpack_wheels(
         resolution.pins, paths, tags, gathering, context.layout, contact=context.config.contact

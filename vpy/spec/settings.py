@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+STORE_TRUST = ("files", "resolutions")
 # Comment of a text spec that names its source; to other readers of the format it is a comment.
 _SOURCE_COMMENT = re.compile(r"^[ \t]*#[ \t]*vpython-source:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 
@@ -46,6 +47,8 @@ def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str,
         fact = "" if isinstance(value, str) and value else f"`{key}` is not a string with something in it"
         if key == "build" and value not in ("true", "false"):
             fact = "`build` is not true or false"
+        if key == "store-trust" and value not in STORE_TRUST:
+            fact = f"`store-trust` is neither {' nor '.join(map(quoted, STORE_TRUST))}"
         if key == "refresh-after" and not fact and (wrong := age_fact(value)):
             fact = f"`refresh-after` is {wrong}"
         fact = fact if key in keys else f"unknown key {quoted(key)}"

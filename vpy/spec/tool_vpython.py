@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KEYS = (
     "source", "index", "exclude-newer", "refresh-after", "dev-dependencies", "verify-platforms",
     "allow-startup-code", "allow-native-code", "required-version", "lock",
+    "store",
 )  # fmt: skip
 _ALLOWED: tuple[tuple[str, Forbidden], ...] = (
     ("allow-startup-code", "startup-code"),
@@ -52,7 +53,15 @@ def read(own: Table, spec: Spec, path: str, source: str) -> Spec:
         verify_platforms=own.texts("verify-platforms"),
         forbidden=tuple(name for key, name in _ALLOWED if not own.flag(key, default=True)),
         lock=_lock(own.table("lock")) if "lock" in own.values else None,
+        store=_store(own),
     )
+
+
+def _store(own: Table) -> str:
+    text = own.text("store")
+    if text and not text.startswith("oci://"):
+        own.refuse("store", "an address as `oci://HOST/NAME`")
+    return text
 
 
 def _lock(table: Table) -> EmbeddedLock:

@@ -24,7 +24,7 @@ def assemble(
     from vpy.packages.oci import environment
 
     wanted = target_environments.Wanted(
-        tuple(arguments.platform or ()), tuple(arguments.python or ()), is_every=arguments.all
+        tuple(arguments.platform or ()), tuple(arguments.python_version or ()), is_every=arguments.all
     )
     built: list[TargetEnvironment] = []
     requests = invocation.for_files(request, arguments.specs, context.config)

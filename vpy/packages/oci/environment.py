@@ -6,6 +6,7 @@ its pins: `{"packages": [{"name": …, "version": …, "instance_id": …, "file
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Go's names of what PEP 508 calls `platform_machine` and `sys_platform`; others stay as they are.
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "i686": "386", "x86": "386"}
 _SYSTEMS = {"win32": "windows"}
+# What tells the targets of images apart, by PEP 508.
+TARGET_MARKERS = ("implementation_name", "platform_machine", "python_version", "sys_platform")
 
 
 @value
@@ -39,7 +42,10 @@ class PackagedFile:
 
 @value
 class TargetEnvironment:
-    """Environment of a spec on one target: the spec's name, the Python as `3.11`, the platform, the content."""
+    """Environment of a spec on one target: the spec's name, the Python as `3.11`, the platform, the content.
+
+    `question` is the tag of what it answers, "" for none.
+    """
 
     spec: str
     python: str
@@ -48,6 +54,7 @@ class TargetEnvironment:
     config: bytes
     config_type: str
     files: tuple[PackagedFile, ...]
+    question: str = ""
 
 
 @value
@@ -55,18 +62,22 @@ class Assembled:
     """Environments as blobs by their digest: `documents` are bytes, `files` are paths.
 
     `index` describes the index, the last of the documents; `manifests` are the digests of those it lists.
+    `questions` are tags by which an image is found that answers a question, each with its digest.
     """
 
     index: Descriptor
     documents: Mapping[str, bytes]
     manifests: tuple[str, ...]
     files: Mapping[str, str]
+    questions: Mapping[str, str]
 
 
 def platform_of(markers: Mapping[str, str]) -> tuple[str, str]:
     """Return the system and architecture of a PEP 508 environment, as Go names them."""
     machine = markers["platform_machine"].lower()
-    return _SYSTEMS.get(markers["sys_platform"], markers["sys_platform"]), _ARCHITECTURES.get(machine, machine)
+    return _SYSTEMS.get(markers["sys_platform"], markers["sys_platform"]), _ARCHITECTURES.get(
+        machine, machine
+    )
 
 
 def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
@@ -74,6 +85,7 @@ def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
     documents: dict[str, bytes] = {}
     paths: dict[str, str] = {}
     rows = []
+    questions = {}
     for each in sorted(environments, key=lambda each: (each.spec, each.os, each.architecture, each.python)):
         config = image.describe(each.config, each.config_type)
         documents[config.digest] = each.config
@@ -86,6 +98,8 @@ def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
         data = image.manifest_bytes(image.Manifest(config, tuple(layers)))
         row = image.describe(data, image.MANIFEST)
         documents[row.digest] = data
+        if each.question:
+            questions[each.question] = row.digest
         rows.append(
             replace(
                 row,
@@ -98,7 +112,19 @@ def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
     data = image.index_bytes(rows)
     index = image.describe(data, image.INDEX)
     documents[index.digest] = data
-    return Assembled(index, documents, tuple(row.digest for row in rows), paths)
+    return Assembled(index, documents, tuple(row.digest for row in rows), paths, questions)
+
+
+def question_tag(
+    requirements: Sequence[str], settings: Sequence[str], requires_python: str, markers: Mapping[str, str]
+) -> str:
+    """Return the tag of the image that answers what a spec asks for on a target.
+
+    `requirements` and `settings` are as a lockfile records them.
+    """
+    target = [markers[name] for name in TARGET_MARKERS]
+    question = json.dumps([list(requirements), list(settings), requires_python, target])
+    return f"vpython-{hashlib.sha256(question.encode()).hexdigest()[:40]}"
 
 
 def pins_config(pins: Iterable[Pin]) -> bytes:
@@ -131,7 +157,7 @@ class Environments:
         return self._read
 
     def lockfiles(self, markers: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-        """Yield the name of the spec and the lockfile of each environment that is for a platform and Python."""
+        """Yield the name of the spec and the lockfile of each environment for a platform and Python."""
         place = platform_of(markers)
         for descriptor, manifest in self._all():
             if manifest.config.media_type != image.LOCKFILE:

@@ -164,6 +164,14 @@ def manifests(images: Images, origin: str) -> Iterator[tuple[Descriptor, Manifes
             todo.append((child, found[0], depth + 1))
 
 
+def manifest_of(data: bytes, origin: str) -> Manifest:
+    """Parse the manifest of an environment; raise ToolError where it is none."""
+    document = _parse(data, origin)
+    if not _is_environment(document):
+        raise ToolError(f"`{origin}` holds no environment of vpython")
+    return _manifest(document, origin)
+
+
 def _is_environment(document: dict[str, Any]) -> bool:
     config = document.get("config")
     return isinstance(config, dict) and config.get("mediaType") in (LOCKFILE, PINS)
