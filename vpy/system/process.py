@@ -165,22 +165,69 @@ def run(
     return Finished(code, stdout, stderr)
 
 
+def run_bounded(
+    command: Sequence[str], *, environ: Mapping[str, str], stdin: bytes, timeout: float, most: int
+) -> Finished:
+    """Run a small program of others: its stderr is not read, and its stdout to `most` bytes.
+
+    It is killed, with what it started, and ends with -9 where it prints more or is still running after
+    `timeout` seconds; what keeps its stdout open beyond that is not waited for. Raises OSError where it
+    cannot be started. `stdin` must have room in a pipe.
+    """
+    from threading import Thread
+
+    let_go = _hold_signals()
+    try:
+        child = _started(command, environ, alone=True, discard=True)
+    except BaseException:
+        let_go()
+        raise
+    printed: list[bytes] = []
+    reader = Thread(target=_converse, args=(child, stdin, most + 1, printed), daemon=True)
+    is_late = True
+    try:
+        let_go()
+        reader.start()
+        reader.join(timeout)
+        is_late = reader.is_alive() or not printed or len(printed[0]) > most
+    finally:
+        if is_late:
+            _kill_group(child)
+        code = child.wait()
+    return Finished(KILLED, b"", b"") if is_late else Finished(code, printed[0], b"")
+
+
+def _converse(child: Popen[bytes], stdin: bytes, most: int, printed: list[bytes]) -> None:
+    """Send a child all that it gets, read at most so many bytes of what it prints, and wait for its end."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdout as output:
+        with contextlib.suppress(OSError), child.stdin as sent:
+            sent.write(stdin)
+        printed.append(output.read(most))
+        if len(printed[0]) < most:
+            child.wait()
+
+
 def _started(
     command: Sequence[str],
     environ: Mapping[str, str],
     *,
     quiet: bool = True,
+    discard: bool = False,
     cwd: str | None = None,
     alone: bool = False,
 ) -> Popen[bytes]:
     import subprocess
+
+    stderr = subprocess.PIPE if quiet else None
 
     return subprocess.Popen(
         command,
         env=dict(environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if quiet else None,
+        stderr=subprocess.DEVNULL if discard else stderr,
         cwd=cwd,
         start_new_session=alone,
     )

@@ -7,19 +7,36 @@ from vpy.system.network.retry import NetworkError, again, give_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from vpy.system.network.http import Answer, Client
     from vpy.system.status import Status
+
+    Opener = Callable[[str, Mapping[str, str]], AbstractContextManager[Answer]]
 
 LARGEST = 4 << 30
 STALE = (401, 403, 404, 410)
 
 
 class Download:
-    """Download of the file called `name`; `locate` returns its address, again each time one has expired."""
+    """Download of the file called `name`; `locate` returns its address, again each time one has expired.
 
-    def __init__(self, client: Client, locate: Callable[[], str], name: str, status: Status) -> None:
+    `opener` opens an address in place of the client's own `open`. Another size than `size` is refused.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        locate: Callable[[], str],
+        name: str,
+        status: Status,
+        *,
+        opener: Opener | None = None,
+        size: int | None = None,
+    ) -> None:
+        self._open = opener or client.open
+        self._size = size
         self._client = client
         self._locate = locate
         self._name = name
@@ -70,14 +87,15 @@ class Download:
             headers["Range"] = f"bytes={self._received}-"
             if self._validator:
                 headers["If-Range"] = self._validator
-        with self._client.open(self._url, headers) as answer:
+        with self._open(self._url, headers) as answer:
             skipped = self._begin(answer)
             for each in answer.pieces():
                 piece = each[skipped:]
                 skipped -= len(each) - len(piece)
                 self._received += len(piece)
-                if self._received > LARGEST:
-                    raise NetworkError(f"`{urls.shown(self._url)}` sends more than {LARGEST} bytes")
+                most = LARGEST if self._size is None else self._size
+                if self._received > most:
+                    raise NetworkError(f"`{urls.shown(self._url)}` sends more than {most} bytes")
                 if self._client.clock.now() > self._end:
                     hours = self._client.policy.longest_download / 3600
                     raise NetworkError(f"`{urls.shown(self._url)}` takes more than {hours:g} h for one file")
@@ -98,7 +116,9 @@ class Download:
                 self._whole = True
                 raise NetworkError(f"`{shown}` continues at another place than asked", transient=True)
             return 0
-        total = answer.length
+        total = self._size if answer.length is None else answer.length
+        if self._size is not None and total != self._size:
+            raise NetworkError(f"`{shown}` offers {total} bytes where there must be {self._size}")
         if total is not None and total > LARGEST:
             raise NetworkError(f"`{shown}` offers {total} bytes, more than the {LARGEST} that are taken")
         if self._received and total != self._total:

@@ -1,7 +1,8 @@
 """HTTP: nothing else imports `urllib3`.
 
-Every answer is bounded: in bytes, in idle time and, for a small one, in total time. No redirect is
-followed to another host. An address is never shown whole in a message, since it may be signed.
+Every answer is bounded: in bytes, in idle time and, for a small one, in total time. A redirect is
+followed to another host only where the caller says so, without what logs in there. An address is
+never shown whole in a message, since it may be signed.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import ssl
 import threading
 import urllib.parse
 
+from vpy.errors import ToolError, UserError
+from vpy.system import files
 from vpy.system.lean.dataclasses import replace, value
 from vpy.system.network import tls, urls
 from vpy.system.network.retry import Clock, NetworkError, RetryPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from typing import Any
 
 PIECE = 1 << 18
 MOST_REDIRECTS = 5
+LOGIN_HEADERS = ("authorization", "cookie")
 REDIRECTS = (301, 302, 303, 307, 308)
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 CONNECTIONS = 8
@@ -32,11 +36,21 @@ POLICY = RetryPolicy()
 
 @value
 class Reply:
-    """Small answer, read whole. The names of `headers` are in lower case."""
+    """Small answer, read whole. The names of `headers` are in lower case, `url` is what answered."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    url: str = ""
+
+
+@value
+class FilePart:
+    """Part of a file to send: `size` bytes of it from `first` on."""
+
+    path: str
+    first: int
+    size: int
 
 
 class Answer:
@@ -44,7 +58,8 @@ class Answer:
 
     def __init__(self, response: Any, url: str, client: Client) -> None:
         self.status: int = response.status
-        self.headers = {name.lower(): text for name, text in response.headers.items()}
+        # One that came several times has its texts with commas between them (RFC 9110, section 5.3).
+        self.headers = {name.lower(): response.headers[name] for name in response.headers}
         self.url = url
         self._response = response
         self._client = client
@@ -133,36 +148,65 @@ class Client:
         with self._opened(method, url, body, headers) as answer:
             if answer.status in REDIRECTS:
                 raise _redirected(url, answer.headers.get("location", ""))
-            return Reply(answer.status, answer.headers, answer.small(most))
+            return Reply(answer.status, answer.headers, answer.small(most), url)
 
     @contextlib.contextmanager
     def open(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         """GET an address, redirected within its own host at most; NetworkError for any status but success."""
-        for _ in range(MOST_REDIRECTS):
-            with self._opened("GET", url, None, headers) as answer:
+        with self.exchange("GET", url, headers) as answer:
+            if answer.status not in (200, 206):
+                raise refusal(answer.url, answer.status, answer.headers)
+            yield answer
+
+    @contextlib.contextmanager
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | FilePart | None = None,
+        elsewhere: bool = False,
+    ) -> Iterator[Answer]:
+        """Send a request and yield the answer, whatever its status but a redirect, which is followed.
+
+        To another host only where `elsewhere` says so, and then only GET and HEAD, without what logs in;
+        never from https to plain http.
+        """
+        for _ in range(MOST_REDIRECTS + 1):
+            with self._opened(method, url, body, headers) as answer:
                 if answer.status not in REDIRECTS:
-                    if answer.status not in (200, 206):
-                        raise refusal(url, answer.status, answer.headers)
                     yield answer
                     return
                 location = urllib.parse.urljoin(url, answer.headers.get("location", ""))
-            if not urls.same_origin(url, location):
+            asks = method in ("GET", "HEAD")
+            is_own = urls.same_origin(url, location)
+            if not (is_own or (elsewhere and asks and not is_downgrade(url, location))):
                 raise _redirected(url, location)
-            url = urls.check(location)
+            if not asks and answer.status not in (307, 308):  # others make a GET of it
+                raise _redirected(url, location)
+            if not is_own:
+                headers = {name: text for name, text in headers.items() if name.lower() not in LOGIN_HEADERS}
+            url = _checked_location(url, location)
         raise NetworkError(f"`{urls.shown(url)}` redirects in a circle")
 
     @contextlib.contextmanager
     def _opened(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | FilePart | None, headers: Mapping[str, str]
     ) -> Iterator[Answer]:
         import urllib3
 
         pool = self._pool(urls.check(url))
         timeout = urllib3.Timeout(connect=self.policy.connect_timeout, read=self.policy.idle_timeout)
         sent = {"User-Agent": self._agent, "Accept-Encoding": "identity", **headers}
-        with self.faults(url):
+        with contextlib.ExitStack() as stack:
+            data: bytes | Iterator[bytes] | None = body if isinstance(body, bytes) else None
+            if isinstance(body, FilePart):
+                sent["Content-Length"] = str(body.size)
+                data = stack.enter_context(contextlib.closing(self._read_part(body)))
+            stack.enter_context(self.faults(url))
             response = pool.request(
-                method, url, body=body, headers=sent, timeout=timeout,
+                method, url, body=data, headers=sent, timeout=timeout,
                 retries=False, redirect=False, preload_content=False,
             )  # fmt: skip
         try:
@@ -170,6 +214,24 @@ class Client:
             response.drain_conn() if response.length_remaining == 0 else None
         finally:
             response.close()
+
+    def _read_part(self, part: FilePart) -> Generator[bytes]:
+        """Yield the bytes of a part of a file; raise ToolError where there are fewer."""
+        end = self.clock.now() + self.policy.longest_download
+        left = part.size
+        with files.disk_errors("read", part.path), open(part.path, "rb") as file:
+            file.seek(part.first)
+            while left:
+                if self.clock.now() > end:
+                    hours = self.policy.longest_download / 3600
+                    raise NetworkError(f"sending `{part.path}` takes more than {hours:g} h")
+                if self._stopped.is_set():
+                    raise NetworkError("stopped")
+                piece = file.read(min(PIECE, left))
+                if not piece:
+                    raise ToolError(f"`{part.path}` became shorter while it was sent")
+                left -= len(piece)
+                yield piece
 
     def _pool(self, url: str) -> Any:
         """Return the connection pool for an address, by the proxy that it needs."""
@@ -237,6 +299,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that `Retry-After` asks for; None for none, or for a date."""
     text = headers.get("retry-after", "").strip()
     return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
+
+
+def is_downgrade(url: str, location: str) -> bool:
+    """Return whether a server that was asked by https names an address of plain http."""
+    return url.startswith("https:") and not location.startswith("https:")
+
+
+def _checked_location(url: str, location: str) -> str:
+    try:
+        return urls.check(location)
+    except UserError:
+        raise _redirected(url, location) from None
 
 
 def _redirected(url: str, location: str) -> NetworkError:
