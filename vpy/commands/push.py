@@ -7,14 +7,9 @@ from vpy.errors import UserError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from bootstrap.request import Request
     from vpy.operations.context import Context
-    from vpy.packages.oci.environment import Assembled
-    from vpy.packages.oci.registry import Registry
-
-WORKERS = 8
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
@@ -23,6 +18,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.operations import sources
     from vpy.operations.root import open_root
     from vpy.packages.oci import reference
+    from vpy.packages.oci.push import push
     from vpy.system import files
 
     *arguments.specs, address = arguments.items
@@ -36,7 +32,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         assembled, built = target_images.assemble(request, arguments, stage, context)
         registry = sources.registry(str(named), context)
         with context.terminal.status.stage(f"uploading to `{named}`"):
-            sent = _upload(assembled, registry, arguments.mount or (), named.tag or "latest")
+            sent = push(assembled, registry, tag=named.tag or "latest", mount=arguments.mount or ())
         account = target_images.account(
             assembled, built, reference=str(named), digest=assembled.index.digest, sent=sent
         )
@@ -45,35 +41,3 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     else:
         text_output.show(target_images.text(account))
     return 0
-
-
-def _upload(assembled: Assembled, registry: Registry, mount: Sequence[str], tag: str) -> int:
-    """Upload blobs, then the manifests that name them; return how many blobs were sent."""
-    from vpy.packages.oci import image
-    from vpy.system import threads
-
-    configs = {
-        digest: data
-        for digest, data in assembled.documents.items()
-        if digest not in (*assembled.manifests, assembled.index.digest)
-    }
-    blobs: dict[str, str | bytes] = {**configs, **assembled.files}
-
-    def put(digest: str) -> bool:
-        source = blobs[digest]
-        return registry.put_blob(digest, _size(source), source, mount=mount)
-
-    outcomes = threads.map_concurrently(sorted(blobs), put, workers=WORKERS, stop=registry.stop)
-    sent = sum(outcome() for outcome in outcomes)
-    for digest in assembled.manifests:
-        registry.put_manifest(digest, assembled.documents[digest], image.MANIFEST)
-    for question, digest in assembled.questions.items():
-        registry.put_manifest(question, assembled.documents[digest], image.MANIFEST)
-    registry.put_manifest(tag, assembled.documents[assembled.index.digest], image.INDEX)
-    return sent
-
-
-def _size(source: str | bytes) -> int:
-    import os
-
-    return len(source) if isinstance(source, bytes) else os.path.getsize(source)

@@ -130,6 +130,10 @@ VARIABLES = (
         "address of the package index, and makes it the source where nothing in front of the user's "
         "configuration file names another",
     ),
+    Variable(
+        "VPYTHON_STORE_WRITE_BACK",
+        "put what a start fetches for its requirements into the store, where it is not empty",
+    ),
     Variable("VPYTHON_STORE", "OCI repository that is asked for files before their source; empty: none"),
     Variable(
         "VPYTHON_NETWORK_RETRY_TIMEOUT",

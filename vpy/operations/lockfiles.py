@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bootstrap.request import Request
-    from vpy.model import Discovery, Interpreter, Observation, Source, Sources, Spec, SpecSource, Wanted
+    from vpy.model import Discovery, Interpreter, Observation, Sources, Spec, SpecSource, Wanted
     from vpy.operations.context import Context
     from vpy.spec.lockfile.find import Found
     from vpy.spec.lockfile.model import Lockfile
@@ -85,10 +85,10 @@ def find(
     found, observations = _search(
         discovery.source, spec, sources, context, is_demanded=is_locked or is_frozen
     )
-    if found is None and sources.images is not None and spec.dependencies:
-        return _of_images(sources.images, discovery.source, spec, interpreter, request, context), observations
     if found is None:
-        return _trusted(spec, interpreter, request, context, sources), observations
+        from vpy.operations import image_lockfiles
+
+        return image_lockfiles.find(spec, interpreter, request, context, sources), observations
 
     lockfile, stale = _read(found, discovery.source, spec, interpreter, request, packages)
     context.terminal.debug(f"lockfile: `{printable(lockfile.path)}`")
@@ -105,70 +105,6 @@ def find(
         return find(discovery, spec, interpreter, request, context, sources, packages)
     followed = lockfile if _holds_in_part(lockfile) else None
     return followed, (*observations, *_bot_observations(context.environ))
-
-
-def _of_images(
-    source: Source,
-    spec_source: SpecSource,
-    spec: Spec,
-    interpreter: Interpreter,
-    request: Request,
-    context: Context,
-) -> Lockfile:
-    """Return the lockfile of the image that was made for these requirements, on this target.
-
-    Raises UserError where none was; it says in what the one for this target differs.
-    """
-    from vpy.operations import sources, spec_settings
-    from vpy.spec.lockfile import current, read
-
-    if additions.are_asked_for(request):
-        fact = f"`{source}` holds what the spec declares, no more"
-        raise UserError(fact, hint="leave out -vpython-with and -vpython-dev")
-    environments = sources.environments(source, context)
-    markers, narrowing = dict(interpreter.markers), spec_settings.lines(spec)
-    differing: list[str] = []
-    for name, data in environments.lockfiles(markers):
-        lockfile = read.of_image(data, str(source))
-        stale = current.differences(lockfile, spec.dependencies, spec.requires_python, markers, narrowing)
-        if not stale:
-            return lockfile
-        differing += [f"`{source}` is of another spec, `{name}`: {fact}" for fact in stale[:_SHOWN]]
-    if differing:
-        raise UserError(differing, hint="`vpython-tool bundle` or `push` of the script makes it anew")
-    raise UserError(
-        f"`{source}` holds nothing for Python {markers['python_version']} on this platform",
-        hint=f"it holds {'; '.join(environments.described())}",
-    )
-
-
-def _trusted(
-    spec: Spec, interpreter: Interpreter, request: Request, context: Context, sources: Sources
-) -> Lockfile | None:
-    """Return what the store of this start has for the very same requirements, where that is trusted."""
-    if not spec.dependencies or not sources.is_index or additions.are_asked_for(request):
-        return None
-    from vpy.operations import read_through
-
-    data, origin = read_through.resolution(spec, interpreter, context)
-    if data is None:
-        return None
-    from vpy.operations import spec_settings
-    from vpy.spec.lockfile import current, read
-
-    try:
-        lockfile = read.of_image(data, origin)
-        stale = current.differences(
-            lockfile, spec.dependencies, spec.requires_python, dict(interpreter.markers),
-            spec_settings.lines(spec),
-        )  # fmt: skip
-    except UserError as error:
-        stale, lockfile = (error.lines[0],), None
-    if stale:
-        context.terminal.warning(f"what `{origin}` has for this spec is not followed: {stale[0]}")
-        return None
-    context.terminal.info(f"resolved as `{origin}` has it")
-    return lockfile
 
 
 def _search(

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import UserError, VpythonError
-from vpy.operations import settings, sources
+from vpy.errors import VpythonError
+from vpy.operations import oci_store, settings, sources
 from vpy.system import files
-from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vpy.model import Interpreter, Pin, Spec
+    from vpy.model import Pin
     from vpy.operations.context import Context
     from vpy.operations.plan import Plan
-    from vpy.operations.settings import Setting
     from vpy.packages.loader import Arrived
-    from vpy.packages.oci.registry import Registry
-    from vpy.system.network.retry import RetryPolicy
+
+WRITE_BACK = "VPYTHON_STORE_WRITE_BACK"
 
 
 def bring(pins: Sequence[Pin], plan: Plan, context: Context, stage: str, arrived: Arrived) -> None:
@@ -38,7 +36,8 @@ def bring(pins: Sequence[Pin], plan: Plan, context: Context, stage: str, arrived
         return
     from vpy.packages.oci.file_store import FileStore
 
-    store = FileStore(_repository(setting, context), setting.text, context.layout, context.terminal.warning)
+    registry = oci_store.repository(setting, context)
+    store = FileStore(registry, setting.text, context.layout, context.terminal.warning)
     sizes = _sizes(plan)
 
     def came(sha256: str, path: str) -> None:
@@ -50,55 +49,31 @@ def bring(pins: Sequence[Pin], plan: Plan, context: Context, stage: str, arrived
     store.bring({sha256: sizes.get(sha256, 0) for sha256 in missing}, came)
 
 
-def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[bytes | None, str]:
-    """Return the lockfile that the store has for what a spec asks for on a target, and the store.
+def write_back(pins: Sequence[Pin], paths: Sequence[str], plan: Plan, context: Context) -> None:
+    """Put what a start has fetched from its source into the store, where a variable says that it may.
 
-    It is None where nobody trusts the store so far, where it has none, or where it fails, with one line then.
+    It is found there by what it answers. Nothing is written of what the command line added, or where some
+    of it was installed before: then its files are not here. A store that fails costs one line.
     """
-    setting = settings.store(context, spec)
-    if not setting.text or context.offline or settings.store_trust(context, spec).text != "resolutions":
-        return None, ""
+    setting = settings.store(context, plan.spec)
+    is_ours = plan.spec.dependencies and not plan.added and not plan.spec.resolution.sources
+    if not (setting.text and context.environ.get(WRITE_BACK) and is_ours) or context.offline:
+        return
+    if not all(map(os.path.exists, paths)):
+        return
     from vpy.operations import target_environments
-    from vpy.packages.oci import image
+    from vpy.packages.oci import environment
+    from vpy.packages.oci.push import push
 
-    tag = target_environments.question_of(spec, dict(interpreter.markers))
-    registry = _repository(setting, context)
+    source, interpreter = plan.discovery.source, plan.interpreter
+    declared = target_environments.Declared(source, plan.spec, interpreter, plan.sources)
+    made = target_environments.of_files(declared, interpreter, pins, paths)
+    registry = oci_store.repository(setting, context)
     try:
-        found = registry.manifest(tag)
-        if found is None:
-            return None, ""
-        config = image.manifest_of(found[0], setting.text).config
-        if config.media_type != image.LOCKFILE:
-            return None, ""
-        return registry.read_blob(config.digest, image.LARGEST_CONFIG), f"{setting.text}:{tag}"
+        if registry.manifest(made.question) is None:
+            push(environment.assemble([made]), registry, tag=None)
     except VpythonError as error:
-        context.terminal.warning(f"the store `{setting.text}` is left out: {error.summary}")
-        return None, ""
-
-
-def _repository(setting: Setting, context: Context) -> Registry:
-    """Return the repository that a setting names, asked for no longer than a start can spare."""
-    try:
-        return sources.registry(setting.text, context, policy=_policy())
-    except UserError as error:
-        raise UserError(f"{setting.origin}: {error.message}", hint=error.hint) from None
-
-
-def _policy() -> RetryPolicy:
-    """Return the patience with a store, for which there is another source: two seconds in all."""
-    from vpy.system.network import http
-
-    return replace(
-        http.POLICY,
-        connect_timeout=1.0,
-        idle_timeout=1.0,
-        least_bytes=128 << 10,
-        total_timeout=2.0,
-        attempts=1,
-        unreachable_attempts=1,
-        resumes=0,
-        retry_seconds=None,
-    )
+        context.terminal.warning(f"not written to the store `{setting.text}`: {error.summary}")
 
 
 def _missing(pins: Sequence[Pin], plan: Plan, context: Context) -> dict[str, Pin]:

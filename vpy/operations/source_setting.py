@@ -123,9 +123,9 @@ def _images(location: str) -> Source:
     if not location:
         raise UserError("not a place of OCI images: `oci:`", hint="use oci:KIT.tar or oci://HOST/NAME[:TAG]")
     if location.startswith("//"):
-        from vpy.packages.oci import reference
+        from vpy.packages.oci.reference import parse as check
 
-        reference.parse(f"oci:{location}")
+        check(f"oci:{location}")
     return Source("oci", Address(location))
 
 

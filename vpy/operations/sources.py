@@ -188,15 +188,15 @@ def environments(source: Source, context: Context) -> Environments:
 
 def registry(reference: str, context: Context, *, policy: RetryPolicy | None = None) -> Registry:
     """Return the repository of an OCI registry that `oci://HOST/NAME[:TAG]` names."""
-    from vpy.packages.oci import credentials
-    from vpy.packages.oci import reference as references
+    from vpy.packages.oci.credentials import Credentials
+    from vpy.packages.oci.reference import parse
     from vpy.packages.oci.registry import Registry
 
     client = http_client(context)
     if policy is not None:
         client.policy = policy
-    found = credentials.from_environ(context.environ, home(context))
-    return Registry(client, references.parse(reference), found)
+    found = Credentials(context.environ, home(context))
+    return Registry(client, parse(reference), found, status=context.terminal.status)
 
 
 def directory_loader(source: Source, context: Context, *, arrived: Arrived | None = None) -> DirectoryLoader:

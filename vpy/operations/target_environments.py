@@ -147,15 +147,24 @@ def _every(declared: Declared, context: Context) -> list[_Target]:
 def _build(
     declared: Declared, target: _Target, lockfile: Lockfile | None, stage: str, context: Context
 ) -> TargetEnvironment:
-    from vpy.packages.oci import environment, image
-
     if declared.spec.dependencies:
         pins, paths = _requirements(declared, target, lockfile, stage, context)
-        config, kind = _lock_config(declared, target, pins, paths), image.LOCKFILE
     else:
         pins, paths = _packages(declared, target, stage, context)
+    return of_files(declared, target.interpreter, pins, paths)
+
+
+def of_files(
+    declared: Declared, interpreter: Interpreter, pins: Sequence[Pin], paths: Sequence[str]
+) -> TargetEnvironment:
+    """Return the environment of a spec on a target, by its pins and their files."""
+    from vpy.packages.oci import environment, image
+
+    markers = dict(interpreter.markers)
+    if declared.spec.dependencies:
+        config, kind = _lock_config(declared, markers, pins, paths), image.LOCKFILE
+    else:
         config, kind = environment.pins_config(pins), image.PINS
-    markers = dict(target.interpreter.markers)
     system, architecture = environment.platform_of(markers)
     return environment.TargetEnvironment(
         spec=os.path.basename(declared.source.path),
@@ -246,7 +255,9 @@ def _packages(
     return pins, loader.fetch(pins)
 
 
-def _lock_config(declared: Declared, target: _Target, pins: Sequence[Pin], paths: Sequence[str]) -> bytes:
+def _lock_config(
+    declared: Declared, markers: Mapping[str, str], pins: Sequence[Pin], paths: Sequence[str]
+) -> bytes:
     """Return a lockfile of what is in the image, for its target alone."""
     from vpy.operations import relock
     from vpy.packages.cipd.names import reference_from_id
@@ -260,7 +271,6 @@ def _lock_config(declared: Declared, target: _Target, pins: Sequence[Pin], paths
         place = layout.blob_name(f"sha256:{sha256}")
         file = LockedFile(str(pin.filename), place, sha256, os.stat(path).st_size)
         distributions.append(LockedDistribution(pin.name, pin.version, files=(file,)))
-    markers = dict(target.interpreter.markers)
     lockfile = Lockfile(
         path="",
         format="pylock",

@@ -161,10 +161,19 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
                 wheel_set = _unpacked(plan, loader, resolution, gathering, context, from_store)
+                _write_back(plan, wheel_set, context)
                 installation.finish(wheel_set.wheels)
             _check_names(wheel_set, plan, context)
             loader.release(resolution.pins)
             return wheel_set
+
+
+def _write_back(plan: Plan, wheel_set: WheelSet, context: Context) -> None:
+    """Write the wheels of requirements to the store of this start, which may be none."""
+    from vpy.operations import read_through
+
+    if plan.spec.dependencies:
+        read_through.write_back(wheel_set.pins, [wheel.path for wheel in wheel_set.wheels], plan, context)
 
 
 def _unpacked(

@@ -139,7 +139,7 @@ def test_another_spec_is_told(site: Site) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "vpython: `oci:kit.tar` is of another spec, `s.py`: `b<1.1` is not in it\n\n"
-        "hint: `vpython-tool bundle` or `push` of the script makes it anew\n"
+        "hint: `vpython-tool bundle` or `push` of the script makes a new one\n"
     )
 
 

@@ -74,6 +74,10 @@ class Registry:
         self._pull = self._connection.scope("pull")
         self._push = self._connection.scope("pull,push")
 
+    def stop(self) -> None:
+        """Make every request of another thread fail, since its answer is no longer needed."""
+        self._connection.client.stop()
+
     def manifest(self, name: str = "") -> tuple[bytes, str] | None:
         """Return the bytes and media type of a manifest or index; None where there is none.
 

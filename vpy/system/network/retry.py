@@ -122,7 +122,8 @@ def again(fault: NetworkError, attempt: int, began: float, policy: RetryPolicy, 
 def give_up(fault: NetworkError, attempts: int) -> NoReturn:
     """Raise a fault that says how often the request was tried."""
     fault.is_final = True
-    fault.add(f" (tried {attempts} times)")
+    if attempts > 1:
+        fault.add(f" (tried {attempts} times)")
     raise fault
 
 

@@ -1,0 +1,66 @@
+"""Store of a start: an OCI repository that is asked before the source of packages, and not for long."""
+
+from __future__ import annotations
+
+from vpy.errors import UserError, VpythonError
+from vpy.operations import settings, sources
+from vpy.system.lean.dataclasses import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vpy.model import Interpreter, Spec
+    from vpy.operations.context import Context
+    from vpy.operations.settings import Setting
+    from vpy.packages.oci.registry import Registry
+    from vpy.system.network.retry import RetryPolicy
+
+
+def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[bytes | None, str]:
+    """Return the lockfile that the store has for what a spec asks for on a target, and the store.
+
+    It is None where nobody trusts the store so far, where it has none, or where it fails, with one line then.
+    """
+    setting = settings.store(context, spec)
+    if not setting.text or context.offline or settings.store_trust(context, spec).text != "resolutions":
+        return None, ""
+    from vpy.operations import target_environments
+    from vpy.packages.oci import image
+
+    tag = target_environments.question_of(spec, dict(interpreter.markers))
+    registry = repository(setting, context)
+    try:
+        found = registry.manifest(tag)
+        if found is None:
+            return None, ""
+        config = image.manifest_of(found[0], setting.text).config
+        if config.media_type != image.LOCKFILE:
+            return None, ""
+        return registry.read_blob(config.digest, image.LARGEST_CONFIG), f"{setting.text}:{tag}"
+    except VpythonError as error:
+        context.terminal.warning(f"the store `{setting.text}` is left out: {error.summary}")
+        return None, ""
+
+
+def repository(setting: Setting, context: Context) -> Registry:
+    """Return the repository that a setting names, asked for no longer than a start can spare."""
+    try:
+        return sources.registry(setting.text, context, policy=_policy())
+    except UserError as error:
+        raise UserError(f"{setting.origin}: {error.message}", hint=error.hint) from None
+
+
+def _policy() -> RetryPolicy:
+    """Return the patience with a store, for which there is another source: two seconds in all."""
+    from vpy.system.network import http
+
+    return replace(
+        http.POLICY,
+        connect_timeout=1.0,
+        idle_timeout=1.0,
+        least_bytes=128 << 10,
+        total_timeout=2.0,
+        attempts=1,
+        unreachable_attempts=1,
+        resumes=0,
+        retry_seconds=None,
+    )
