@@ -21,13 +21,15 @@ def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[
     It is None where nobody trusts the store so far, where it has none, or where it fails, with one line then.
     """
     setting = settings.store(context, spec)
-    if not setting.text or context.offline or settings.store_trust(context, spec).text != "resolutions":
+    if not setting.text or context.offline:
+        return None, ""
+    registry = repository(setting, context)
+    if settings.store_trust(context, spec).text != "resolutions":
         return None, ""
     from vpy.operations import target_environments
     from vpy.packages.oci import image
 
     tag = target_environments.question_of(spec, dict(interpreter.markers))
-    registry = repository(setting, context)
     try:
         found = registry.manifest(tag)
         if found is None:
