@@ -98,8 +98,7 @@ def find(
         lines = [f"{printable(lockfile.path)} is not current: {fact}" for fact in stale]
         command = "uv lock --script" if lockfile.format == "uv-script" else "vpython-tool lock"
         raise UserError(lines, hint=STALE_HINT.format(command, _shown(discovery.source)))
-    may_ask = relocking and sources.images is None
-    origin = sources if may_ask and not _is_foreign(lockfile) else None
+    origin = sources if relocking and not _is_foreign(lockfile) else None
     declared = additions.without(spec, request)
     if _is_locked_again(lockfile, stale, discovery.source, declared, interpreter, origin, context):
         return find(discovery, spec, interpreter, request, context, sources, packages)
@@ -114,7 +113,8 @@ def _search(
     from vpy.spec.lockfile import find as lockfile_search
 
     found, observations = lockfile_search.of_requirements(spec_source, spec)
-    if found is None and is_demanded and (spec.dependencies or spec.wheels):
+    has_own = sources.images is not None  # what an image has is locked
+    if found is None and is_demanded and not has_own and (spec.dependencies or spec.wheels):
         raise _missing(spec_source)
     if found is None or found[1] != "versions" or not sources.is_index:
         return found, observations
@@ -174,13 +174,13 @@ def _is_locked_again(
     packages: Sources | None,
     context: Context,
 ) -> bool:
-    """Bring a stale lockfile up to date from `packages`; say so, or what is done without."""
+    """Bring a stale lockfile up to date from `packages`, unless these are images; say what is done."""
     from vpy.operations import lock_files
 
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     fact = f"`{printable(lockfile.path)}` is not current ({stale[0]}{more})"
     without = "the rest is resolved" if _holds_in_part(lockfile) else "it is not followed"
-    if packages is None:
+    if packages is None or packages.images is not None:
         context.terminal.warning(f"{fact}, so {without}")
         return False
     try:

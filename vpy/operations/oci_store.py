@@ -52,7 +52,7 @@ def repository(setting: Setting, context: Context) -> Registry:
 
 
 def _policy() -> RetryPolicy:
-    """Return the patience with a store, for which there is another source: two seconds in all."""
+    """Return how long a store is waited for, since there is another source: two seconds in all."""
     from vpy.system.network import http
 
     return replace(

@@ -157,12 +157,14 @@ def oci_loader(
 ) -> OciLoader:
     """Return the loader of environments in an image layout or a registry, for one target."""
     from vpy.packages.oci.loader import OciLoader
+    from vpy.wheels import select
 
     is_tag = source.local_path is None and "@sha256:" not in str(source)
     return OciLoader(
         environments(source, context),
-        interpreter,
+        interpreter.tags,
         context.layout,
+        best=select.best_filename,
         is_installed=is_stored(interpreter, context),
         arrived=arrived,
         stage=stage,
@@ -280,11 +282,7 @@ def index_loader(
     """
     from vpy.packages.index import loader as index
 
-    if sources.images is not None:
-        raise UserError(f"this is asked of an index, and the source is `{sources.images}`")
-    for source in sources.directories:
-        if source.folder is not None:
-            _folder(source.folder)
+    _check_index(sources)
     pip_host = host_python(context)
 
     def ask(job: Mapping[str, Any], heard: Heard | None) -> dict[str, Any]:
@@ -304,6 +302,15 @@ def index_loader(
         is_installed=_nothing if needs_files else is_stored(interpreter, context),
         **options,
     )
+
+
+def _check_index(sources: Sources) -> None:
+    """Raise UserError where the sources are no index, or a directory beside it is not there."""
+    if sources.images is not None:
+        raise UserError(f"this is asked of an index, and the source is `{sources.images}`")
+    for source in sources.directories:
+        if source.folder is not None:
+            _folder(source.folder)
 
 
 def _nothing(_: str) -> bool:

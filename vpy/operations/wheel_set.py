@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from bootstrap import unsettled
 from vpy.errors import RefusedError, UnreachableError, UserError
@@ -129,16 +130,13 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     from vpy.operations.pipe_status import PipeStatus
     from vpy.packages.gather import Gathering
 
-    status = PipeStatus(plan, context.terminal.status)
-    with (
-        context.terminal.status.stage(status.text),
-        files.staging_directory(context.layout.staging, "packages-") as stage,
-    ):
+    status, staging = PipeStatus(plan, context.terminal.status), context.layout.staging
+    with context.terminal.status.stage(status.text), files.staging_directory(staging, "packages-") as stage:
         gathering = Gathering(stage)
         if not installing:
             loader = loader_of(plan, context, fetching=False, watch=status.watch)
-            resolution = _resolution(plan, loader, context)
-            return _unpacked(plan, loader, resolution, gathering, context, lambda _: None)
+            found = _resolution(plan, loader, context)
+            return _unpacked(plan, loader, found, gathering, context, lambda _: None)
 
         unsettled.mark(context.layout.root, "build")
         with (
@@ -147,33 +145,36 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
         ):
 
             def arrived(pin: Pin, path: str) -> None:
-                tags, layout = plan.interpreter.tags, context.layout
-                for wheel in package_contents.likely_wheels(pin, path, gathering, tags, layout):
+                tags = plan.interpreter.tags
+                for wheel in package_contents.likely_wheels(pin, path, gathering, tags, context.layout):
                     status.added(installation.add(wheel))
-
-            def from_store(pins: Sequence[Pin]) -> None:
-                from vpy.operations import read_through
-
-                read_through.bring(pins, plan, context, stage, arrived)
 
             loader = loader_of(plan, context, arrived=arrived, stage=stage, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
+                from_store = partial(_from_store, plan, context, stage, arrived)
                 wheel_set = _unpacked(plan, loader, resolution, gathering, context, from_store)
-                _write_back(plan, wheel_set, context)
-                installation.finish(wheel_set.wheels)
+                _finish(installation, wheel_set, plan, context)
             _check_names(wheel_set, plan, context)
             loader.release(resolution.pins)
             return wheel_set
 
 
-def _write_back(plan: Plan, wheel_set: WheelSet, context: Context) -> None:
-    """Write the wheels of requirements to the store of this start, which may be none."""
+def _from_store(plan: Plan, context: Context, stage: str, arrived: Arrived, pins: Sequence[Pin]) -> None:
+    """Fetch what the store of this start has of the pins' files, before their source is asked."""
     from vpy.operations import read_through
 
+    read_through.bring(pins, plan, context, stage, arrived)
+
+
+def _finish(installation: Installation, wheel_set: WheelSet, plan: Plan, context: Context) -> None:
+    """Wait until all wheels are installed; the store gets meanwhile what it may get."""
     if plan.spec.dependencies:
+        from vpy.operations import read_through
+
         read_through.write_back(wheel_set.pins, [wheel.path for wheel in wheel_set.wheels], plan, context)
+    installation.finish(wheel_set.wheels)
 
 
 def _unpacked(

@@ -111,7 +111,10 @@ def _wants_a_login(registry: HostileRegistry) -> None:
 
 
 def _stalls(registry: HostileRegistry) -> None:
-    registry.always["GET"] = lambda _: registry.ended.wait(60) and None
+    def fault(_: Handler) -> None:
+        registry.ended.wait(60)
+
+    registry.always["GET"] = fault
 
 
 def _endless(registry: HostileRegistry) -> None:

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vpy.model import Interpreter, Locked, Wanted
+    from vpy.model import Locked, Tag, Wanted
     from vpy.packages.loader import Arrived
     from vpy.packages.oci.environment import Environments
     from vpy.packages.oci.image import Descriptor
@@ -38,17 +38,18 @@ WORKERS = 8
 class OciLoader:
     """`PackageLoader` over environments for one target.
 
-    `is_installed` says whether the wheel of a sha256 is in the store already, so that its file need not be
-    here. Wheels are links in `stage`, a directory of the caller's, where there is one. `until` is when a tag
-    must be asked again, 0 for never.
+    `best` chooses among names of wheels by tags; `is_installed` says whether the wheel of a sha256 is in the
+    store already, so that its file need not be here. Wheels are links in `stage`, a directory of the caller's,
+    where there is one. `until` is when a tag must be asked again, 0 for never.
     """
 
     def __init__(
         self,
         environments: Environments,
-        interpreter: Interpreter,
+        tags: Sequence[Tag],
         layout: Layout,
         *,
+        best: Callable[[Sequence[str], Sequence[Tag]], str | None],
         is_installed: Callable[[str], bool],
         arrived: Arrived | None = None,
         stage: str = "",
@@ -56,7 +57,8 @@ class OciLoader:
     ) -> None:
         self._environments = environments
         self._origin = environments.origin
-        self._interpreter = interpreter
+        self._tags = tags
+        self._best = best
         self._layout = layout
         self._is_installed = is_installed
         self._arrived = arrived
@@ -75,11 +77,9 @@ class OciLoader:
         return Resolution(collect(packages, lambda wanted: self._pin(wanted, known)))
 
     def _known(self) -> dict[tuple[str, str], list[Pin]]:
-        from vpy.wheels import select
-
         known: dict[tuple[str, str], list[Pin]] = {}
         for pin in self._environments.pins():
-            fits = not pin.filename or select.best_filename([pin.filename], self._interpreter.tags)
+            fits = not pin.filename or self._best([pin.filename], self._tags)
             if fits and pin not in known.setdefault((pin.name, pin.version), []):
                 known[pin.name, pin.version].append(pin)
         return known
@@ -90,7 +90,7 @@ class OciLoader:
             named = parse_instance_id(wanted.instance_id or wanted.version)
             pins = [pin for pin in pins if pin.instance_id == named]
         if not pins:
-            raise MissingError(f"`{self._origin}` has no such package for `{self._interpreter.tags[0]}`")
+            raise MissingError(f"`{self._origin}` has no such package for `{self._tags[0]}`")
         if len(pins) > 1:
             raise UserError(f"`{self._origin}` has {len(pins)} packages of this name and version")
         return replace(pins[0], template=wanted.template, until=self._until)
@@ -112,21 +112,19 @@ class OciLoader:
         """Return the wheel that has one of the hashes of a lockfile and fits."""
         from packaging.utils import canonicalize_name
 
-        from vpy.wheels import filename, select
-
         there = self._environments.files()
         layers = {there[each].title: there[each] for each in locked.hashes if each in there}
-        best = select.best_filename(list(layers), self._interpreter.tags)
-        if best is None or filename.parse(best).name != canonicalize_name(locked.name):
-            tag = self._interpreter.tags[0]
+        best = self._best(list(layers), self._tags)
+        if best is None or canonicalize_name(best.partition("-")[0]) != canonicalize_name(locked.name):
+            tag = self._tags[0]
             raise MissingError(f"`{self._origin}` has none of its wheels for `{tag}`")
         return layers[best]
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return verified files, copied into the root where it lacks them."""
-        return collect(pins, telling(self._fetch, self._told), workers=WORKERS)
+        return collect(pins, telling(self._fetch, self._tell), workers=WORKERS)
 
-    def _told(self, pin: Pin, path: str) -> None:
+    def _tell(self, pin: Pin, path: str) -> None:
         if self._arrived is not None and os.path.exists(path):
             self._arrived(pin, path)
 
