@@ -39,8 +39,8 @@ class OciLoader:
     """`PackageLoader` over environments for one target.
 
     `best` chooses among names of wheels by tags; `is_installed` says whether the wheel of a sha256 is in the
-    store already, so that its file need not be here. Wheels are links in `stage`, a directory of the caller's,
-    where there is one. `until` is when a tag must be asked again, 0 for never.
+    store already, so that its file need not be here. Wheels are links in `stage`, a directory of the
+    caller's, where there is one. `until` is when a tag must be asked again, 0 for never.
     """
 
     def __init__(
