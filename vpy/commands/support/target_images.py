@@ -63,12 +63,16 @@ def text(account: Mapping[str, Any]) -> str:
     from vpy.system import status_line
 
     rows = [
-        (each["spec"], f"Python {each['python']}", each["platform"], f"{len(each['files'])} files")
+        (each["spec"], f"Python {each['python']}", each["platform"], _files(len(each["files"])))
         for each in account["environments"]
     ]
     size = status_line.size(account["bytes"])
     if "sent" in account:
         end = f"{account['reference']} {account['digest']}\n{account['sent']} blobs sent, {size} in all"
     else:
-        end = f"{account['file']}: {account['blobs']} files, {size}"
+        end = f"{account['file']}: {_files(account['blobs'])}, {size}"
     return "\n".join([*text_output.columns(rows), end])
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
