@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.docs.markdown import Block
 
 # Those for users. `docs/reference.md` is made from the parsers' own table, and its examples are parsed there.
-RUN = ("guide", "editors", "faq", "install", "mirror", "shims", "windows", "trust")
+RUN = ("guide", "editors", "faq", "install", "mirror", "shims", "windows", "trust", "fleet")
 READ = [TOP / "README.md", TOP / "SECURITY.md", *(TOP / "docs" / f"{name}.md" for name in RUN)]
 INDEX = ("README.md", "editors.md")  # what they name is not among the wheels that are here
 PROGRAM = re.compile(r"(?:.*/)?vpython(3|-tool)?(?:\.pyz|\.bat)?$")

@@ -34,10 +34,10 @@ def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[
         found = registry.manifest(tag)
         if found is None:
             return None, ""
-        config = image.manifest_of(found[0], setting.text).config
-        if config.media_type != image.LOCKFILE:
+        manifest = image.manifest_of(found[0], setting.text)
+        if manifest is None or manifest.config.media_type != image.LOCKFILE:
             return None, ""
-        return registry.read_blob(config.digest, image.LARGEST_CONFIG), f"{setting.text}:{tag}"
+        return registry.read_blob(manifest.config.digest, image.LARGEST_CONFIG), f"{setting.text}:{tag}"
     except VpythonError as error:
         context.terminal.warning(f"the store `{setting.text}` is left out: {error.summary}")
         return None, ""
@@ -61,6 +61,7 @@ def _policy() -> RetryPolicy:
         idle_timeout=1.0,
         least_bytes=128 << 10,
         total_timeout=2.0,
+        longest_download=300.0,
         attempts=1,
         unreachable_attempts=1,
         resumes=0,

@@ -142,37 +142,48 @@ def pins_config(pins: Iterable[Pin]) -> bytes:
 
 
 class Environments:
-    """Environments that a place holds, read when they are first asked for."""
+    """Environments that a place holds, each read when it is first asked for."""
 
     def __init__(self, images: Images, origin: str) -> None:
         self.images = images
         self.origin = origin
-        self._read: list[tuple[Descriptor, Manifest]] | None = None
+        self._listed: list[Descriptor] | None = None
+        self._manifests: dict[str, Manifest | None] = {}
 
-    def _all(self) -> list[tuple[Descriptor, Manifest]]:
-        if self._read is None:
-            self._read = list(image.manifests(self.images, self.origin))
-            if not self._read:
+    def _descriptors(self) -> list[Descriptor]:
+        if self._listed is None:
+            self._listed = list(image.listed(self.images, self.origin))
+            if not self._listed:
                 raise UserError(f"`{self.origin}` holds no environment of vpython")
-        return self._read
+        return self._listed
+
+    def _manifest(self, descriptor: Descriptor) -> Manifest | None:
+        digest = descriptor.digest
+        if digest not in self._manifests:
+            data = image.document_of(self.images, digest, self.origin)
+            self._manifests[digest] = image.manifest_of(data, self.origin)
+        return self._manifests[digest]
+
+    def _all(self) -> list[Manifest]:
+        return [each for each in map(self._manifest, self._descriptors()) if each is not None]
 
     def lockfiles(self, markers: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
         """Yield the name of the spec and the lockfile of each environment for a platform and Python."""
         place = platform_of(markers)
-        for descriptor, manifest in self._all():
-            if manifest.config.media_type != image.LOCKFILE:
-                continue
+        for descriptor in self._descriptors():
             if descriptor.os and (descriptor.os, descriptor.architecture) != place:
                 continue
             annotations = dict(descriptor.annotations)
             if annotations.get(image.PYTHON, markers["python_version"]) != markers["python_version"]:
                 continue
-            yield annotations.get(image.SPEC, ""), self._config(manifest)
+            manifest = self._manifest(descriptor)
+            if manifest is not None and manifest.config.media_type == image.LOCKFILE:
+                yield annotations.get(image.SPEC, ""), self._config(manifest)
 
     def described(self) -> list[str]:
         """Return each environment in words: its spec, Python and platform."""
         rows = []
-        for descriptor, _ in self._all():
+        for descriptor in self._descriptors():
             annotations = dict(descriptor.annotations)
             platform = f"{descriptor.os}/{descriptor.architecture}" if descriptor.os else "any platform"
             python = annotations.get(image.PYTHON, "?")
@@ -181,13 +192,13 @@ class Environments:
 
     def pins(self) -> Iterator[Pin]:
         """Yield the pins of text specs, on all targets."""
-        for _, manifest in self._all():
+        for manifest in self._all():
             if manifest.config.media_type == image.PINS:
                 yield from self._pins(self._config(manifest))
 
     def files(self) -> dict[str, Descriptor]:
         """Return each file that is there by its sha256 (hex)."""
-        return {layer.sha256: layer for _, manifest in self._all() for layer in manifest.layers}
+        return {layer.sha256: layer for manifest in self._all() for layer in manifest.layers}
 
     def _config(self, manifest: Manifest) -> bytes:
         return self.images.read_blob(manifest.config.digest, image.LARGEST_CONFIG)

@@ -133,10 +133,10 @@ def _row(descriptor: Descriptor) -> dict[str, Any]:
     return row
 
 
-def manifests(images: Images, origin: str) -> Iterator[tuple[Descriptor, Manifest]]:
-    """Yield the environments that a place holds, each with the descriptor that an index has of it.
+def listed(images: Images, origin: str) -> Iterator[Descriptor]:
+    """Yield the manifests that a place lists, each as its index describes it, without reading it.
 
-    What is no environment of ours is passed over. Raises ToolError `origin: fact` for what cannot be read.
+    Raises ToolError `origin: fact` for what cannot be read.
     """
     root = images.manifest("")
     if root is None:
@@ -148,38 +148,35 @@ def manifests(images: Images, origin: str) -> Iterator[tuple[Descriptor, Manifes
         descriptor, data, depth = todo.pop(0)
         document = _parse(data, origin)
         if "manifests" not in document:
-            if _is_environment(document):
-                yield descriptor, _manifest(document, origin)
+            yield descriptor
             continue
         for row in _rows(document, "manifests", origin):
             child = _descriptor(row, origin)
             count += 1
             if count > MOST_MANIFESTS or depth == MOST_DEPTH:
                 raise ToolError(f"`{origin}` holds more images than are read")
-            if child.media_type not in (MANIFEST, INDEX):
-                continue
-            found = images.manifest(child.digest)
-            if found is None:
-                raise ToolError(f"`{origin}` lacks the manifest `{child.digest}`")
-            todo.append((child, found[0], depth + 1))
+            if child.media_type == INDEX:
+                todo.append((child, document_of(images, child.digest, origin), depth + 1))
+            elif child.media_type == MANIFEST:
+                yield child
 
 
-def manifest_of(data: bytes, origin: str) -> Manifest:
-    """Parse the manifest of an environment; raise ToolError where it is none."""
+def document_of(images: Images, digest: str, origin: str) -> bytes:
+    """Return a document that an index names; raise ToolError where it is not there."""
+    found = images.manifest(digest)
+    if found is None:
+        raise ToolError(f"`{origin}` lacks the manifest `{digest}`")
+    return found[0]
+
+
+def manifest_of(data: bytes, origin: str) -> Manifest | None:
+    """Parse the manifest of an environment; None for one of something else."""
     document = _parse(data, origin)
-    if not _is_environment(document):
-        raise ToolError(f"`{origin}` holds no environment of vpython")
-    return _manifest(document, origin)
-
-
-def _is_environment(document: dict[str, Any]) -> bool:
     config = document.get("config")
-    return isinstance(config, dict) and config.get("mediaType") in (LOCKFILE, PINS)
-
-
-def _manifest(document: dict[str, Any], origin: str) -> Manifest:
+    if not isinstance(config, dict) or config.get("mediaType") not in (LOCKFILE, PINS):
+        return None
     layers = tuple(_descriptor(row, origin) for row in _rows(document, "layers", origin))
-    return Manifest(_descriptor(document["config"], origin), layers)
+    return Manifest(_descriptor(config, origin), layers)
 
 
 def _parse(data: bytes, origin: str) -> dict[str, Any]:

@@ -93,7 +93,10 @@ class OciLoader:
             raise MissingError(f"`{self._origin}` has no such package for `{self._tags[0]}`")
         if len(pins) > 1:
             raise UserError(f"`{self._origin}` has {len(pins)} packages of this name and version")
-        return replace(pins[0], template=wanted.template, until=self._until)
+        pin = pins[0]
+        layer = self._environments.files().get(reference_from_id(pin.instance_id)[1])
+        self._sizes[pin.instance_id] = layer.size if layer else 0
+        return replace(pin, template=wanted.template, until=self._until)
 
     def resolve_locked(self, locked: Sequence[Locked]) -> Resolution:
         """Pin what a lockfile has: files by their hash, without a look at what the images were made for."""
