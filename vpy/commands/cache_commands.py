@@ -83,10 +83,18 @@ CACHE_COMMANDS = (
                 metavar="BYTES",
                 parse=size,
             ),
+            Option(
+                "--keep-used-by",
+                "keep the environment that this script or spec used last, and of the others, unless "
+                "`--older-than` says otherwise, none",
+                metavar="SCRIPT",
+                is_repeated=True,
+            ),
             DRY_RUN,
         ),
         examples=(
             Example("prune --dry-run", "see what would go"),
+            Example("prune --keep-used-by tool.py", "before a CI service saves the root"),
             Example("prune --older-than 30 --max-size 5G", "keep a month, and at most 5 GiB"),
         ),
         shares_store=False,

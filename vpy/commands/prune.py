@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from vpy.commands.support import removal, text_output
+from vpy.commands.support import inventory, removal, selection, text_output
+from vpy.errors import UserError
 from vpy.prune import policy as policies
 from vpy.prune import run as prune_run
 from vpy.system import status_line
+from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
     from bootstrap.request import Request
     from vpy.operations.context import Context
@@ -23,6 +26,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     Everything old enough goes: `most_per_run` limits only the prunes that a start makes by itself.
     """
     policy = policy_of(arguments, context.config.prune_older_than_days)
+    if arguments.keep_used_by:
+        policy = replace(policy, keep=_used_by(arguments.keep_used_by, request, context))
     report, names = prune_run.Report(removed=()), None
     if removal.is_ours(context):
         with removal.alone(context, dry_run=policy.dry_run):
@@ -44,7 +49,21 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 def policy_of(arguments: Namespace, days: float) -> Policy:
     """Return the policy that the arguments name; `days` is the age where they name none."""
     older_than = days * policies.DAY if arguments.older_than is None else arguments.older_than
+    if arguments.keep_used_by and arguments.older_than is None:
+        older_than = policies.ANY_AGE
     return policies.Policy(older_than=older_than, max_size=arguments.max_size, dry_run=arguments.dry_run)
+
+
+def _used_by(scripts: Sequence[str], request: Request, context: Context) -> frozenset[str]:
+    """Return the key of the environment that each script used last; raise UserError where one has none."""
+    found = inventory.take(context)
+    keys = set()
+    for script in scripts:
+        chosen = selection.select([script], found, [], request.cwd or "/", context)
+        if not chosen:
+            raise UserError(f"no environment of `{script}` is here", hint="start it first, or `install` it")
+        keys.add(max(chosen.values(), key=lambda each: (each.used, each.key)).key)
+    return frozenset(keys)
 
 
 def _prune(policy: Policy, context: Context) -> Report:

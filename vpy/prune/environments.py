@@ -81,7 +81,8 @@ class Remover:
     def remove_old(self) -> None:
         """Remove the environments that are over the age limit, as many as the policy lets go."""
         limit = self._now() - self._policy.older_than
-        old = [environment for environment in environments(self._layout) if environment.used / 1e9 <= limit]
+        every = (each for each in environments(self._layout) if each.key not in self._policy.keep)
+        old = [environment for environment in every if environment.used / 1e9 <= limit]
         self._let_starts_settle(old)
 
         most = self._policy.max_environments
@@ -93,7 +94,7 @@ class Remover:
 
     def remove(self, environment: Environment, reason: Reason) -> bool:
         """Remove one environment, of whatever age; return False where it is in use, or gone already."""
-        if environment.key in self.removed | self.in_use:
+        if environment.key in self.removed | self.in_use | self._policy.keep:
             return False
         self._let_starts_settle([environment])
         if not self._remove(environment, reason):

@@ -34,7 +34,7 @@ class Policy:
     recently used first. With `max_size` (bytes of disk) more go until the root is that small.
     `max_items` limits how many things go in one run, `max_records` how many entries of the directory of
     records are looked at. With `dry_run` nothing goes, but it is reported. With `everything` cached answers
-    and what is half made go whatever their age.
+    and what is half made go whatever their age. Environments whose key is in `keep` stay, however old.
     """
 
     older_than: float
@@ -44,6 +44,7 @@ class Policy:
     max_items: int | None = None
     max_records: int | None = None
     everything: bool = False
+    keep: frozenset[str] = frozenset()
 
     def is_old(self, seconds: float) -> bool:
         """Return whether an age in seconds is over the limit."""

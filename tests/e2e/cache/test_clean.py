@@ -278,3 +278,23 @@ def test_the_origins_of_records(tmp_path: Path) -> None:
         "k2": Origin("directory", "/a"),
         "k3": Origin("directory", "/"),
     }
+
+
+def test_prune_keeps_what_scripts_use(cache: Cache) -> None:
+    """The last environment of each stays, with its wheels; all others go, of whatever age."""
+    cache.make("mine.py", "own0", "shared")
+    old = set(cache.environments())
+    mine = cache.make("mine.py", "own2", "shared")
+    cache.make("other.py", "own1", "shared")
+    age(*(path / "used" for path in old), seconds=DAY)
+    done = cache.run("-vpython-tool", "prune", "--json", "--keep-used-by", "mine.py", cwd=cache.work)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in cache.environments()] == [mine.name]
+    assert kinds(json.loads(done.stdout))["environments"] == 2
+
+    done = cache.run("-vpython-tool", "prune", "--keep-used-by", "other.py", cwd=cache.work)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr
+        == "vpython: no environment of `other.py` is here\n\nhint: start it first, or `install` it\n"
+    )
