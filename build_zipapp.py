@@ -22,7 +22,7 @@ except ImportError:
     sys.exit(f"build_zipapp: needs Python 3.11 or newer, `{sys.executable}` is {sys.version.split()[0]}")
 
 from builder import archive as archives
-from builder import package
+from builder import package, release
 from builder.archive import archive, beside, bundle, installing, parted, with_code
 from builder.vendor import TOP, BuildError, contents, fetch_wheels, licences, requirements, unpack_vendor
 
@@ -127,10 +127,7 @@ def build(config: Path, output: Path) -> int:
     notices = licences(contents(wheels))
     seeds = {f"seeds/{wheels[name].name}": wheels.pop(name).read_bytes() for name in SEEDS}
     unpack_vendor(wheels, TOP / "build" / "vendor")
-    with (TOP / "pyproject.toml").open("rb") as file:
-        version = tomllib.load(file)["project"]["version"]
-
-    own = {**tree(TOP / "vpy", "vpy/"), "vpy/_baked.py": baked(tables, version, pins)}
+    own = {**tree(TOP / "vpy", "vpy/"), "vpy/_baked.py": baked(tables, release.project()["version"], pins)}
     doors = {**tree(TOP / "bootstrap", "bootstrap/"), "vpython.py": (TOP / "vpython.py").read_bytes()}
     doors["__main__.py"] = MAIN
     head = (TOP / "vpython.sh").read_bytes()
@@ -213,10 +210,12 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=TOP / "config.toml", help="the domain to bake in")
     parser.add_argument("--output", type=Path, default=TOP / "dist" / "vpython.pyz")
     parser.add_argument("--package", action="store_true", help="make dist/vpython.cipd of it, too")
+    parser.add_argument("--release", action="store_true", help="make its sha256, SBOM and wheels beside it, too")
+    parser.add_argument("--publish", type=Path, metavar="DIR", help="add the release to this directory, too")
     arguments = parser.parse_args()
     try:
         size = build(arguments.config, arguments.output)
-        result = package.package(arguments.output, arguments.config) if arguments.package else ""
+        result = _more(arguments)
     except BuildError as error:
         print(f"build_zipapp: {error}", file=sys.stderr)
         return 1
@@ -225,6 +224,20 @@ def main() -> int:
         return 1
     print(f"{arguments.output}: {size:,} bytes{result}")
     return 0
+
+
+def _more(arguments: argparse.Namespace) -> str:
+    """Make what is asked for beside the file; return a line for each thing."""
+    result = ""
+    is_release = arguments.release or arguments.publish
+    if arguments.package or is_release:
+        result += package.package(arguments.output, arguments.config)
+    if is_release:
+        files = release.release(arguments.output, arguments.config)
+        result += "".join(f"\n{path}: {path.stat().st_size:,} bytes" for path in files[1:])
+        if arguments.publish:
+            result += release.publish(files, arguments.publish)
+    return result
 
 
 if __name__ == "__main__":

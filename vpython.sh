@@ -138,8 +138,10 @@ if command [ -O "$_vpython_root" ] && command [ -O "$_vpython_root/@APP@/python"
     esac
     exec "$_vpython_python" -I -S "$_vpython_self" "$@"
 fi
-# What a version manager's shim would change of the environment is kept out: the Python behind it runs us.
-for _vpython_word in python3 python3.14 python3.13 python3.12 python3.11 python; do
+# What a version manager's shim would change of the environment is kept out: the Python behind it runs us. The
+# last is that of the venv that an installer of wheels has put us into, and linked to.
+_vpython_link=$(readlink -f "$_vpython_self" 2>/dev/null)
+for _vpython_word in python3 python3.14 python3.13 python3.12 python3.11 python "${_vpython_link%/*}/python3"; do
     if command -v "$_vpython_word" >/dev/null 2>&1; then
         _vpython_python=$("$_vpython_word" -I -S -c 'import sys; sys.version_info < (3, 11) or print(sys.executable)' </dev/null 2>/dev/null)
         if command [ -x "$_vpython_python" ]; then exec "$_vpython_python" -I -S "$_vpython_self" "$@"; fi

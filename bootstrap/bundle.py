@@ -106,9 +106,13 @@ def _pip(archive: str) -> Members:
 
 
 def _reader(archive: str) -> Callable[[str], bytes]:
+    """Return what reads a file of the archive; for a wheel's launcher, of the one that it leads to."""
     import zipimport
 
-    return zipimport.zipimporter(archive).get_data
+    opened = zipimport.zipimporter(archive)
+    if opened.find_spec("vpython") is None:
+        opened = zipimport.zipimporter(os.path.join(os.path.dirname(os.path.realpath(archive)), "vpython"))
+    return opened.get_data
 
 
 def _is_ours(get: Callable[[str], bytes]) -> bool:
