@@ -210,7 +210,9 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=TOP / "config.toml", help="the domain to bake in")
     parser.add_argument("--output", type=Path, default=TOP / "dist" / "vpython.pyz")
     parser.add_argument("--package", action="store_true", help="make dist/vpython.cipd of it, too")
-    parser.add_argument("--release", action="store_true", help="make its sha256, SBOM and wheels beside it, too")
+    parser.add_argument(
+        "--release", action="store_true", help="make its sha256, SBOM and wheels beside it, too"
+    )
     parser.add_argument("--publish", type=Path, metavar="DIR", help="add the release to this directory, too")
     arguments = parser.parse_args()
     try:

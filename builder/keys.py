@@ -51,6 +51,7 @@ USER = (
     ("python", "as `-vpython-python`"),
     ("build", "`false` forbids to build wheels from sources"),
     ("refresh-after", "as that of `[tool.vpython]`, which wins"),
+    ("releases", "where `self` finds newer versions: a directory, or its https address"),
     ("store", "as that of `[tool.vpython]`, which wins"),
     (
         "store-trust",

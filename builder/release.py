@@ -1,4 +1,4 @@
-"""What a release has beside the file: its sha256, SBOM, wheels and CIPD package; and a directory of releases."""
+"""What a release has beside the file: its sha256, SBOM, manual page, wheels; and a directory of releases."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LAUNCHERS = ("vpython3", "vpython-tool")
 ANY = ("any",)
-# Windows runs no file by its `#!` line: there each name has a batch file. Elsewhere these would be in the way.
+# Windows runs no file by its `#!` line: there each name has a batch file, which elsewhere is in the way.
 WINDOWS = ("win32", "win_amd64", "win_arm64")
 LAUNCHER = b"""\
 # Any Python can read this file, so that an old one can be given what is needed.
@@ -89,7 +89,7 @@ def launcher(built: bytes) -> bytes:
 
 
 def _zip(members: Mapping[str, bytes]) -> bytes:
-    """Return a zip of the members in their order, at a fixed date, commands executable; RECORD is the last."""
+    """Return a zip of the members in their order, at a fixed date, commands executable."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as result:
         for path, data in members.items():

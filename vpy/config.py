@@ -29,6 +29,8 @@ class Config:
     toml_name: str
     barrier: str
     bundle_package: str
+    distribution: str
+    releases: str
     system_pythons: tuple[str, ...]
     verify_tags: tuple[tuple[str, str, str], ...]
     verify_glibc: tuple[int, int]
@@ -56,6 +58,8 @@ def from_tables(tables: Mapping[str, Any], version: str) -> Config:
         toml_name=tables["spec"]["toml"],
         barrier=tables["spec"]["barrier"],
         bundle_package=tables["bundle"]["package"],
+        distribution=tables["package"]["distribution"],
+        releases=tables["self"]["releases"],
         system_pythons=tuple(tables["bundle"]["system"]),
         verify_tags=tuple((row["python"], row["abi"], row["platform"]) for row in tables["verify"]["tags"]),
         verify_glibc=tuple(tables["verify"]["glibc"]),

@@ -61,6 +61,7 @@ def _settings(request: Request, context: Context, spec: Spec | None) -> Iterator
     yield "root", _root(request, context)
     service = context.environ.get("CIPD_SERVICE_URL")
     yield "service", _built_in(service, "CIPD_SERVICE_URL") if service else _built_in(config.service)
+    yield "releases", settings.releases(context)
     yield "prune after", _built_in(f"{config.prune_older_than_days:g} days")
 
 

@@ -325,6 +325,44 @@ _OTHER_COMMANDS = (
         ),
     ),
     Command(
+        name="self",
+        summary="show vpython's own file, or replace it by a newer one",
+        description=(
+            "Shows the version, the file, its sha256 and who installed it; the exit code is 1 where a file "
+            "beside it, or the record of the wheel that it came in, has another sha256. With `--check` asks "
+            "for the newest release; the exit code is 1 where that is newer. `self update` fetches the "
+            "newest, or `self update VERSION` that one, compares its sha256, tries it out and puts it in the "
+            "place of the file, whose mode and owner stay; vpythons that run keep the old one. What pip, "
+            "pipx, uv, CIPD or the system has installed is left to them, with a line that names the command. "
+            "Releases are where `releases` of the user's configuration file says: a directory that "
+            "`build_zipapp.py --publish` fills, or its https address."
+        ),
+        positionals=(
+            Positional(
+                "action",
+                "ACTION",
+                "`update`, and a version where it is not to be the newest",
+                count="*",
+                choices=("update",),
+                is_file=False,
+            ),
+        ),
+        options=(
+            Option("--check", "say whether there is a newer one, and change nothing"),
+            Option(
+                "--releases", "look for releases there", metavar="PLACE", default="those of the configuration"
+            ),
+            Option("--force", "take an older one, and the same version again, too"),
+        ),
+        examples=(
+            Example("self", "what this file is, and who installed it"),
+            Example("self --check", "whether there is a newer one"),
+            Example("self update", "replace it by the newest"),
+            Example("self update 1.2.0", "replace it by this version, older or not"),
+        ),
+        shares_store=False,
+    ),
+    Command(
         name="tags",
         summary="show the tags of a Python, best first",
         description=(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vpy.model import Spec
     from vpy.operations.context import Context
 
-KEYS = ("build", "python", "refresh-after", "source", "store", "store-trust")
+KEYS = ("build", "python", "refresh-after", "releases", "source", "store", "store-trust")
 LARGEST = 64 * 1024
 BUILT_IN = "built in"
 # Address of the index, by its name in the original, which has no other source.
@@ -117,6 +117,14 @@ def refresh_after(context: Context, spec: Spec | None = None) -> Age:
     from vpy.spec.times import parse_duration
 
     return Age(parse_duration(text) or 0, text, origin, user.observations)
+
+
+def releases(context: Context) -> Setting:
+    """Return where newer versions of vpython are: a directory or an address, "" for nowhere."""
+    user = user_file(context.environ)
+    if "releases" in user.values:
+        return Setting(user.values["releases"], user.path, os.path.dirname(user.path))
+    return Setting(context.config.releases, BUILT_IN, "/")
 
 
 def store(context: Context, spec: Spec | None = None) -> Setting:

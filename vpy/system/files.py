@@ -134,6 +134,16 @@ def replace(source: str, target: str) -> None:
     _patiently(os.replace, source, target)
 
 
+def sync_directory(path: str) -> None:
+    """See the names in a directory to disk; Windows does so by itself."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def exchange(built: str, final: str, aside: str) -> None:
     """Rename `built` to `final`; what was there moves to `built`, or to `aside` on the same filesystem.
 

@@ -78,6 +78,12 @@ class Deployment:
             if package.instance_id is not None
         }
 
+    def files(self) -> Iterator[str]:
+        """Yield the path of each file that is deployed, and of each link."""
+        for package in self.packages().values():
+            for file in self._listed(package.directory, package.instance_id):
+                yield os.path.join(self._destination(package.subdir), *file.name.split("/"))
+
     def deploy(self, subdir: str, pin: Pin, path: str, *, install_mode: str | None = None) -> None:
         """Deploy the package file at `path`, and remove the files of the package's former instance.
 
