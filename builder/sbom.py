@@ -72,19 +72,18 @@ def sbom(
         "version": 1,
         "metadata": {"component": top},
         "components": [*own, *carried],
-        "dependencies": [
-            {"ref": "vpython", "dependsOn": [row["bom-ref"] for row in own]},
-            *(
-                {
-                    "ref": row["bom-ref"],
-                    "dependsOn": [each["bom-ref"] for each in carried] if row["name"] == "pip" else [],
-                }
-                for row in own
-            ),
-            *({"ref": row["bom-ref"], "dependsOn": []} for row in carried),
-        ],
+        "dependencies": _dependencies(own, carried),
     }
     return (json.dumps(bill, indent=1) + "\n").encode()
+
+
+def _dependencies(own: list[dict[str, Any]], carried: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return who carries whom: the file its wheels, pip what it has vendored."""
+    refs = {"vpython": [row["bom-ref"] for row in own]}
+    for row in own:
+        refs[row["bom-ref"]] = [each["bom-ref"] for each in carried] if row["name"] == "pip" else []
+    refs |= {row["bom-ref"]: [] for row in carried}
+    return [{"ref": ref, "dependsOn": within} for ref, within in refs.items()]
 
 
 def vendored_by_pip(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:

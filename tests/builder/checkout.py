@@ -24,6 +24,8 @@ READ = (
     "vendor",
     "*.toml",
     "LICENSE",
+    "shims",
+    "docs/vpython.1",
 )
 WHEELS = TOP / "build" / "wheels"
 
@@ -39,8 +41,9 @@ class Checkout:
                 if path.is_dir():
                     shutil.copytree(path, place / path.name, ignore=shutil.ignore_patterns("__pycache__"))
                 else:
-                    place.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(path, place)
+                    copy = place / path.relative_to(of)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, copy)
         shutil.copytree(WHEELS, self.wheels)
 
     def build(
@@ -70,12 +73,14 @@ class Checkout:
         wheel.write_bytes(wheel.read_bytes()[:-1] + b"!")
         return wheel
 
-    def must(self, name: str) -> Path:
+    def must(self, name: str, *words: str | Path) -> Path:
         """Build NAME and return it."""
         output = self.place / name
-        ended = self.build("--output", output)
+        ended = self.build("--output", output, *words)
         assert (ended.returncode, ended.stderr) == (0, "")
-        assert ended.stdout == f"{output}: {output.stat().st_size:,} bytes\n"
+        first, *more = ended.stdout.splitlines()
+        assert first == f"{output}: {output.stat().st_size:,} bytes"
+        assert bool(more) == bool(words)
         return output
 
     def replace(self, name: str, old: str, new: str) -> None:

@@ -20,5 +20,5 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture(scope="session")
 def built(checkout: Checkout) -> Path:
-    """What it builds."""
-    return checkout.must("dist/vpython.pyz")
+    """What it builds; beside it lies what a release has, and in `releases` the same by its version."""
+    return checkout.must("dist/vpython.pyz", "--publish", checkout.place / "releases")

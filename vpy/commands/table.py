@@ -326,7 +326,7 @@ _OTHER_COMMANDS = (
     ),
     Command(
         name="self",
-        summary="show vpython's own file, or replace it by a newer one",
+        summary="show vpython's own file, or replace it",
         description=(
             "Shows the version, the file, its sha256 and who installed it; the exit code is 1 where a file "
             "beside it, or the record of the wheel that it came in, has another sha256. With `--check` asks "
