@@ -60,6 +60,14 @@ def test_version(explainer: Explainer) -> None:
     assert {"version", "build", "python", "vendored"} == set(of(explainer, "version"))
 
 
+def test_self(explainer: Explainer) -> None:
+    """That of `--check` and `update` is in tests/e2e/own."""
+    report = of(explainer, "self")
+    assert report["file"] == str(explainer.harness.file)
+    assert report["installed"] == {"by": "file", "upgrade": None}
+    assert report["releases"] == {"at": None, "from": "built in"}
+
+
 def test_find(explainer: Explainer) -> None:
     newest, oldest = of(explainer, "find", "one")
     assert newest == {"name": ONE, "version": "version:2.0", "refs": [], "platforms": {"every platform": []}}

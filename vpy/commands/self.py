@@ -32,12 +32,14 @@ WAYS = {
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Show the file, look whether there is a newer one, or replace it."""
-    from vpy.operations import own_file, releases
+    from vpy.operations import own_file, releases, self_update
 
     verb, version = _words(arguments)
     own = own_file.find(request, context)
     if not verb:
         return _show(request, own, context, arguments)
+    if verb == "update":
+        self_update.refuse_what_others_installed(own)
     there = releases.Releases(releases.setting_of(arguments.releases, request.cwd or "/", context), context)
     if verb == "check":
         return _check(there, context, arguments)
@@ -148,7 +150,6 @@ def _update(own: OwnFile, there: Releases, version: str, context: Context, argum
     from bootstrap import BUILD
     from vpy.operations import self_update
 
-    self_update.refuse_what_others_installed(own)
     before = self_update.OwnBytes(own.path)
     release = there.named(version) if version else there.newest(context.config.version)
     order = _compared(release, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from vpy.system.lean.dataclasses import value
 
@@ -61,7 +62,7 @@ def _pinned(path: str, context: Context) -> OwnFile | None:
 
     manifest = context.manifest
     if manifest is not None and manifest.vpython is not None:
-        return OwnFile(path, "manifest", f"vpython-tool ensure {manifest.path} --resolve")
+        return OwnFile(path, "manifest", f"vpython-tool ensure {shlex.quote(manifest.path or '')} --resolve")
     for top in _above(path):
         inside = os.path.basename(top) == SERVICE_DIRECTORY
         if inside or (
@@ -69,7 +70,7 @@ def _pinned(path: str, context: Context) -> OwnFile | None:
         ):
             site = os.path.dirname(top) if inside else top
             is_depot_tools = os.path.basename(site) == ".cipd_bin"
-            ensure = f"cipd ensure -root {site} -ensure-file FILE"
+            ensure = f"cipd ensure -root {shlex.quote(site)} -ensure-file FILE"
             return OwnFile(path, "cipd", "update_depot_tools" if is_depot_tools else ensure)
     if looks_like_instance_id(os.path.basename(os.path.dirname(path))):
         return OwnFile(path, "manifest", "vpython-tool ensure FILE --resolve")
@@ -156,7 +157,7 @@ def _installed(path: str, prefix: str, info: str, recorded: Mapping[str, str], n
 def _python_in(prefix: str) -> str:
     names = (("Scripts", "python.exe"), ("bin", "python3"), ("bin", "python"))
     paths = [os.path.join(prefix, *parts) for parts in names]
-    return next(filter(os.path.exists, paths), "python3")
+    return shlex.quote(next(filter(os.path.exists, paths), "python3"))
 
 
 def _of_system(path: str, context: Context) -> OwnFile | None:

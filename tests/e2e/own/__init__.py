@@ -1,0 +1,1 @@
+"""vpython's own file: as a wheel, and replaced by a release."""
