@@ -141,6 +141,7 @@ def build(config: Path, output: Path) -> int:
     outer["LICENSE"] = (TOP / "LICENSE").read_bytes()
     data = archive(outer, head=_shell_door(head, identity), deflated={*inner, "LICENSE"})
     write(output, data)
+    output.with_name(output.name + release.SIDECAR).unlink(missing_ok=True)  # that of the file before
     return len(data)
 
 

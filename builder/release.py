@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIST = "releases.json"
+SIDECAR = ".sha256"
 
 
 def project() -> dict[str, str]:
@@ -35,7 +36,7 @@ def release(built: Path, config: Path) -> list[Path]:
     name = _distribution(config)
     checked = f"{hashlib.sha256(data).hexdigest()}  {built.name}\n"
     parts = {
-        f"{built.name}.sha256": checked.encode(),
+        built.name + SIDECAR: checked.encode(),
         f"{built.stem}.cdx.json": bill,
         f"{built.stem}.1": (TOP / "docs" / "vpython.1").read_bytes(),
     }

@@ -88,6 +88,17 @@ def checkout(place: Path) -> Path:
     return place
 
 
+def lay_release(home: Path) -> None:
+    """Lay there what a build makes: the wheel, and a directory of releases with the file of this home."""
+    from builder import release, wheel
+
+    about = release.project()
+    name = wheel.file_name("vpython-pyz", about["version"], wheel.ANY)
+    data = wheel.wheel(BUILT.read_bytes(), "vpython-pyz", about, wheel.ANY, b"{}")
+    (home / name).write_bytes(data)
+    release.publish([home / "vpython.pyz"], home / "releases")
+
+
 class Reader:
     """Types what a document shows, in a home and with a cache of its own, which `explain` looks at."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +17,7 @@ from bootstrap import command_line
 from tests.docs import markdown, reader
 from tests.docs.test_links import DOCUMENTS, name_of
 from tests.support.awkward_index import AwkwardIndex
-from tests.support.harness import TOP
+from tests.support.harness import BASE, TOP, Harness
 from vpy.commands import parser
 
 if TYPE_CHECKING:
@@ -45,6 +49,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("path", [path for path in READ if path.name not in INDEX], ids=name_of)
 def test_commands_print_what_is_shown(path: Path, index: str, tmp_path: Path) -> None:
     visitor = reader.Reader(tmp_path, index, installs=path.name == "install.md")
+    if path.name == "install.md":
+        reader.lay_release(visitor.home)
     _check(path, visitor, visitor.home)
 
 
@@ -64,15 +70,60 @@ def test_commands_of_editors_and_tools(tmp_path: Path) -> None:
     _check(TOP / "docs" / "editors.md", visitor, visitor.home)
 
 
-def _check(path: Path, visitor: reader.Reader, cwd: Path) -> None:
-    faults = _faults(path, visitor, cwd)
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with pipx and uv, which vpython installs from the index of this machine."""
+    harness = Harness(tmp_path_factory.mktemp("tools"))
+    harness.use_base_python()
+    words = ("-vpython-with", "pipx", "-vpython-with", "uv", "-c", "import sys; print(sys.prefix)")
+    done = harness.run(*words, timeout=300)
+    assert done.returncode == 0, done.stderr
+    commands = harness.place / "tools"
+    commands.mkdir()
+    for name in ("pipx", "uv"):
+        (commands / name).symlink_to(f"{done.stdout.strip()}/bin/{name}")
+    return commands
+
+
+@pytest.mark.index
+@pytest.mark.thorough
+@pytest.mark.parametrize(("tool", "way"), [("pip", "pip"), ("pipx", "pipx"), ("uv", "uv tool")])
+def test_commands_of_installers(tool: str, way: str, tools: Path, tmp_path: Path) -> None:
+    """The real ones: what they install runs, is left to them by `self`, and goes whole."""
+    path = TOP / "docs" / "install.md"
+    visitor = reader.Reader(tmp_path, "", installs=True)
+    reader.lay_release(visitor.home)
+    environ = visitor.harness.environ
+    environ["PATH"] = f"{environ['PATH']}{os.pathsep}{tools}"
+    environ["PIPX_DEFAULT_PYTHON"] = environ["UV_PYTHON"] = str(BASE)
+    taken = [each for each in markdown.blocks(path) if each.not_run.startswith(f"it takes {tool};")]
+    install, uninstall = (replace(block, not_run="") for block in taken)
+    _check(path, visitor, visitor.home, [install])
+
+    commands = visitor.home / ("vpython-venv/bin" if tool == "pip" else ".local/bin")
+    (visitor.home / "s.py").write_text("import sys; print(sys.base_prefix)")
+    for _ in range(2):
+        done = visitor.harness.run_command(commands / "vpython3", visitor.home / "s.py")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{sys.base_prefix}\n", "")
+    shown = json.loads(visitor.harness.run_command(commands / "vpython-tool", "self", "--json").stdout)
+    assert (shown["installed"]["by"], shown["damaged"]) == (way, [])
+    assert shown["installed"]["upgrade"].endswith("WHEEL")
+    done = visitor.harness.run_command(commands / "vpython-tool", "self", "update")
+    assert (done.returncode, shown["installed"]["upgrade"] in done.stderr) == (2, True)
+
+    _check(path, visitor, visitor.home, [uninstall])
+    assert not [path for path in commands.iterdir() if path.name.startswith("vpython")]
+
+
+def _check(path: Path, visitor: reader.Reader, cwd: Path, blocks: list[Block] | None = None) -> None:
+    faults = _faults(path, visitor, cwd, blocks)
     assert not faults, "\n\n".join(faults)
 
 
-def _faults(path: Path, visitor: reader.Reader, cwd: Path) -> list[str]:
+def _faults(path: Path, visitor: reader.Reader, cwd: Path, blocks: list[Block] | None = None) -> list[str]:
     """Return what does not hold: a command that fails without an `echo $?`, or prints something else."""
     faults, failed = [], ""
-    for command, output, code in visitor.read(markdown.blocks(path), cwd):
+    for command, output, code in visitor.read(markdown.blocks(path) if blocks is None else blocks, cwd):
         here = f"{path.name}:{command.line}: {command.text}"
         if failed and command.text != "echo $?":
             faults.append(failed)

@@ -1,4 +1,4 @@
-"""Releases behind a real web server, made of the built file by another version and build; it can be told to lie."""
+"""Releases behind a real web server, made of the built file as other versions; it can be told to lie."""
 
 from __future__ import annotations
 
