@@ -20,10 +20,10 @@ LARGEST = 1 << 20  # bytes of a file that says who installed what
 SIDECAR = ".sha256"
 # Package managers of systems: the command that names the owner of a file, and the one that upgrades it.
 OWNERS = (
-    ("dpkg-query", ("--search",), "apt upgrade {}"),
-    ("rpm", ("-qf", "--queryformat", "%{NAME}: "), "dnf upgrade {}"),
-    ("pacman", ("-Qqo",), "pacman -Syu {}"),
-    ("apk", ("info", "-qW"), "apk upgrade {}"),
+    ("dpkg", ("dpkg-query", "--search"), "apt-get install --only-upgrade {}"),
+    ("rpm", ("rpm", "-qf", "--queryformat", "%{NAME}: "), "dnf upgrade {}"),
+    ("pacman", ("pacman", "-Qqo"), "pacman -Syu {}"),
+    ("apk", ("apk", "info", "-qW"), "apk upgrade {}"),
 )
 OF_SYSTEM = ("/usr/", "/bin/", "/sbin/", "/opt/")
 
@@ -168,7 +168,7 @@ def _of_system(path: str, context: Context) -> OwnFile | None:
 
     if not path.startswith(OF_SYSTEM) or path.startswith("/usr/local/"):
         return None
-    for program, words, upgrade in OWNERS:
+    for way, (program, *words), upgrade in OWNERS:
         command = shutil.which(program, path=context.environ.get("PATH"))
         if command is None:
             continue
@@ -178,7 +178,7 @@ def _of_system(path: str, context: Context) -> OwnFile | None:
             continue
         name = _first_name(ended.stdout) if ended.code == 0 else ""
         if name:
-            return OwnFile(path, program, upgrade.format(name))
+            return OwnFile(path, way, upgrade.format(name))
     return None
 
 

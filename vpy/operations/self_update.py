@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 PASSING = ".vpython-new-"
 TRIAL_SECONDS = 120.0
 AGAIN = "run it again"
+KEEPERS = {
+    "checkout": "the checkout that it is in",
+    "cipd": "CIPD",
+    "manifest": "a manifest",
+}
 
 
 class OwnBytes:
@@ -49,7 +54,7 @@ def _signature(path: str) -> tuple[str, ...]:
 def refuse_what_others_installed(own: OwnFile) -> None:
     """Raise UserError where somebody else keeps the file, or where it cannot be replaced."""
     if own.upgrade:
-        kept = f"`{own.path}` is kept by {NAMES.get(own.way, own.way)}, not by itself"
+        kept = f"`{own.path}` is kept by {KEEPERS.get(own.way, own.way)}, not by itself"
         raise UserError(kept, hint=f"`{own.upgrade}` brings another version")
     directory = os.path.dirname(own.path)
     if not os.access(directory, os.W_OK | os.X_OK):
@@ -57,14 +62,6 @@ def refuse_what_others_installed(own: OwnFile) -> None:
             f"cannot replace `{own.path}`: its directory cannot be written",
             hint="run it as a user who may write there",
         )
-
-
-NAMES = {
-    "checkout": "the checkout that it is in",
-    "cipd": "CIPD",
-    "manifest": "a manifest",
-    "dpkg-query": "dpkg",
-}
 
 
 def replace(own: OwnBytes, data: bytes, release: Release, context: Context) -> list[str]:

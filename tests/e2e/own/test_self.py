@@ -335,6 +335,6 @@ def test_a_package_of_the_system() -> None:
     if shutil.which("dpkg-query") is None:
         pytest.skip("no dpkg here")
     found = of_system()(os.path.realpath("/usr/bin/env"))
-    assert (found.way, found.upgrade) == ("dpkg-query", "apt upgrade coreutils")
+    assert (found.way, found.upgrade) == ("dpkg", "apt-get install --only-upgrade coreutils")
     assert of_system()("/usr/bin/of nobody") is None
     assert of_system()("/home/me/env") is None
