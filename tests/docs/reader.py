@@ -84,7 +84,8 @@ def checkout(place: Path) -> Path:
     """Copy what a clone has and the wheels that were fetched before; what was built is not in it."""
     Checkout(place)
     for name in ("examples", "tests", "shims", "docs"):
-        shutil.copytree(TOP / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(TOP / name, place / name, ignore=ignored, dirs_exist_ok=True)
     return place
 
 
