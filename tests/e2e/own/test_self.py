@@ -152,7 +152,7 @@ def elsewhere(handler: BaseHTTPRequestHandler) -> None:
 
 FILE = f"/releases/{NEWER}/vpython.pyz"
 LIST = "/releases/releases.json"
-SHORT = "the connection to `{host}` broke: its body is shorter than announced (tried 1 times)"
+SHORT = "the connection to `{host}` broke: its body is shorter than announced"
 NOT_LISTED = (
     f"`{NEWER}/vpython.pyz` at `{{host}}` is not the file that is listed: "
     "its sha256 is {sha256}, not {listed}"
