@@ -122,7 +122,7 @@ class Connection:
     def _denied(self, status: int, reason: str) -> NetworkError:
         reference, credential = self.reference, self._login.known
         if credential is None:
-            fact = f"`{reference.host}` does not show `{reference.repository}` to somebody without a login"
+            fact = f"`{reference.host}` wants a login for `{reference.repository}`"
             hint = f"log in with `docker login {reference.host}`"
         else:
             fact = f"`{reference.host}` refuses `{reference.repository}` to {credential.who}"
@@ -138,5 +138,5 @@ class Connection:
             texts = [": ".join(filter(None, (each.get("code"), each.get("message")))) for each in errors]
         except (NetworkError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
             return ""
-        rows = [shown.line(self._login.hide(text), LONGEST_MESSAGE) for text in texts]
+        rows = [shown.line(self._login.hide(text), LONGEST_MESSAGE) for text in texts if text]
         return f": {'; '.join(rows)}" if rows else ""

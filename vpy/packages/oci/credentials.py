@@ -83,12 +83,14 @@ class Credentials:
     """Logins that the caller has by variables and files; any number of threads may share it.
 
     The first place that knows a registry counts: the file that `REGISTRY_AUTH_FILE` names, docker's
-    configuration, podman's of this session and of the user, then `.netrc`.
+    configuration, podman's of this session and of the user, then `.netrc`. A program that keeps logins has so
+    many `seconds`.
     """
 
-    def __init__(self, environ: Mapping[str, str], home: str) -> None:
+    def __init__(self, environ: Mapping[str, str], home: str, *, seconds: float = HELPER_SECONDS) -> None:
         self._environ = environ
         self._home = home
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], Credential | None] = {}
 
@@ -150,14 +152,13 @@ class Credentials:
         try:
             ended = process.run_bounded(
                 [found, "get"], environ=self._environ, stdin=server.encode(),
-                timeout=HELPER_SECONDS, most=LARGEST_ANSWER,
+                timeout=self._seconds, most=LARGEST_ANSWER,
             )  # fmt: skip
         except OSError as error:
             raise ToolError(f"cannot run `{found}`: {os.strerror(error.errno or 0)}") from error
         if ended.code == process.KILLED:
-            raise ToolError(
-                f"`{found}` took more than {HELPER_SECONDS:g} s, or more than {LARGEST_ANSWER} bytes"
-            )
+            limits = f"{self._seconds:g} s or {LARGEST_ANSWER} bytes"
+            raise ToolError(f"`{found}` did not answer within {limits}")
         if ended.code:
             if ended.stdout.strip().lower().startswith(NOT_FOUND):
                 return None

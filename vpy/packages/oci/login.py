@@ -42,8 +42,11 @@ class Login:
 
     def authorization(self, scope: str) -> str:
         """Return what to send as `Authorization` for a scope; "" where nothing is known to serve."""
-        header, end = self._tokens.get(scope, ("", 0.0))
-        return header if header and self._client.clock.now() < end else self._basic
+        for each in (scope, f"{scope},push"):  # who may write may read
+            header, end = self._tokens.get(each, ("", 0.0))
+            if header and self._client.clock.now() < end:
+                return header
+        return self._basic
 
     def answer(self, text: str, scope: str, used: str) -> None:
         """Find what answers a `WWW-Authenticate` that came though `used` had been sent.

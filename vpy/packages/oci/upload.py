@@ -61,10 +61,10 @@ class Upload:
                 if error.transient or not error.status:
                     raise
                 continue  # it may not be read there, or is not there
+            self._cancel()  # what the request before this one began
             if reply.status == 201:
                 self._check(reply)
                 return True
-            self._cancel()
             self._begin_at(reply)
         return False
 
