@@ -12,7 +12,12 @@ import pytest
 from tests.packages.oci.conftest import basic, digest_of
 from tests.support.hostile_registry import MANIFEST
 from vpy.errors import UserError
+from vpy.packages.oci.connection import Connection
+from vpy.packages.oci.credentials import Credentials
+from vpy.packages.oci.login import Login
+from vpy.packages.oci.reference import parse
 from vpy.system.lean.dataclasses import replace
+from vpy.system.network.http import Client
 from vpy.system.network.retry import NetworkError
 
 if TYPE_CHECKING:
@@ -332,6 +337,21 @@ def test_a_login_that_is_not_taken(caller: Caller, hostile: HostileRegistry, nam
     said = refusal(caller.registry(hostile.host).manifest, hostile)
     assert said == message.replace("CONFIG", str(caller.home / "docker" / "config.json"))
     assert len(hostile.requests) == (2 if name == "rejected" else 1)
+
+
+def test_https_names_nothing_of_plain_http(caller: Caller) -> None:
+    """Not on this very machine either: others may listen there."""
+    named = parse("oci://r.example/demo:1")
+    caller.login("r.example", auth=LOGIN)
+    client = Client({}, "tests/1", caller.clock.clock(), caller.policy)
+    connection = Connection(client, named, Credentials(caller.environ, str(caller.home)))
+    with pytest.raises(NetworkError, match=r"^`r\.example` names an address that is refused: `http://127"):
+        connection.place(connection.url("blobs/uploads/"), "http://127.0.0.1:1/x")
+    login = Login(client, named, Credentials(caller.environ, str(caller.home)))
+    with pytest.raises(
+        NetworkError, match=r"^`r\.example` names a token server that is refused: `http://127"
+    ):
+        login.answer('Bearer realm="http://127.0.0.1:1/x"', "repository:demo:pull", "")
 
 
 TOKENS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from tests.packages.oci.conftest import basic, digest_of
 from tests.packages.oci.test_hostile_registry import refusal, sends, wants
 from tests.support.hostile_registry import MANIFEST
 from vpy.errors import ToolError, UserError
+from vpy.packages.oci.upload import Upload
 
 if TYPE_CHECKING:
     from tests.packages.oci.conftest import Caller
@@ -97,11 +99,48 @@ def test_goes_on_where_the_registry_is(registry: Registry, caller: Caller, hosti
     assert hostile.asked()[2:5] == ["PATCH uploads 0-99999", "PATCH uploads 50000-149999", "GET uploads"]
 
 
-def test_an_upload_that_is_forgotten(registry: Registry, caller: Caller, hostile: HostileRegistry) -> None:
+@pytest.mark.parametrize("fault", [sends(404), sends(204), sends(204, Range="0-999999")])
+def test_an_upload_that_is_forgotten(
+    registry: Registry, caller: Caller, hostile: HostileRegistry, fault: Fault
+) -> None:
+    """Or of which nobody can say how much has arrived."""
     hostile.plan("PATCH", hostile.serve, takes(10))
-    hostile.plan("GET", sends(404), path="/uploads/")
+    hostile.plan("GET", fault, path="/uploads/")
     assert put(registry, caller)
     assert hostile.asked() == [*BEGUN, *CHUNKS[:2], "GET uploads", "POST uploads", *CHUNKS, "PUT uploads"]
+
+
+def test_a_token_that_ends_meanwhile(
+    registry: Registry, caller: Caller, hostile: HostileRegistry, other: HostileRegistry
+) -> None:
+    """The same chunk is sent again with the next one."""
+    hostile.always["HEAD"] = wants(f'Bearer realm="{other.url}/token"')
+    other.plan("GET", sends(200, b'{"token": "one"}'), sends(200, b'{"token": "two"}'))
+    expired = sends(401, WWW_Authenticate=f'Bearer realm="{other.url}/token",error="invalid_token"')
+    hostile.plan("PATCH", hostile.serve, expired)
+    assert put(registry, caller)
+    assert hostile.blobs[DIGEST] == DATA
+    assert hostile.asked()[-5:] == [*CHUNKS[:2], *CHUNKS[1:], "PUT uploads"]
+    assert [each.headers.get("authorization") for each in hostile.requests] == [
+        None, *["Bearer one"] * 4, *["Bearer two"] * 3,
+    ]  # fmt: skip
+
+
+def test_what_is_shown(registry: Registry, caller: Caller, hostile: HostileRegistry) -> None:
+    """Bytes that must be sent again are taken back."""
+    seen: list[int] = []
+    upload = Upload(registry._connection, DIGEST, len(DATA), DATA, chunk=CHUNK, progress=seen.append)
+    hostile.plan("PATCH", hostile.serve, takes(0))
+    hostile.plan("GET", sends(404), path="/uploads/")
+    upload.send()
+    assert [each for each in seen if each] == [100_000, -100_000, 100_000, 100_000, 50_000]
+
+
+def test_another_hash(registry: Registry, hostile: HostileRegistry) -> None:
+    digest = f"sha512:{hashlib.sha512(DATA).hexdigest()}"
+    hostile.plan("PUT", sends(201))
+    assert registry.put_blob(digest, len(DATA), DATA)
+    assert hostile.requests[1].path == "/v2/demo/blobs/uploads/?digest-algorithm=sha512"
 
 
 def test_a_registry_without_chunks(registry: Registry, caller: Caller, hostile: HostileRegistry) -> None:

@@ -278,6 +278,21 @@ class TestTls:
         finally:
             other.stop()
 
+    def test_https_never_leads_to_plain_http(self, bench: Bench) -> None:
+        """Not to this very machine either, where plain http is taken otherwise."""
+        other = Service()
+        try:
+            bench.service.plan("GET", lambda handler: handler.answer(302, {"Location": other.rpc_url}, b""))
+            url = f"{bench.service.rpc_url}/x"
+            with (
+                pytest.raises(ToolError, match=r"which is refused$"),
+                bench.client().exchange("GET", url, {"Authorization": "x"}, elsewhere=True),
+            ):
+                pass
+            assert other.requests == []
+        finally:
+            other.stop()
+
     @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
     @pytest.mark.parametrize("what", ["", "missing", "empty", "garbage"])
     def test_a_bad_certificate_file_fails_closed(self, bench: Bench, variable: str, what: str) -> None:

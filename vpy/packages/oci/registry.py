@@ -182,10 +182,13 @@ class Registry:
         """
         if self._has_blob(digest, size, self._push):
             return False
-        upload = Upload(self._connection, digest, size, source, chunk=self._chunk)
+        upload = Upload(
+            self._connection, digest, size, source, chunk=self._chunk, progress=self._status.advance
+        )
         others = [check_repository(name) for name in mount if name != self.reference.repository]
         if upload.mount(others):
             return False
+        self._status.expect(size)
         with self._status.under_way(digest[:19]):
             upload.send()
         return True

@@ -11,7 +11,7 @@ from vpy.system.network.retry import NetworkError, again, give_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vpy.packages.oci.connection import Connection
     from vpy.system.network.http import Reply
@@ -31,10 +31,18 @@ class Upload:
     """Upload of the blob `digest`, whose `size` bytes are in `source`: a file's path, or themselves.
 
     More than `chunk` bytes are sent in chunks of that size, or of the least that the registry takes.
+    `progress` gets how many more have arrived; a negative number takes back what must be sent again.
     """
 
     def __init__(
-        self, connection: Connection, digest: str, size: int, source: str | bytes, *, chunk: int
+        self,
+        connection: Connection,
+        digest: str,
+        size: int,
+        source: str | bytes,
+        *,
+        chunk: int,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._connection = connection
         self._digest = digest
@@ -42,7 +50,11 @@ class Upload:
         self._source = source
         self._chunk = chunk
         self._scope = connection.scope("pull,push")
+        algorithm = digest.partition(":")[0]
+        query = "" if algorithm == "sha256" else f"?digest-algorithm={algorithm}"
         self._url = connection.url("blobs/uploads/")
+        self._begin_url = f"{self._url}{query}"
+        self._progress = progress
         self._in_chunks = size > chunk
         self._location = ""  # of the upload; "" before it begins
         self._least = 0  # bytes of a chunk
@@ -78,6 +90,8 @@ class Upload:
                 return self._attempt()
             except NetworkError as error:
                 if error.is_final or not (error.transient or self._may_go_on(error)):
+                    if error.status:
+                        self._cancel()
                     raise
                 resumes += 1
                 if self._offset > reached or began is None:
@@ -94,14 +108,14 @@ class Upload:
             return
         self._is_unsure = False
         if not self._location:
-            self._begin_at(self._ask("POST", self._url, (202,)))
+            self._begin_at(self._ask("POST", self._begin_url, (202,)))
         if self._in_chunks:
             while self._offset < self._size:
                 self._send_chunk()
         self._close()
 
     def _begin_at(self, reply: Reply) -> None:
-        self._offset = 0
+        self._reach(0)
         self._move(reply)
         if not self._location:
             self._location = self._connection.place(reply.url, "")
@@ -115,10 +129,11 @@ class Upload:
         part = self._part(self._offset, size)
         reply = self._ask("PATCH", self._location, (200, 201, 202, 204), headers, part)
         before, sent = self._offset, self._offset + size
-        self._offset = self._arrived(reply, sent)
+        arrived = self._arrived(reply, sent)
         self._move(reply)
-        if not before < self._offset <= sent:
-            arrived, self._offset = self._offset, before
+        if before < arrived <= sent:
+            self._reach(arrived)
+        else:
             fact = f"has {arrived} bytes of an upload where {sent} were sent"
             raise NetworkError(f"`{self._connection.reference.host}` {fact}", transient=arrived == before)
 
@@ -132,6 +147,7 @@ class Upload:
             reply = self._ask("PUT", url, (201, 204), EMPTY)
         else:
             reply = self._ask("PUT", url, (201, 204), BINARY, self._part(0, self._size))
+            self._reach(self._size)
         self._check(reply)
 
     def _is_sent(self) -> bool:
@@ -149,9 +165,11 @@ class Upload:
                     raise
                 self._location = ""
             else:
-                self._offset = self._arrived(reply, 0)
                 self._move(reply)
-                if self._offset > self._size:
+                arrived = self._arrived(reply, -1)
+                if 0 <= arrived <= self._size:
+                    self._reach(arrived)
+                else:
                     self._location = ""
         else:
             self._location = ""
@@ -191,6 +209,11 @@ class Upload:
         if isinstance(self._source, bytes):
             return self._source[first : first + size]
         return FilePart(self._source, first, size)
+
+    def _reach(self, offset: int) -> None:
+        """Note how much has arrived."""
+        self._progress(offset - self._offset)
+        self._offset = offset
 
     def _move(self, reply: Reply) -> None:
         """Go on where the answer says, if it says so."""
