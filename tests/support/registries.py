@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.server
 import json
 import os
@@ -63,6 +64,62 @@ class DockerRegistry:
     def stop(self) -> None:
         self._child.terminate()
         self._child.wait()
+
+
+class Breaking:
+    """Way to a registry whose connections break, one after another, once so many bytes have been sent."""
+
+    def __init__(self, host: str, *limits: int) -> None:
+        self._there = host.partition(":")[0], int(host.partition(":")[2])
+        self._limits = list(limits)
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._server.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def left(self) -> int:
+        """How many are still to break."""
+        return len(self._limits)
+
+    def stop(self) -> None:
+        for end in (self._server, *self._open):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near = self._server.accept()[0]
+            except OSError:
+                return
+            self._open.append(near)
+            limit = self._limits.pop(0) if self._limits else 1 << 40
+            thread = threading.Thread(target=self._carry, args=(near, limit), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _carry(self, near: socket.socket, limit: int) -> None:
+        with near, socket.create_connection(self._there) as far:
+            back = threading.Thread(target=_copy, args=(far, near, 1 << 40), daemon=True)
+            back.start()
+            _copy(near, far, limit)
+            back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket, limit: int) -> None:
+    """Copy what comes, at most so much; then there is no more between the two, in either direction."""
+    with contextlib.suppress(OSError):
+        while limit > 0 and (data := source.recv(min(limit, 1 << 16))):
+            target.sendall(data)
+            limit -= len(data)
+    for end in (source, target):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 class TokenServer:

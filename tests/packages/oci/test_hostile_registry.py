@@ -378,6 +378,31 @@ def test_a_token_server_that_gives_none(
     assert [each.path for each in other.requests] == ["/token?a=b&service=r&scope=repository%3Ademo%3Apull"]
 
 
+def test_a_token_server_that_has_a_pause(
+    caller: Caller, hostile: HostileRegistry, other: HostileRegistry
+) -> None:
+    hostile.manifests["1"] = DOCUMENT
+    hostile.always["GET"] = wants(f'Bearer realm="{other.url}/token"')
+    other.plan("GET", sends(503, Retry_After="7"), sends(200, b'{"token": "t"}'))
+    assert caller.registry(hostile.host).manifest() is not None
+    assert caller.clock.pauses == [7.0]
+    assert "authorization" not in other.requests[1].headers
+
+
+def test_a_token_of_the_registry_itself(
+    caller: Caller, hostile: HostileRegistry, other: HostileRegistry
+) -> None:
+    caller.login(hostile.host, registrytoken="own")
+    hostile.manifests["1"] = DOCUMENT
+    hostile.always["GET"] = wants(f'Bearer realm="{other.url}/token"')
+    assert caller.registry(hostile.host).manifest() is not None
+    assert hostile.requests[1].headers["authorization"] == "Bearer own"
+    hostile.always["GET"] = sends(401, WWW_Authenticate="Bearer")
+    said = refusal(caller.registry(hostile.host).manifest, hostile)
+    assert said == f"`HOST` refuses `demo` to the token of `{caller.home}/docker/config.json`"
+    assert other.requests == []
+
+
 def test_a_token_server_that_redirects(
     caller: Caller, hostile: HostileRegistry, other: HostileRegistry
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.packages.oci.conftest import basic, digest_of
 from tests.support.hostile_registry import MANIFEST
-from tests.support.registries import PASSWORD, USER
+from tests.support.registries import PASSWORD, USER, Breaking
 from vpy.system.network.retry import NetworkError
 
 if TYPE_CHECKING:
@@ -67,6 +67,21 @@ def there_and_back(caller: Caller, host: str, name: str) -> None:
 def test_by_a_password(caller: Caller, with_password: DockerRegistry) -> None:
     caller.login(with_password.host, auth=LOGIN)
     there_and_back(caller, with_password.host, "password")
+
+
+def test_over_connections_that_break(caller: Caller, with_password: DockerRegistry) -> None:
+    """An upload it still knows goes on, one that it forgot begins again."""
+    data = os.urandom(450_000)
+    way = Breaking(with_password.host, 150_000, 250_000, 20_000)
+    try:
+        caller.login(way.host, auth=LOGIN)
+        registry = caller.registry(way.host, "breaking", chunk=100_000)
+        assert registry.put_blob(digest_of(data), len(data), data)
+    finally:
+        way.stop()
+    assert way.left == 0
+    caller.login(with_password.host, auth=LOGIN)
+    assert caller.registry(with_password.host, "breaking").read_blob(digest_of(data), len(data)) == data
 
 
 def test_without_the_right_password(caller: Caller, with_password: DockerRegistry) -> None:

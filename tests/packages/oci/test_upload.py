@@ -234,6 +234,14 @@ LIES = {
 }  # fmt: skip
 
 
+def test_an_upload_that_breaks_always(registry: Registry, caller: Caller, hostile: HostileRegistry) -> None:
+    """Each time a little further, and not for ever."""
+    hostile.always["PATCH"] = takes(1000)
+    assert refusal(lambda: put(registry, caller), hostile) == (
+        "the connection to `http://HOST` broke: Connection reset by peer (tried 21 times)"
+    )
+
+
 @pytest.mark.parametrize("name", LIES)
 def test_an_upload_that_fails(
     registry: Registry, caller: Caller, hostile: HostileRegistry, name: str

@@ -59,15 +59,17 @@ class Reference:
 
 def parse(text: str) -> Reference:
     """Parse a reference; UserError says what is wrong with it."""
-    if not text.startswith(SCHEME):
-        raise UserError(f"not a reference of an image in a registry: `{text}`", hint=HINT)
-    host, slash, rest = text[len(SCHEME) :].partition("/")
-    if "@" in host and slash:
-        # Nothing of it is shown: what stands before the `@` may be a password.
+    host, _, rest = text.removeprefix(SCHEME).partition("/")
+    _, at, last = rest.rpartition("@")
+    if "@" in host or (at and "/" in last):
+        # Nothing of it is shown: what stands before the `@` may be a password, or the end of one.
         raise UserError(
             "a reference of an image in a registry has no name or password in it",
             hint="log in with `docker login HOST`",
         )
+    if not text.startswith(SCHEME):
+        raise UserError(f"not a reference of an image in a registry: `{text}`", hint=HINT)
+
     rest, at, digest = rest.partition("@")
     repository, colon, tag = rest.partition(":")
 
