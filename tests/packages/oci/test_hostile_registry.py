@@ -181,6 +181,21 @@ def test_a_slow_one_ends(caller: Caller, hostile: HostileRegistry) -> None:
     assert said == "`http://HOST` sent nothing for 0.1 s"
 
 
+@pytest.mark.parametrize("piece", [b"X", b"X: y\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_head_without_an_end(caller: Caller, hostile: HostileRegistry, piece: bytes) -> None:
+    """Each byte comes in time."""
+    caller.policy = replace(caller.policy, idle_timeout=0.2, attempts=1)
+
+    def trickle(handler: Handler) -> None:
+        handler.wfile.write(b"" if piece.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\n")
+        while not handler.registry.ended.wait(0.02):
+            handler.wfile.write(piece)
+
+    hostile.always["GET"] = trickle
+    said = refusal(caller.registry(hostile.host).manifest, hostile)
+    assert said == "the connection to `http://HOST` broke: the head of its answer has no end"
+
+
 READ = {
     "another": (
         sends(200, b"x" * 5),

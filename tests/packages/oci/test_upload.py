@@ -14,6 +14,7 @@ from tests.packages.oci.test_hostile_registry import refusal, sends, wants
 from tests.support.hostile_registry import MANIFEST
 from vpy.errors import ToolError, UserError
 from vpy.packages.oci.upload import Upload
+from vpy.system.lean.dataclasses import replace
 
 if TYPE_CHECKING:
     from tests.packages.oci.conftest import Caller
@@ -164,6 +165,19 @@ def test_the_last_answer_is_lost(registry: Registry, caller: Caller, hostile: Ho
     hostile.plan("PUT", sends(503, Retry_After="2"))
     assert registry.put_blob(digest_of(b"small"), 5, b"small")
     assert caller.clock.pauses[-1] == 2.0
+
+
+def test_a_registry_that_takes_its_time(caller: Caller, hostile: HostileRegistry) -> None:
+    """It answers the end of an upload once it has copied the blob: elsewhere that would be too late."""
+    caller.policy = replace(caller.policy, idle_timeout=0.1, attempts=1)
+
+    def slow(handler: Handler) -> None:
+        handler.registry.ended.wait(0.3)
+        handler.registry.serve(handler)
+
+    hostile.plan("PUT", slow)
+    assert caller.registry(hostile.host).put_blob(digest_of(b"x"), 1, b"x")
+    assert caller.clock.pauses == []
 
 
 def test_taken_from_another_repository(registry: Registry, caller: Caller, hostile: HostileRegistry) -> None:

@@ -49,13 +49,15 @@ class Connection:
         scope: str,
         headers: Mapping[str, str],
         body: bytes | FilePart | None = None,
+        client: Client | None = None,
     ) -> Iterator[Answer]:
         """Send a request and yield the answer, whatever its status. The registry alone gets a login."""
+        client = client or self.client
         is_own = urls.same_origin(self._root, url)
         for is_last in (False, True):
             used = self._login.authorization(scope) if is_own else ""
             sent = {**headers, "Authorization": used} if used else headers
-            with self.client.exchange(method, url, sent, body=body, elsewhere=True) as answer:
+            with client.exchange(method, url, sent, body=body, elsewhere=True) as answer:
                 text = answer.headers.get("www-authenticate", "")
                 is_asked = answer.status == 401 and text and urls.same_origin(self._root, answer.url)
                 if is_last or not is_own or not is_asked:
@@ -77,6 +79,7 @@ class Connection:
         body: bytes | FilePart | None = None,
         most: int = LARGEST_ERROR,
         again: bool = True,
+        client: Client | None = None,
     ) -> http.Reply:
         """Send a request and return the reply, whose status is one of the expected; NetworkError for another.
 
@@ -85,7 +88,7 @@ class Connection:
         """
 
         def once() -> http.Reply:
-            with self.opened(method, url, scope, headers or {}, body) as answer:
+            with self.opened(method, url, scope, headers or {}, body, client) as answer:
                 if answer.status not in expected:
                     raise self.failure(answer)
                 data = b""

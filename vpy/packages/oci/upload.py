@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_MOUNTS = 3
 LARGEST_MINIMUM = 1 << 30
+CLOSING_SECONDS = 600.0  # a registry may copy all of a blob to where it stays before it answers
 BINARY = {"Content-Type": "application/octet-stream"}
 # A registry that knows no chunks has one of these for the first.
 CHUNKLESS = (400, 404, 405, 411, 415, 501)
@@ -143,11 +144,9 @@ class Upload:
         own = urllib.parse.urlencode({"digest": self._digest})
         url = parts._replace(query=f"{parts.query}&{own}" if parts.query else own).geturl()
         self._is_closing = True
-        if self._in_chunks:
-            reply = self._ask("PUT", url, (201, 204), EMPTY)
-        else:
-            reply = self._ask("PUT", url, (201, 204), BINARY, self._part(0, self._size))
-            self._reach(self._size)
+        headers, body = (EMPTY, None) if self._in_chunks else (BINARY, self._part(0, self._size))
+        reply = self._ask("PUT", url, (201, 204), headers, body, seconds=CLOSING_SECONDS)
+        self._reach(self._size)
         self._check(reply)
 
     def _is_sent(self) -> bool:
@@ -200,9 +199,12 @@ class Upload:
         expected: Sequence[int],
         headers: Mapping[str, str] | None = None,
         body: bytes | FilePart | None = None,
+        *,
+        seconds: float = 0.0,
     ) -> Reply:
+        client = self._connection.client.patient(seconds)
         return self._connection.ask(
-            method, url, self._scope, expected, headers=headers or {}, body=body, again=False
+            method, url, self._scope, expected, headers=headers, body=body, again=False, client=client
         )
 
     def _part(self, first: int, size: int) -> bytes | FilePart:

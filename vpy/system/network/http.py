@@ -141,6 +141,13 @@ class Client:
         )
         return hurried
 
+    def patient(self, seconds: float) -> Client:
+        """Return the same client for a request that the server may work on for so long before it answers."""
+        patient = copy.copy(self)
+        idle, total = max(seconds, self.policy.idle_timeout), max(seconds, self.policy.total_timeout)
+        patient.policy = replace(self.policy, idle_timeout=idle, total_timeout=total)
+        return patient
+
     def ask(
         self, method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str], most: int
     ) -> Reply:
@@ -246,9 +253,9 @@ class Client:
                     "maxsize": CONNECTIONS,
                     "ssl_context": tls.context(self._environ) if secure else None,
                 }
-                self._pools[key] = (
-                    urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
-                )
+                pool = urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
+                pool.pool_classes_by_scheme = _timely_pools()
+                self._pools[key] = pool
             return self._pools[key]
 
     @contextlib.contextmanager
@@ -269,6 +276,27 @@ class Client:
         if proxy is None:
             return ""
         return f" `{urls.shown(proxy)}` of `{urls.proxy_variable(url, self._environ)}`"
+
+
+def _timely_pools() -> dict[str, Any]:
+    """Return classes of pools, by scheme, in which the head of an answer comes in time."""
+    from urllib3 import connection, connectionpool
+
+    from vpy.system.network.response_head import TimelyResponse
+
+    class Plain(connection.HTTPConnection):
+        response_class = TimelyResponse
+
+    class Secure(connection.HTTPSConnection):
+        response_class = TimelyResponse
+
+    class PlainPool(connectionpool.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(connectionpool.HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
 
 
 def _proxied(proxy: str, options: dict[str, Any]) -> Any:
@@ -380,7 +408,11 @@ def _reason(chain: list[BaseException]) -> str:
     for each in reversed(chain):
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
-    names = {"IncompleteRead": "its body is shorter than announced", "RemoteDisconnected": "it hung up"}
+    names = {
+        "IncompleteRead": "its body is shorter than announced",
+        "RemoteDisconnected": "it hung up",
+        "SlowHeadError": "the head of its answer has no end",
+    }
     for each in chain:
         if type(each).__name__ in names:
             return names[type(each).__name__]
