@@ -61,6 +61,7 @@ def _policy() -> RetryPolicy:
         idle_timeout=1.0,
         least_bytes=128 << 10,
         total_timeout=2.0,
+        closing_timeout=2.0,
         longest_download=300.0,
         attempts=1,
         unreachable_attempts=1,

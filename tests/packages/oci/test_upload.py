@@ -175,9 +175,11 @@ def test_a_registry_that_takes_its_time(caller: Caller, hostile: HostileRegistry
         handler.registry.ended.wait(0.3)
         handler.registry.serve(handler)
 
-    hostile.plan("PUT", slow)
+    hostile.plan("PUT", slow, slow)
     assert caller.registry(hostile.host).put_blob(digest_of(b"x"), 1, b"x")
-    assert caller.clock.pauses == []
+    caller.policy = replace(caller.policy, closing_timeout=0.1)
+    said = refusal(lambda: caller.registry(hostile.host).put_blob(digest_of(b"y"), 1, b"y"), hostile)
+    assert said == "`http://HOST` sent nothing for 0.1 s"
 
 
 def test_taken_from_another_repository(registry: Registry, caller: Caller, hostile: HostileRegistry) -> None:

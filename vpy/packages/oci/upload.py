@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vpy.packages.oci.connection import Connection
-    from vpy.system.network.http import Reply
+    from vpy.system.network.http import Client, Reply
 
 MOST_MOUNTS = 3
 LARGEST_MINIMUM = 1 << 30
-CLOSING_SECONDS = 600.0  # a registry may copy all of a blob to where it stays before it answers
 BINARY = {"Content-Type": "application/octet-stream"}
 # A registry that knows no chunks has one of these for the first.
 CHUNKLESS = (400, 404, 405, 411, 415, 501)
@@ -145,7 +144,7 @@ class Upload:
         url = parts._replace(query=f"{parts.query}&{own}" if parts.query else own).geturl()
         self._is_closing = True
         headers, body = (EMPTY, None) if self._in_chunks else (BINARY, self._part(0, self._size))
-        reply = self._ask("PUT", url, (201, 204), headers, body, seconds=CLOSING_SECONDS)
+        reply = self._ask("PUT", url, (201, 204), headers, body, client=self._connection.client.patient())
         self._reach(self._size)
         self._check(reply)
 
@@ -200,9 +199,8 @@ class Upload:
         headers: Mapping[str, str] | None = None,
         body: bytes | FilePart | None = None,
         *,
-        seconds: float = 0.0,
+        client: Client | None = None,
     ) -> Reply:
-        client = self._connection.client.patient(seconds)
         return self._connection.ask(
             method, url, self._scope, expected, headers=headers, body=body, again=False, client=client
         )

@@ -141,11 +141,11 @@ class Client:
         )
         return hurried
 
-    def patient(self, seconds: float) -> Client:
-        """Return the same client for a request that the server may work on for so long before it answers."""
+    def patient(self) -> Client:
+        """Return the same client for the end of an upload, on which a server may work before it answers."""
         patient = copy.copy(self)
-        idle, total = max(seconds, self.policy.idle_timeout), max(seconds, self.policy.total_timeout)
-        patient.policy = replace(self.policy, idle_timeout=idle, total_timeout=total)
+        seconds = self.policy.closing_timeout
+        patient.policy = replace(self.policy, idle_timeout=seconds, total_timeout=seconds)
         return patient
 
     def ask(

@@ -48,7 +48,8 @@ class RetryPolicy:
 
     `connect_timeout` is for a connection, `idle_timeout` for the time between two pieces of an
     answer, in which `least_bytes` must have come, `total_timeout` for a small answer,
-    `longest_download` for a file. A request is tried `attempts` times in all
+    `longest_download` for a file, `closing_timeout` for the answer to the end of an upload, which a server
+    may have to copy first. A request is tried `attempts` times in all
     (`unreachable_attempts` where no server is reached), with pauses that double from `first_pause`
     up to `longest_pause`; a pause that the server asks for is taken up to `longest_asked`.
     `resumes` bounds how often one download is resumed. Where there are `retry_seconds`, they count instead of
@@ -60,6 +61,7 @@ class RetryPolicy:
     least_bytes: int = 16 << 10
     total_timeout: float = 60.0
     longest_download: float = 6 * 3600.0
+    closing_timeout: float = 600.0
     attempts: int = 5
     unreachable_attempts: int = 3
     first_pause: float = 0.5
