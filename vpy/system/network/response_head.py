@@ -21,16 +21,16 @@ class TimelyResponse(http.client.HTTPResponse):
         super().__init__(sock, *arguments, **options)
         self._timeout: float | None = sock.gettimeout()
 
-    def begin(self) -> None:
-        """Read the head."""
+    def begin(self, **options: Any) -> None:
+        """Read the head; later Pythons give an option."""
         if self._timeout is None:
-            super().begin()
+            super().begin(**options)
             return
         file: Any = self.fp
         head: Any = _Head(file, time.monotonic() + 2 * self._timeout)
         self.fp = head
         try:
-            super().begin()
+            super().begin(**options)
         finally:
             if getattr(self, "fp", None) is head:  # else there is no body, and it is closed
                 self.fp = file
