@@ -38,6 +38,10 @@ def main() -> NoReturn:
     doubted = os.environ.pop("VPYTHON_RECORD", "") == DOUBTED
     try:
         request = Request(_caller(), sys.argv[1:], environ)
+        if request.address:
+            from bootstrap import kept_script
+
+            kept_script.take_pinned(request)
         if request.command.kind in ("stdin", "none"):
             from bootstrap import stdin_script
 

@@ -67,11 +67,16 @@ def go(request: Request) -> NoReturn:
         del os.environ[name]
     try:
         _leave_unwritable_root(request)
-        if request.direct and start_lock.enter(request):
-            start_from_record(request)
+        _enter(request)
         _go(request)
     except EndedBySignal as error:
         end_by(error.number)
+
+
+def _enter(request: Request) -> None:
+    """Wait for a start like this one that is at work, and start from the record that it leaves."""
+    if request.direct and start_lock.enter(request):
+        start_from_record(request)
 
 
 def _leave_unwritable_root(request: Request) -> None:
@@ -86,7 +91,7 @@ def _leave_unwritable_root(request: Request) -> None:
 
 
 def _go(request: Request) -> NoReturn:
-    if request.temporary:
+    if request.temporary and not request.root:
         request.root = make_temporary()
     given = os.umask(0o022)
     # What is made in the root is for its owner to write; what these tools make elsewhere is the caller's.
@@ -102,6 +107,11 @@ def _go(request: Request) -> NoReturn:
     if outcome.exit_code is not None:
         end(outcome.exit_code)
     os.umask(given)
+    if outcome.is_fetched:
+        if request.direct:
+            start_from_record(request)
+        _enter(request)
+        _go(request)
     if outcome.other_vpython is not None:
         from bootstrap import handover
 

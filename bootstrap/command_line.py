@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
     Kind = Literal["none", "script", "module", "command", "stdin"]
 
-VALUED = ("root", "spec", "interpreter", "source", "manifest", "log-level", "python", "with", "env-file")
+VALUED = (
+    "root", "spec", "interpreter", "source", "manifest", "log-level", "python", "with", "env-file", "sha256",
+)  # fmt: skip
 PLAIN = ("offline", "refresh", "local-venv", "locked", "frozen", "dev", "no-build", "keep-legacy")
 BETWEEN = "|"  # between the values of an option that is given more than once; no requirement has it
 VARIABLES = {
@@ -21,6 +23,7 @@ VARIABLES = {
 }
 SOURCES = ("cipd", "directory", "index")  # kinds of package sources, in front of an address
 LEVELS = ("debug", "info", "warning", "error")
+ADDRESSES = ("https://", "http://")
 
 
 class CommandError(Exception):
@@ -108,6 +111,11 @@ def split_sources(text: str) -> list[str]:
     return [source.strip() for source in sources]
 
 
+def is_address(script: str) -> bool:
+    """Return whether a script is named by the address that it is fetched from."""
+    return script[:8].lower().startswith(ADDRESSES)
+
+
 def _script(words: Sequence[str]) -> tuple[Kind, str, list[str]]:
     if not words:
         return "none", "", []
@@ -129,6 +137,17 @@ class Options:
     def get(self, name: str) -> str | None:
         """Return an option's value, or None."""
         return self.values.get(name)
+
+    def drop(self, name: str) -> None:
+        """Forget an option, as if it had not been given."""
+        self.values.pop(name, None)
+        kept, rest = [], self.words
+        while rest:
+            option, equals, _ = rest[0].lstrip("-").removeprefix("vpython-").partition("=")
+            number = 2 if not equals and (option in VALUED or option == "tool") else 1
+            kept += rest[:number] if option != name else []
+            rest = rest[number:]
+        self.words = kept
 
 
 def parse_options(words: Sequence[str], environ: Mapping[str, str], *, as_tool: bool = False) -> Options:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 
 from bootstrap import BUILD
-from bootstrap.command_line import VALUED, Options, parse_options, parse_python, split_sources
+from bootstrap.command_line import (
+    VALUED,
+    CommandError,
+    Options,
+    is_address,
+    parse_options,
+    parse_python,
+    split_sources,
+)
 from bootstrap.root import locate, straight, working_directory
 
 TYPE_CHECKING = False
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
     from bootstrap.command_line import PythonCommand
 
 RECORDS = "records-1"
+DIGITS = 64  # hexadecimal ones of a sha256
 # In VPYTHON_RECORD: vpython's own code failed, so look whether the unpacked copy is whole.
 DOUBTED = "!own"
 
@@ -28,7 +37,9 @@ class Request:
     is the lock that makes others like this start wait, where this process has it. `stdin` is what a script
     on stdin begins with, where it may have a spec inside. `root` is "" until a temporary one is made.
     `is_start`: these are the words of a start, whatever vpython is called.
-    `additions` are variables that Python gets where it has none of that name.
+    `additions` are variables that Python gets where it has none of that name. `address` is what the script is
+    to be fetched from, "" where it is a file, as it is after `run_kept`: `came_from` is that address then,
+    and its pin.
     """
 
     def __init__(
@@ -45,32 +56,70 @@ class Request:
         )
         self.command: PythonCommand = parse_python(self.options.python_words)
         self.cwd = working_directory(environ)
-        if self.command.kind == "script" and self.cwd is not None:
-            self.command.target = straight(self.command.target, self.cwd)
+        self.address = ""
+        self.came_from: tuple[str, str | None] | None = None
+        if self.command.kind == "script":
+            if is_address(self.command.target):
+                self.address = self.command.target
+            elif self.cwd is not None:
+                self.command.target = straight(self.command.target, self.cwd)
+        _check_pin(self)
         self.additions: dict[str, str] = {}
         if env_file := self.options.get("env-file"):
             from bootstrap import env_file as env_files
 
             self.additions = env_files.read(os.path.join(self.cwd or "/", env_file))
         self.root, self.temporary = locate(self.options, environ, self.cwd)
-        self.record = _record_path(self)
         self.has_default_root = self.options.get("root") is None and "VPYTHON_VIRTUALENV_ROOT" not in environ
         self.gate = ""
         self.stdin = b""
         asked = self.options.get("log-level") == "debug" or self.options.get("local-venv")
         asked = asked or self.options.get("refresh")
-        self.direct = bool(self.record) and not (asked or self.options.help or self.options.tool)
+        self._is_plain = not (asked or self.options.help or self.options.tool)
+        self.record = _record_path(self)
+        self.direct = bool(self.record) and self._is_plain
 
     def move_to(self, root: str) -> None:
         """Take another root."""
         self.root = root
         self.record = _record_path(self)
 
+    def run_kept(self, path: str) -> None:
+        """Run the file that is kept of the script's address, from now on as any other script."""
+        if self.address:
+            self.came_from = self.address, self.options.get("sha256")
+        words = self.options.python_words
+        words[len(words) - len(self.command.rest) - 1] = path
+        self.command.target = path
+        self.address = ""
+        self.options.drop("sha256")  # the file is the one that was asked for
+        self.record = _record_path(self)
+        self.direct = bool(self.record) and self._is_plain
+
+
+def _check_pin(request: Request) -> None:
+    """Put a pin into the spelling that it is compared in; refuse what is none, or is of a file.
+
+    Where a command was asked for, it is for the start that the command is about.
+    """
+    options = request.options
+    pin = options.get("sha256")
+    if pin is None or options.tool is not None or options.help:
+        return
+    digest = pin.lower().removeprefix("sha256:")
+    if len(digest) != DIGITS or digest.strip("0123456789abcdef"):
+        raise CommandError(f"`-vpython-sha256` takes {DIGITS} hexadecimal digits, got `{pin}`")
+    if not request.address:
+        raise CommandError(
+            "`-vpython-sha256` pins a script that is named by its address, and this one is not"
+        )
+    options.values["sha256"] = digest
+
 
 def _record_path(request: Request) -> str:
     """Return the path of the record of a start like this one; "" where it has no record."""
     command, cwd = request.command, request.cwd
-    if cwd is None or request.temporary or _hangs_on_cwd(request.environ):
+    if cwd is None or request.temporary or request.address or _hangs_on_cwd(request.environ):
         return ""
     if command.kind == "command" and "# /// script" in command.target:
         return ""

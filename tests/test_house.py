@@ -286,10 +286,13 @@ def _is_docstring(constant: ast.Constant, tree: ast.Module) -> bool:
 
 
 def test_the_doors_and_the_layout_agree() -> None:
-    from bootstrap import app, request
+    from bootstrap import app, kept_script, request
+    from vpy.prune import unreferenced
     from vpy.system import layout
 
-    assert (request.RECORDS, app.APP) == (layout.RECORDS, layout.APP)
+    doors = (request.RECORDS, app.APP, kept_script.SCRIPTS)
+    assert doors == (layout.RECORDS, layout.APP, layout.SCRIPTS)
+    assert kept_script.ADDRESS_DIGITS == unreferenced.ADDRESS_DIGITS
 
 
 @pytest.mark.parametrize("path", DOORS, ids=name_of)

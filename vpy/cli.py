@@ -24,17 +24,21 @@ class DamagedError(Exception):
 
 @value
 class Outcome:
-    """Result of one start: an exit code, or the file of another vpython, or an environment to become."""
+    """Result of one start: an exit code, or the file of another vpython, or an environment to become.
+
+    With `is_fetched` it is none of them: the request runs what was fetched, and is one like others now.
+    """
 
     exit_code: int | None = None
     other_vpython: str | None = None
     started: Started | None = None
+    is_fetched: bool = False
 
 
 def run(request: Request, app: str) -> Outcome:
     """Do what was asked for; print every error, and return its exit code."""
     outcome = _answered(request, app)
-    if outcome.started is None:  # a start has done so itself
+    if outcome.started is None and not outcome.is_fetched:  # a start has done so itself, or will do
         _settle(request)
     return outcome
 
@@ -128,6 +132,12 @@ def _run(request: Request, app: str, terminal: Terminal) -> Outcome:
         return Outcome(exit_code=0)
     if request.options.tool is not None:
         return Outcome(exit_code=_run_command(request, context))
+
+    if request.address:
+        from vpy.operations import remote_script
+
+        remote_script.take(request, context, request.address, request.options.get("sha256"))
+        return Outcome(is_fetched=True)
 
     from vpy.operations import start
 

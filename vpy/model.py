@@ -234,7 +234,8 @@ class SpecSource:
     `path` is the file that holds it ("" for the empty spec; `<string>` for a `-c` argument);
     `first_line` is the 1-based line in `path` of the first line of `text`; `column` is how many
     characters stand before the spec's text in each of its lines (an inline prefix). `included` are path and
-    text of the files that a requirements file names.
+    text of the files that a requirements file names. `is_fetched`: it is in a script that came from an
+    address, so that no relative path in it means anything.
     """
 
     kind: SpecKind
@@ -244,6 +245,7 @@ class SpecSource:
     first_line: int = 1
     column: int = 0
     included: tuple[tuple[str, str], ...] = ()
+    is_fetched: bool = False
 
 
 @value
@@ -261,10 +263,14 @@ class Discovery:
 
 @value
 class Origin:
-    """What environments are made for: a script, or the directory of starts without one (`-m`, `-c`)."""
+    """What environments are made for: a script, or the directory of starts without one (`-m`, `-c`).
+
+    `address` is what the script came from, None for a file.
+    """
 
     kind: OriginKind
     path: str
+    address: str | None = None
 
 
 @value

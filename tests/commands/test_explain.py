@@ -14,7 +14,7 @@ from tests.commands.conftest import PREFIX, Explainer, minor_of, other_python, s
 from tests.support.harness import SHARED
 
 KEYS = [
-    *("spec", "searched", "sources", "python", "tag", "assumed", "template", "packages", "wheels"),
+    *("script", "spec", "searched", "sources", "python", "tag", "assumed", "template", "packages", "wheels"),
     *("environment", "local_venv", "notes", "before", "lockfile", "resolved", "summary"),
 ]
 SCRIPT = "print('it ran')\n"

@@ -203,7 +203,7 @@ def test_list(explainer: Explainer, script: Path) -> None:
     report = of(explainer, "list")
     assert set(report) == {"environments", "being_made", "launchers"}
     (row,) = report["environments"]
-    assert row["made_for"] == [{"kind": "script", "path": str(script), "exists": True}]
+    assert row["made_for"] == [{"kind": "script", "path": str(script), "address": None, "exists": True}]
 
 
 def test_size(explainer: Explainer, script: Path) -> None:

@@ -179,7 +179,7 @@ def test_mistakes(text: str, lines: list[str]) -> None:
 
 def test_a_relative_path_means_nothing_where_there_is_no_file() -> None:
     with pytest.raises(
-        UserError, match=r"`tool\.uv\.index\.url` is not absolute, and this spec is in no file: `x`"
+        UserError, match=r"`tool\.uv\.index\.url` is not absolute, and nothing lies beside this spec: `x`"
     ):
         parse_script("[[tool.uv.index]]\nurl = 'x'\n", "<string>", 1)
 

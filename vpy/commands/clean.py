@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.command_line import is_address
 from vpy.commands.support import inventory, removal, script_links, selection, text_output
 from vpy.errors import UserError
 from vpy.prune import policy as policies
@@ -65,7 +66,10 @@ def _named(words: Sequence[str], names: Names, request: Request, context: Contex
     from bootstrap import BUILD
 
     chosen = selection.select(words, names.inventory, _launchers(context), request.cwd or "/", context)
-    report = prune_run.clean(context.layout, chosen.keys(), dry_run=dry_run, build=BUILD, now=context.now)
+    scripts = [selection.kept(word, context) for word in words if is_address(word)]
+    report = prune_run.clean(
+        context.layout, chosen.keys(), dry_run=dry_run, build=BUILD, now=context.now, scripts=scripts
+    )
     _name_sharers(chosen, report, context)
     return report
 
@@ -80,7 +84,8 @@ def _launchers(context: Context) -> list[Launcher]:
 def _name_sharers(chosen: Mapping[str, Environment], report: Report, context: Context) -> None:
     """Tell of environments that several scripts share: each of them makes it again."""
     for key, each in chosen.items():
-        others = [origin.path for origin in each.origins if origin.kind == "script"]
+        scripts = [origin for origin in each.origins if origin.kind == "script"]
+        others = list(dict.fromkeys(origin.address or origin.path for origin in scripts))
         if len(others) > 1 and key not in report.kept:
             shared = ", ".join(f"`{path}`" for path in others)
             context.terminal.warning(f"environment {key[: inventory.SHORT_KEY]} is shared by {shared}")

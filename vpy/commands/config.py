@@ -20,7 +20,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation, text_output
     from vpy.operations import plan, settings
 
-    asked = invocation.of(request, arguments, context.config)
+    asked = invocation.of(request, arguments, context)
     spec = plan.read_spec(asked, context)[1] if asked.command.kind != "none" else None
     rows = [
         {"name": name, "value": setting.text, "from": setting.origin}

@@ -14,7 +14,7 @@ import os
 from bootstrap import shown
 from vpy.commands.support import explain_changes, explain_graph, explain_packages, explain_target, text_output
 from vpy.errors import UserError, VpythonError
-from vpy.operations import local_venv, plan
+from vpy.operations import local_venv, plan, remote_script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation
     from vpy.operations.root import open_root
 
-    asked = invocation.of(request, arguments, context.config)
+    asked = invocation.of(request, arguments, context)
     if arguments.why and (arguments.graph or arguments.svg):
         raise UserError("`explain` takes `--why`, or `--graph` and `--svg`, not both")
     open_root(context)
@@ -119,7 +119,11 @@ def account(request: Request, context: Context) -> dict[str, Any]:
     Raises UserError for a spec that is wrong.
     """
     discovery, spec = plan.read_spec(request, context)
-    facts: dict[str, Any] = {"spec": _spec_account(discovery, spec), "searched": list(discovery.searched)}
+    facts: dict[str, Any] = {
+        "script": remote_script.account(request.command.target, context.layout),
+        "spec": _spec_account(discovery, spec),
+        "searched": list(discovery.searched),
+    }
     facts["sources"] = explain_packages.named_sources(spec, request, context)
     decided = None
     try:
@@ -201,6 +205,7 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """Return the account as text."""
     short = text_output.shortener(environ)
     sections = [
+        ("script", _script(facts["script"])),
         ("spec", _spec(facts["spec"], short)),
         ("warnings", facts["spec"]["warnings"]),
         ("searched", [short(path) for path in facts["searched"]]),
@@ -218,6 +223,13 @@ def page(facts: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     ]
     text = text_output.render(sections)
     return f"{shown.line(facts['summary'])}\n\n{text}" if facts["summary"] else text
+
+
+def _script(script: Mapping[str, Any] | None) -> list[str]:
+    """Return where a script was fetched, and the pin of what came."""
+    if script is None:
+        return []
+    return [f"{script['address']}  (fetched {script['fetched']})", f"sha256 {script['sha256']}"]
 
 
 def _spec(spec: Mapping[str, Any], short: Shorten) -> list[str]:

@@ -18,7 +18,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 
     open_root(context)
     specs = [arguments.specs] if arguments.specs else []
-    asked = invocation.for_files(request, specs, context.config) or [invocation.of_words(request, [])]
+    asked = invocation.for_files(request, specs, context) or [invocation.of_words(request, [])]
     spec = locking.read(asked[0], context)
     form: lock_export.Form = arguments.format or "requirements"
     text = lock_export.text_of(spec.source, spec.spec, spec.interpreter, spec.packages, form, context)

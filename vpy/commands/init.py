@@ -27,10 +27,11 @@ if __name__ == "__main__":
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Write the file; a script that is there already gets a block, and stays as it is otherwise."""
-    from vpy.commands.support import spec_edits, text_output
+    from vpy.commands.support import invocation, spec_edits, text_output
     from vpy.operations.root import open_root
     from vpy.spec import edit
 
+    invocation.check_local(arguments.file, request, context)
     path = os.path.join(request.cwd or "/", arguments.file)
     requires = arguments.requires_python
     if requires is None:

@@ -21,7 +21,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation, text_output
     from vpy.operations import start
 
-    started = start.start(invocation.of(request, arguments, context.config), context)
+    started = start.start(invocation.of(request, arguments, context), context)
     compile_all(started.environment, context)
 
     if arguments.json:

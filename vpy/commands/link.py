@@ -19,6 +19,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation, script_links, text_output
     from vpy.operations import start
 
+    invocation.check_local(arguments.script, request, context)
     script = os.path.abspath(os.path.join(request.cwd or "/", arguments.script))
     name = arguments.name or os.path.splitext(os.path.basename(script))[0]
     if not name or os.sep in name or name.startswith("-") or "\n" in name + script:

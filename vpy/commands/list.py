@@ -114,7 +114,12 @@ def account(found: Inventory, measured: Sizes, launchers: Sequence[Launcher]) ->
                 "own": measured[each.key][1],
                 "last_used": each.used,
                 "made_for": [
-                    {"kind": origin.kind, "path": origin.path, "exists": inventory.exists(origin)}
+                    {
+                        "kind": origin.kind,
+                        "path": origin.path,
+                        "address": origin.address,
+                        "exists": inventory.exists(origin),
+                    }
                     for origin in each.origins
                 ],
                 "spec": each.spec or None,

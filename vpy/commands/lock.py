@@ -21,6 +21,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.operations import lock_files
     from vpy.operations.root import open_root
 
+    for path in (*arguments.specs, *arguments.python[:1]):
+        invocation.check_local(path, request, context)
     open_root(context)
     asked = lock_files.Asked(
         upgrade=arguments.upgrade,
@@ -30,7 +32,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         exclude_newer=arguments.exclude_newer or "",
         is_embedded=arguments.embed,
     )
-    results = [lock(each, asked, context) for each in invocation.each(request, arguments, context.config)]
+    results = [lock(each, asked, context) for each in invocation.each(request, arguments, context)]
     for result in results:
         for warning in result.warnings:
             context.terminal.warning(f"{printable(result.path)}: {warning}")

@@ -27,7 +27,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 
     directory = os.path.join(request.cwd or "/", arguments.output)
     open_root(context)
-    requests = invocation.each(request, arguments, context.config)
+    requests = invocation.each(request, arguments, context)
     matrices = [platform_matrix.matrix_of(asked, context) for asked in requests]
 
     copied: list[mirror_copy.Copied] = []

@@ -23,7 +23,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.operations.root import open_root
     from vpy.spec import edit
 
-    asked = invocation.of(request, arguments, context.config)
+    asked = invocation.of(request, arguments, context)
     open_root(context)
     decided = plan.make_plan(asked, context)
     if decided.is_empty:

@@ -26,6 +26,7 @@ NOUNS = {
     "resolutions": "cached answers",
     "records": "records of starts",
     "copies": "copies of specs, for the records",
+    "scripts": "scripts by their addresses",
     "apps": "vpython's own code",
     "formats": "of other versions of vpython",
     "incomplete": "being made, or left by what was interrupted",

@@ -59,7 +59,7 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-interpreter",
-        "make environments of this Python",
+        "base Python of environments",
         metavar="FILE",
         variable="VPYTHON_INTERPRETER",
     ),
@@ -73,7 +73,7 @@ GLOBAL_OPTIONS = (
     ),
     Option(
         "-vpython-manifest",
-        "read the pins of vpython and Python here, not beside vpython",
+        "pins, not those beside vpython",
         metavar="FILE",
         variable="VPYTHON_MANIFEST",
     ),
@@ -90,6 +90,7 @@ GLOBAL_OPTIONS = (
     ),
     Option("-vpython-dev", "add the spec's `dev-dependencies`"),
     Option("-vpython-env-file", "add the variables in this file", metavar="FILE"),
+    Option("-vpython-sha256", "pin the script that an https address names", metavar="HASH"),
     Option("-vpython-offline", "use no network", variable="VPYTHON_OFFLINE"),
     Option("-vpython-refresh", "ask again what versions and refs come to"),
     Option(

@@ -41,7 +41,7 @@ def find(arguments: Namespace, request: Request, context: Context) -> FoundInter
     """Find the Python of a version number, or of a command line's spec."""
     from vpy.commands.support import invocation
 
-    asked = invocation.of(request, arguments, context.config)
+    asked = invocation.of(request, arguments, context)
     if len(arguments.python) == 1 and VERSION.fullmatch(arguments.python[0]):
         return plan.find_interpreter(asked, context, Spec(python_version=arguments.python[0]))
     return plan.find_interpreter(asked, context, plan.read_spec(asked, context)[1])

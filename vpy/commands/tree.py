@@ -24,7 +24,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     from vpy.commands.support import invocation, text_output
     from vpy.operations import plan, start
 
-    asked = invocation.of(request, arguments, context.config)
+    asked = invocation.of(request, arguments, context)
     started = start.start(asked, context)
     discovery, spec = plan.read_spec(asked, context)
     interpreter = plan.find_interpreter(asked, context, spec, discovery.source).interpreter

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Upgrade each file by itself; one error at the end names all that stay as they are."""
+    from vpy.commands.support import invocation
+
+    for path in arguments.paths:
+        invocation.check_local(path, request, context)
     paths = [_existing(path, request) for path in arguments.paths]
     if arguments.legacy:
         keeps = arguments.keep_legacy or request.options.get("keep-legacy") == "1"
@@ -138,7 +142,7 @@ def _lock(path: str, request: Request, context: Context) -> Relocked:
     from vpy.commands.support import invocation
     from vpy.operations.lock_files import Asked
 
-    (asked,) = invocation.for_files(request, [path], context.config)
+    (asked,) = invocation.for_files(request, [path], context)
     return lock.lock(asked, Asked(upgrade=True, kind="uv-requirements"), context)
 
 

@@ -32,7 +32,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     matrices: list[Matrix] = []
     locked: list[LockMatrix] = []
     errors: list[VpythonError] = []
-    for asked in invocation.each(request, arguments, context.config):
+    for asked in invocation.each(request, arguments, context):
         try:
             if (of_lockfile := _locked(asked, context)) is not None:
                 locked.append(of_lockfile)

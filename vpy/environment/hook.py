@@ -82,7 +82,13 @@ def _hint_at_the_end():  # type: () -> None
     script = sys.argv[0] if sys.argv and os.path.isfile(sys.argv[0]) else "SCRIPT"
     if name in known:
         say = f"`{name}` comes with {known[name]}, which is not in this environment"
-        os.write(2, os.fsencode(f"\nhint: {say}: `vpython-tool add {script} {known[name]}`\n"))
+        way = f"vpython-tool add {script} {known[name]}"
+        root = os.path.dirname(os.path.dirname(_prefix()))
+        if script.startswith(
+            os.path.join(root, "scripts-")
+        ):  # it came from an address, and is not edited here
+            way = f"-vpython-with {known[name]}"
+        os.write(2, os.fsencode(f"\nhint: {say}: `{way}`\n"))
 
 
 def _leave_foreign_path(given):  # type: (str) -> None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 STALE_HINT = "`{} {}` brings it up to date; -vpython-frozen follows it as it is"
 MISSING_HINT = "`vpython-tool lock {}` writes it"
+# Of a script that came from an address.
+FETCHED_STALE_HINT = "-vpython-frozen follows it as it is"
+FETCHED_MISSING_HINT = "`vpython-tool lock --embed` puts one into a script before it is published"
 
 # Changes that one line names.
 _SHOWN = 4
@@ -96,14 +99,20 @@ def find(
         return lockfile, observations
     if is_locked or is_bot(context.environ):
         lines = [f"{printable(lockfile.path)} is not current: {fact}" for fact in stale]
-        command = "uv lock --script" if lockfile.format == "uv-script" else "vpython-tool lock"
-        raise UserError(lines, hint=STALE_HINT.format(command, _shown(discovery.source)))
+        raise UserError(lines, hint=_stale_hint(lockfile, discovery.source))
     origin = sources if relocking and not _is_foreign(lockfile) else None
     declared = additions.without(spec, request)
     if _is_locked_again(lockfile, stale, discovery.source, declared, interpreter, origin, context):
         return find(discovery, spec, interpreter, request, context, sources, packages)
     followed = lockfile if _holds_in_part(lockfile) else None
     return followed, (*observations, *_bot_observations(context.environ))
+
+
+def _stale_hint(lockfile: Lockfile, source: SpecSource) -> str:
+    if source.is_fetched:
+        return FETCHED_STALE_HINT
+    command = "uv lock --script" if lockfile.format == "uv-script" else "vpython-tool lock"
+    return STALE_HINT.format(command, _shown(source))
 
 
 def _search(
@@ -223,7 +232,8 @@ def _missing(source: SpecSource) -> UserError:
     if not lockfile_search.candidates(source):
         return UserError("there is no lockfile")
     where = _shown(source)
-    return UserError(f"there is no lockfile of `{where}`", hint=MISSING_HINT.format(where))
+    hint = FETCHED_MISSING_HINT if source.is_fetched else MISSING_HINT.format(where)
+    return UserError(f"there is no lockfile of `{where}`", hint=hint)
 
 
 def _shown(source: SpecSource) -> str:

@@ -160,15 +160,20 @@ def discover_spec(request: Request, context: Context) -> Discovered:
     """Find the spec of a request, and the default spec that may lend it a `python_version`."""
     from vpy.spec import discover
 
-    invocation = _invocation(request)
+    invocation = _invocation(request, context)
     found = discover.discover(invocation, environ=context.environ, config=context.config)
     context.terminal.debug(f"spec: {found.source.kind} `{found.source.path}`")
     return found, discover.fallback(found, invocation, context.environ)
 
 
-def _invocation(request: Request) -> Invocation:
+def _invocation(request: Request, context: Context) -> Invocation:
     from vpy.spec.discover import Invocation
 
+    is_fetched = context.layout.address_of(request.command.target) is not None
+    if is_fetched:
+        from vpy.operations import remote_script
+
+        remote_script.check(request, context)
     return Invocation(
         kind=request.command.kind,
         target=request.command.target,
@@ -176,6 +181,7 @@ def _invocation(request: Request) -> Invocation:
         spec=request.options.get("spec"),
         legacy=request.legacy,
         stdin=request.stdin,
+        is_fetched=is_fetched,
     )
 
 
@@ -192,6 +198,10 @@ def read_spec(
         from vpy.spec import read
 
         spec = read.read(discovery.source, default)
+        if discovery.source.is_fetched:
+            from vpy.operations import remote_script
+
+            remote_script.check_sources(spec)
         for notice in spec.notices:
             context.terminal.warning(notice)
         cache.put(context.layout.resolution(cache.digest_of(question)), cache.dump_spec(spec))

@@ -45,7 +45,12 @@ def choose(request: Request, context: Context, spec: Spec, source: SpecSource | 
     is_open = not (spec.python_version or spec.requires_python)
     if setting.text and (is_open or not os.path.isabs(setting.origin)):
         return _of_setting(setting, spec, context)
-    if source is not None and source.format in ("script", "requirements") and is_open:
+    if (
+        source is not None
+        and source.format in ("script", "requirements")
+        and is_open
+        and not source.is_fetched
+    ):
         return _of_version_file(source.path, spec, context, setting.observations)
     return Choice(spec, observations=setting.observations if is_open else ())
 

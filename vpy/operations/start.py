@@ -52,11 +52,7 @@ def start(request: Request, context: Context) -> Started:
     from vpy.prune import schedule
     from vpy.system import locks, usage_lock
 
-    if request.temporary and request.options.get("local-venv"):
-        raise UserError(
-            "`-vpython-local-venv` needs a cache that stays",
-            hint="leave VPYTHON_VIRTUALENV_ROOT unset, or name a directory in it",
-        )
+    _refuse_local_venv(request, context)
     open_root(context)
     for _ in range(ATTEMPTS):
         with locks.shared(context.layout.store_lock), context.terminal.status.stage("planning"):
@@ -85,6 +81,19 @@ def start(request: Request, context: Context) -> Started:
             debug=context.terminal.debug,
         )
     return started
+
+
+def _refuse_local_venv(request: Request, context: Context) -> None:
+    """Raise UserError where `.venv` is asked for and there is no cache, or no directory, for it."""
+    if not request.options.get("local-venv"):
+        return
+    if request.temporary:
+        raise UserError(
+            "`-vpython-local-venv` needs a cache that stays",
+            hint="leave VPYTHON_VIRTUALENV_ROOT unset, or name a directory in it",
+        )
+    if context.layout.address_of(request.command.target):
+        raise UserError("`-vpython-local-venv` makes `.venv` beside a script, and this one has an address")
 
 
 def find_or_make(request: Request, context: Context) -> Started:

@@ -90,11 +90,13 @@ def clean(
     dry_run: bool,
     build: str,
     now: Callable[[], float],
+    scripts: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
     """Remove these environments unless they are in use, then the stored wheels that only they needed.
 
-    Hold `layout.prune_lock` as for `prune`.
+    `scripts` are the directories of addresses, which go with what was fetched from them. Hold
+    `layout.prune_lock` as for `prune`.
     """
     trash = Trash(layout, dry_run=dry_run)
     policy = Policy(older_than=NO_AGE, dry_run=dry_run)
@@ -106,6 +108,7 @@ def clean(
 
     gone = frozenset().union(*(wheels[key] for key in remover.removed))
     unreferenced.remove_wheels(layout, trash, remover.removed, gone)
+    unreferenced.remove_scripts(layout, trash, scripts)
     records.remove_useless(layout, trash, remover.removed, policy, now=now(), build=build)
     return Report(removed=tuple(trash.removed), kept=tuple(sorted(remover.in_use)))
 

@@ -123,6 +123,7 @@ def _rooms(layout: Layout) -> dict[str, list[str]]:
         "resolutions": [layout.resolutions],
         "records": [layout.records],
         "copies": [layout.copies],
+        "scripts": [layout.scripts],
         "apps": [layout.apps],
         "formats": [path for path in layout.other_formats() if not os.path.islink(path)],
         "incomplete": [layout.staging, layout.logs],

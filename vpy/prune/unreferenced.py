@@ -14,6 +14,7 @@ import json
 import os
 import stat
 import sys
+import time
 
 from vpy.errors import VpythonError
 from vpy.prune import incomplete
@@ -26,8 +27,9 @@ from vpy.prune.entries import (
     modified,
     walk,
 )
+from vpy.prune.environments import SETTLE_SECONDS, START_SECONDS
 from vpy.prune.policy import APP_AGE
-from vpy.system import files, locks, sealed, usage_lock
+from vpy.system import files, locks, processes, sealed, usage_lock
 from vpy.system.layout import DIGEST
 from vpy.system.lean.dataclasses import replace, value
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from vpy.system.layout import Layout
 
 LARGEST_WHY = 16 << 20  # bytes of a `why.json`
+ADDRESS_DIGITS = 26  # of the names that `bootstrap/kept_script.py` gives
 INSTANCE_ID_LENGTHS = (40, 44)  # of CIPD: SHA-1 as hex, SHA-256 as base64
 
 
@@ -90,6 +93,7 @@ def remove_old(
             *pythons(layout, references),
             *probes(layout, references, now, policy.cached_age),
             *apps(layout, build, now),
+            *scripts(layout),
             *formats(layout, is_old),
         ]
         return [
@@ -141,6 +145,17 @@ def remove_wheels(layout: Layout, trash: Trash, removed: Collection[str], wheels
         _remove(layout, trash, candidates, None)
 
 
+def remove_scripts(layout: Layout, trash: Trash, directories: Collection[str]) -> None:
+    """Remove what was fetched from addresses, of whatever age."""
+
+    def candidates() -> list[Candidate]:
+        found = [each for each in scripts(layout) if each.path in directories]
+        return [replace(candidate, reason="asked") for candidate in found]
+
+    if directories:
+        _remove(layout, trash, candidates, None)
+
+
 def _remove(
     layout: Layout, trash: Trash, candidates: Callable[[], list[Candidate]], size: int | None
 ) -> None:
@@ -171,6 +186,8 @@ def _move_to_trash(layout: Layout, trash: Trash, candidates: list[Candidate], si
             if size <= 0:
                 break
             size -= trash.would_free(candidate.path)
+        if candidate.kind == "scripts" and not trash.dry_run and _is_starting(candidate, layout):
+            continue
         remove = trash.remove_tree if candidate.is_tree else trash.remove_file
         remove(candidate.kind, candidate.path, candidate.reason, candidate.stamp or None)
 
@@ -291,6 +308,45 @@ def pythons(layout: Layout, references: References) -> Iterator[Candidate]:
         inside = os.path.join(os.path.realpath(entry.path), "")
         if not any(python.startswith(inside) for python in used):
             yield Candidate("pythons", entry.path, stamp, reason="unreferenced")
+
+
+def scripts(layout: Layout) -> Iterator[Candidate]:
+    """Yield scripts that were fetched from their addresses; a start by the address updates their mtime.
+
+    Each address is one thing with its newest version; older versions are others.
+    """
+    for entry in entries(layout.scripts):
+        if not (is_digest(entry.name, ADDRESS_DIGITS) and entry.is_dir(follow_symlinks=False)):
+            continue
+        newest = _last_start(entry.path)
+        yield Candidate("scripts", entry.path, newest)
+        for version in _versions(entry.path):
+            if (stamp := _last_start(version)) < newest:
+                yield Candidate("scripts", version, stamp)
+
+
+def _versions(address: str) -> list[str]:
+    return [each.path for each in entries(address) if is_digest(each.name, 64)]
+
+
+def _is_starting(script: Candidate, layout: Layout) -> bool:
+    """Return whether a fetched script runs, or has been started since it was listed.
+
+    One that is pinned starts without the store's lock: so one that was started a moment ago is waited for
+    until it shows in the list of processes.
+    """
+    age = time.time() - script.stamp
+    if 0 <= age < SETTLE_SECONDS:
+        time.sleep(SETTLE_SECONDS - age)
+    address = layout.address_of(os.path.join(script.path, "script")) or script.path
+    if abs(age) < START_SECONDS and processes.use(address, layout.root, {"PATH": os.defpath}):
+        return True
+    return _last_start(script.path) != script.stamp
+
+
+def _last_start(path: str) -> float:
+    """Return when a version of a fetched script, or any of an address, was started last."""
+    return max(modified(each) or 0.0 for each in (_versions(path) or [path]))
 
 
 def resolutions(layout: Layout, references: References, now: float, cached_age: float) -> Iterator[Candidate]:

@@ -33,7 +33,8 @@ class Invocation:
     `target` is the script's path as given, the module's name or the `-c` string; `cwd` is None where
     it was deleted; `spec` is the path behind `-vpython-spec`; `legacy` is whether vpython was called
     by the name `vpython`, for which the `.vpython` names count. `stdin` is what a script on stdin begins
-    with, where that may have a spec inside.
+    with, where that may have a spec inside. `is_fetched`: the script came from an address, and only what is
+    in it counts, not what lies around the file that is kept of it.
     """
 
     kind: Literal["script", "module", "command", "stdin", "none"]
@@ -42,6 +43,7 @@ class Invocation:
     spec: str | None = None
     legacy: bool = False
     stdin: bytes = b""
+    is_fetched: bool = False
 
 
 def discover(invocation: Invocation, *, environ: Mapping[str, str], config: Config) -> Discovery:
@@ -121,10 +123,18 @@ class _Search:
 
     def _for_script(self) -> SpecSource | None:
         given = absolute(self.invocation.target, self.invocation.cwd)
-        found = _script_mode(given)
+        try:
+            found = _script_mode(given)
+        except UserError as error:
+            if "://" in self.invocation.target:
+                error.hint = "an address begins with https://"
+            raise
         is_directory = stat.S_ISDIR(found)
         if source := self._option():
             return source
+        if self.invocation.is_fetched:
+            source = self._inline(self.observer.read_script(given), given)
+            return source and replace(source, is_fetched=True)
         real, source = self._partner(given, is_directory)
         if source is not None:
             return source

@@ -42,7 +42,8 @@ def _read(source: SpecSource, default: SpecSource | None) -> Spec:
     if source.format == "script":
         from vpy.spec.toml import parse_script
 
-        return parse_script(source.text, source.path, source.first_line, source.column)
+        base = "" if source.is_fetched else source.path
+        return parse_script(source.text, source.path, source.first_line, source.column, base=base)
 
     spec = _read_text(source)
     if not spec.python_version and default is not None and default.format == "text":

@@ -48,16 +48,19 @@ def parse_vpython_toml(text: str, path: str) -> Spec:
     return _parse(text, path, first_line=1, column=0, strict=True)
 
 
-def parse_script(text: str, path: str, first_line: int, column: int = 2) -> Spec:
+def parse_script(text: str, path: str, first_line: int, column: int = 2, *, base: str | None = None) -> Spec:
     """Parse PEP 723 metadata that begins on `first_line` of `path`, behind `column` characters.
 
     This is `parse_vpython_toml`, but an unknown key is a warning: the PEP reserves them for its
-    successors, and other tools run the same script.
+    successors, and other tools run the same script. Relative paths are those beside `base`, by default the
+    file at `path`; beside "" there are none.
     """
-    return _parse(text, path, first_line=first_line, column=column, strict=False)
+    return _parse(text, path, first_line=first_line, column=column, strict=False, base=base)
 
 
-def _parse(text: str, path: str, *, first_line: int, column: int, strict: bool) -> Spec:
+def _parse(
+    text: str, path: str, *, first_line: int, column: int, strict: bool, base: str | None = None
+) -> Spec:
     check_size(len(text), path)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
 
@@ -71,7 +74,7 @@ def _parse(text: str, path: str, *, first_line: int, column: int, strict: bool) 
     if strict:
         mistakes += unknown
         unknown = []
-    spec = _spec(top, path, strict=strict)
+    spec = _spec(top, path if base is None else base, strict=strict)
     if mistakes:
         raise _error(list(dict.fromkeys(mistakes)), text, formatted)
 

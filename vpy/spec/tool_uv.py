@@ -124,7 +124,7 @@ def _file_url(table: Table, key: str, path: str) -> str:
 
     text = table.text(key)
     if not os.path.isabs(text) and not os.path.isabs(path):
-        table.refuse(key, "absolute, and this spec is in no file")
+        table.refuse(key, "absolute, and nothing lies beside this spec")
         return ""
     return PurePath(os.path.normpath(os.path.join(os.path.dirname(path), text))).as_uri()
 

@@ -15,6 +15,7 @@ INTERPRETERS = "interpreters-1"
 PYTHONS = "pythons-1"
 RECORDS = "records-1"
 COPIES = "copies-1"
+SCRIPTS = "scripts-1"
 APP = "app-1"
 LOCKS = "locks"
 STAGING = "staging"
@@ -31,7 +32,9 @@ HOOK_PTH = "00_vpython.pth"
 KEY = 26 if os.name == "nt" else 40
 DIGEST = 26 if os.name == "nt" else 64
 
-_NAMES = (ENVIRONMENTS, WHEELS, PACKAGES, RESOLUTIONS, PAGES, INTERPRETERS, PYTHONS, RECORDS, COPIES, APP)
+_NAMES = (
+    ENVIRONMENTS, WHEELS, PACKAGES, RESOLUTIONS, PAGES, INTERPRETERS, PYTHONS, RECORDS, COPIES, SCRIPTS, APP,
+)  # fmt: skip
 _ROOMS = tuple(name.rpartition("-")[0] for name in _NAMES)
 
 
@@ -106,6 +109,20 @@ class Layout:
     def copies(self) -> str:
         """Directory of the copies that records compare with."""
         return os.path.join(self.root, COPIES)
+
+    def address(self, digest: str) -> str:
+        """Return the directory of what was fetched from one address: each version in one of its own."""
+        return os.path.join(self.root, SCRIPTS, digest)
+
+    def address_of(self, script: str) -> str | None:
+        """Return the directory of the address that a kept script came from; None for any other path."""
+        directory = os.path.dirname(os.path.dirname(script))
+        return directory if os.path.dirname(directory) == self.scripts else None
+
+    @property
+    def scripts(self) -> str:
+        """Directory of scripts that were fetched from their addresses."""
+        return os.path.join(self.root, SCRIPTS)
 
     @property
     def apps(self) -> str:

@@ -59,7 +59,7 @@ def test_what_is_there(cache: Cache) -> None:
         "size": size[old],
         "own": row["own"],
         "last_used": (old / "used").stat().st_mtime,
-        "made_for": [{"kind": "script", "path": str(cache.work / "old.py"), "exists": True}],
+        "made_for": [{"kind": "script", "path": str(cache.work / "old.py"), "address": None, "exists": True}],
         "spec": f"{cache.work / 'old.py'}.vpython3",
         "held": False,
         "processes": [],
@@ -103,7 +103,9 @@ def test_whose_it_is(cache: Cache) -> None:
     done = cache.run("-c", "pass", cwd=cache.work)
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = listed(cache)
-    assert row["made_for"] == [{"kind": "directory", "path": str(cache.work), "exists": True}]
+    assert row["made_for"] == [
+        {"kind": "directory", "path": str(cache.work), "address": None, "exists": True}
+    ]
     assert table(cache)[0][0] == f"{cache.work}/"
 
 

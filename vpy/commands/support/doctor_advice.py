@@ -20,6 +20,7 @@ FIX = "`vpython-tool doctor --fix`"
 STORED = {
     "package": f"{FIX} drops it; it is fetched when it is needed",
     "copy": f"{FIX} drops it; the next start keeps another",
+    "script": f"{FIX} drops it; it is fetched when it is started by its address",
     "wheel": f"{FIX} drops it; it is installed when it is needed",
     "venv template": f"{FIX} drops it; it is made when it is needed",
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DROPPED = {
     "package": "dropped; it is fetched when it is needed",
     "copy": "dropped; the next start keeps another",
+    "script": "dropped; it is fetched when it is started by its address",
     "wheel": "dropped; it is installed when it is needed",
     "venv template": "dropped; it is made when it is needed",
 }
@@ -63,6 +64,7 @@ def _drop(path: str, context: Context) -> None:
         files.staging_directory(context.layout.staging, "drop-") as aside,
         contextlib.suppress(FileNotFoundError),
     ):
+        files.make_writable(path)
         files.rename(path, os.path.join(aside, "dropped"))
 
 

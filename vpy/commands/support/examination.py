@@ -9,7 +9,7 @@ import sys
 from vpy.environment import compiled, seeds, venv_template, verify
 from vpy.errors import UserError, VpythonError
 from vpy.model import StoredWheel
-from vpy.operations import environment
+from vpy.operations import environment, remote_script
 from vpy.system.lean.dataclasses import value
 from vpy.wheels import audit, script, store
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vpy.model import Interpreter
     from vpy.operations.context import Context
 
-    Kind = Literal["package", "copy", "wheel", "venv template", "environment"]
+    Kind = Literal["package", "copy", "script", "wheel", "venv template", "environment"]
 
 
 @value
@@ -48,6 +48,7 @@ def examine(context: Context) -> Report:
     findings = [
         *examination.named_by_hash("package", context.layout.packages),
         *examination.named_by_hash("copy", context.layout.copies),
+        *examination.scripts(),
         *examination.wheels(),
         *examination.templates(),
         *examination.environments(),
@@ -75,6 +76,19 @@ class _Examination:
             self._count(kind)
             if fact := _hash_fault(kind, path):
                 yield Finding(kind, path, {"": fact})
+
+    def scripts(self) -> Iterator[Finding]:
+        for directory in _entries(self.layout.scripts):
+            for version in _entries(directory):
+                if os.path.basename(version) == remote_script.STATE:
+                    continue
+                paths = _entries(version)
+                faults = {os.path.basename(path): remote_script.fault(path) for path in paths}
+                facts = {name: fact for name, fact in faults.items() if fact}
+                if len(paths) != 1:
+                    facts = {"": f"has {len(paths)} files, not the script alone"}
+                if facts and os.path.lexists(version):
+                    yield Finding("script", version, facts)
 
     def wheels(self) -> Iterator[Finding]:
         for directory in _entries(self.layout.wheels):

@@ -9,6 +9,7 @@ from bootstrap import shown
 from vpy.environment import verify
 from vpy.errors import VpythonError
 from vpy.model import Origin
+from vpy.operations import remote_script
 from vpy.prune import environments as prune_environments
 from vpy.prune import records
 from vpy.prune.entries import entries
@@ -83,9 +84,18 @@ def _origins(layout: Layout) -> dict[str, list[Origin]]:
     for key, origin in records.origins(layout):
         found.setdefault(key, set()).add((origin.path, origin.kind))
     return {
-        key: [Origin("script" if kind == "script" else "directory", path) for path, kind in sorted(each)]
+        key: [
+            _with_address(Origin("script" if kind == "script" else "directory", path), layout)
+            for path, kind in sorted(each)
+        ]
         for key, each in found.items()
     }
+
+
+def _with_address(origin: Origin, layout: Layout) -> Origin:
+    """Return an origin with the address that its script came from, if that is where it came from."""
+    address = remote_script.address_of(origin.path, layout) if origin.kind == "script" else None
+    return replace(origin, address=address) if address else origin
 
 
 def _environment(
@@ -117,6 +127,7 @@ def _environment(
         packages.setdefault(row.get("instance_id", ""), f"{row.get('name', '')} {row.get('version', '')}")
     spec = description.why["spec"]
     made_for = description.origin or _origin_of_spec(spec, context.config.suffix)
+    made_for = made_for and _with_address(made_for, layout)
     origins = dict.fromkeys([*([made_for] if made_for else []), *recorded])
     return replace(
         known,
@@ -162,7 +173,10 @@ def label(environment: Environment, shorten: Shorten) -> str:
     """Return whose an environment is in a few words: its script, else its directory or its spec."""
     scripts = [origin for origin in environment.origins if origin.kind == "script"]
     directories = [origin for origin in environment.origins if origin.kind == "directory"]
-    names = [f"{shorten(origin.path)}{'' if exists(origin) else ' (gone)'}" for origin in scripts]
+    names = [
+        f"{origin.address or shorten(origin.path)}{'' if exists(origin) else ' (gone)'}" for origin in scripts
+    ]
+    names = list(dict.fromkeys(names))  # versions of what came from one address
     if not names and environment.spec:
         names = [shorten(environment.spec)]
     names = names or [f"{shorten(origin.path).rstrip(os.sep)}{os.sep}" for origin in directories]
@@ -205,6 +219,10 @@ def stored_names(inventory: Inventory, layout: Layout) -> dict[str, str]:
         for entry in entries(room):
             name = inventory.packages.get(entry.name) or _package_name(entry.path)
             found[os.path.relpath(entry.path, layout.root)] = name or _cut(entry.name)
+    for entry in entries(layout.scripts):
+        if state := remote_script.read_state(entry.path):
+            for path in (entry.path, *(each.path for each in entries(entry.path))):
+                found[os.path.relpath(path, layout.root)] = state.address
     return found
 
 

@@ -29,6 +29,7 @@ NOUNS = {
     "packages": ("package", "packages"),
     "pythons": ("unpacked package", "unpacked packages"),
     "interpreters": ("venv template", "venv templates"),
+    "scripts": ("fetched script", "fetched scripts"),
     "apps": ("copy of vpython's code", "copies of vpython's code"),
     "formats": ("directory of another format", "directories of other formats"),
     "incomplete": ("incomplete thing", "incomplete things"),

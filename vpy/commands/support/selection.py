@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from bootstrap import kept_script
+from bootstrap.command_line import is_address
 from vpy.commands.parser import nearest
 from vpy.commands.support import inventory
 from vpy.errors import UserError
+from vpy.operations import remote_script
 from vpy.prune import records
 
 TYPE_CHECKING = False
@@ -27,19 +30,33 @@ def select(
 ) -> dict[str, Environment]:
     """Return the environments that the words mean, by key; UserError where one means none, or several.
 
-    A script that is there and has no environment means none without an error.
+    A script that is there, or kept of its address, and has no environment means none without an error.
     """
     chosen: dict[str, Environment] = {}
     for word in words:
         meant = (
-            _by_path(os.path.join(cwd, word), found.environments, context)
+            _by_address(word, found.environments)
+            or _by_path(os.path.join(cwd, word), found.environments, context)
             or _by_key(word, found.environments)
             or _by_name(word, found.environments, launchers)
         )
-        if not meant and not os.path.lexists(os.path.join(cwd, word)):
+        there = kept(word, context) if is_address(word) else os.path.join(cwd, word)
+        if not meant and not os.path.lexists(there):
             raise _unknown(word, found.environments, launchers)
         chosen.update((each.key, each) for each in meant)
     return chosen
+
+
+def kept(address: str, context: Context) -> str:
+    """Return the directory of what is kept of an address."""
+    return context.layout.address(kept_script.digest_of(address))
+
+
+def _by_address(word: str, environments: Sequence[Environment]) -> list[Environment]:
+    address = remote_script.shown_address(word) if is_address(word) else None
+    return [
+        each for each in environments if address and address in (origin.address for origin in each.origins)
+    ]
 
 
 def _by_path(path: str, environments: Sequence[Environment], context: Context) -> list[Environment]:

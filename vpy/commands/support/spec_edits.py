@@ -43,8 +43,11 @@ class Target:
 
 def split(items: Sequence[str], request: Request, context: Context) -> tuple[str | None, list[str]]:
     """Split the file, where the first word is one, from the requirements."""
+    from vpy.commands.support import invocation
+
     endings = (".py", ".toml", context.config.suffix, context.config.legacy_suffix)
     first = items[0]
+    invocation.check_local(first, request, context)
     path = os.path.join(request.cwd or "/", first)
     if os.path.isfile(path):
         return first, list(items[1:])
@@ -63,7 +66,7 @@ def find(file: str | None, request: Request, arguments: Namespace, context: Cont
     if file is None:
         asked = invocation.of_words(request, [])
     else:
-        (asked,) = invocation.for_files(request, [file], context.config)
+        (asked,) = invocation.for_files(request, [file], context)
     source = plan.discover_spec(asked, context)[0].source
     if source.kind in ("empty", "default"):
         if file is None:

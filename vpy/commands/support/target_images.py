@@ -27,7 +27,7 @@ def assemble(
         tuple(arguments.platform or ()), tuple(arguments.python_version or ()), is_every=arguments.all
     )
     built: list[TargetEnvironment] = []
-    requests = invocation.for_files(request, arguments.specs, context.config)
+    requests = invocation.for_files(request, arguments.specs, context)
     for number, asked in enumerate(requests or [invocation.of_words(request, [])]):
         spec = locking.read(asked, context, packages_too=True)
         declared = target_environments.Declared(spec.source, spec.spec, spec.interpreter, spec.packages)

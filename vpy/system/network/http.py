@@ -29,6 +29,7 @@ MOST_REDIRECTS = 5
 LOGIN_HEADERS = ("authorization", "cookie")
 REDIRECTS = (301, 302, 303, 307, 308)
 PASSING = (408, 425, 429, 500, 502, 503, 504)
+COMPRESSED = ("gzip", "x-gzip", "deflate")
 CONNECTIONS = 8
 CERTIFICATE_HINT = "where an authority of your own signs it, name its certificate with SSL_CERT_FILE"
 POLICY = RetryPolicy()
@@ -72,9 +73,16 @@ class Answer:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes; raise NetworkError where it breaks off, stalls, or is encoded."""
-        encoding = self.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
+        if self._encoding not in ("", "identity"):
             raise NetworkError(f"`{urls.shown(self.url)}` sent an encoded body that nobody asked for")
+        yield from self._raw_pieces()
+
+    @property
+    def _encoding(self) -> str:
+        encoding: str = self.headers.get("content-encoding", "identity")
+        return encoding.strip().lower()
+
+    def _raw_pieces(self) -> Iterator[bytes]:
         now, policy = self._client.clock.now, self._client.policy
         started, received = now(), 0
         while True:
@@ -90,15 +98,34 @@ class Answer:
                 started, received = now(), 0
             yield piece
 
-    def small(self, most: int) -> bytes:
-        """Return the whole body of at most `most` bytes."""
+    def small(self, most: int, *, unpack: bool = False) -> bytes:
+        """Return the whole body of at most `most` bytes; `unpack` one that was compressed unasked, too."""
+        if unpack and self._encoding in COMPRESSED:
+            return self._unpacked(self._whole(self._raw_pieces(), most), most)
+        return self._whole(self.pieces(), most)
+
+    def _unpacked(self, body: bytes, most: int) -> bytes:
+        import zlib
+
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, by its head
+        try:
+            result = unpacker.decompress(body, most + 1)
+        except zlib.error:
+            raise NetworkError(f"`{urls.shown(self.url)}` sent a compressed body that is damaged") from None
+        if len(result) > most:
+            raise NetworkError(f"`{urls.shown(self.url)}` sent more than {most} bytes")
+        if not unpacker.eof:
+            raise NetworkError(f"`{urls.shown(self.url)}` sent a compressed body that is cut off")
+        return result
+
+    def _whole(self, pieces: Iterator[bytes], most: int) -> bytes:
         deadline = self._client.clock.now() + self._client.policy.total_timeout
         if (self.length or 0) > most:
             raise NetworkError(
                 f"`{urls.shown(self.url)}` sent {self.length} bytes where at most {most} are fit"
             )
         body = bytearray()
-        for piece in self.pieces():
+        for piece in pieces:
             body += piece
             if len(body) > most:
                 raise NetworkError(f"`{urls.shown(self.url)}` sent more than {most} bytes")
