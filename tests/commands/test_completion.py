@@ -28,11 +28,14 @@ CASES: list[tuple[tuple[str, ...], list[str]]] = [
     (("-vpython-o",), ["-vpython-offline"]),
     (("-vpython-",), sorted(name for name in OPTIONS if name.startswith("-vpython-"))),
     (("-vpython-log-level", ""), ["debug", "error", "info", "warning"]),
-    (("-vpython-tool", "p"), ["pack", "prune"]),
+    (("-vpython-tool", "p"), ["pack", "prune", "push"]),
     (("-vpython-tool", ""), list(table.NAMES)),
     (("-vpython-offline", "-vpython-tool", "ver"), ["verify", "version"]),
     (("-vpython-tool", "prune", "--o"), ["--older-than"]),
-    (("-vpython-tool", "prune", "--"), ["--dry-run", "--help", "--json", "--max-size", "--older-than"]),
+    (
+        ("-vpython-tool", "prune", "--"),
+        ["--dry-run", "--help", "--json", "--keep-used-by", "--max-size", "--older-than"],
+    ),
     (("-vpython-tool", "pack", "--repo", "lea"), ["leaf/"]),
     (("-vpython-tool", "completion", "f"), ["fish"]),
     (("-vpython-tool", "help", "ver"), ["verify", "version"]),
@@ -44,7 +47,7 @@ CASES: list[tuple[tuple[str, ...], list[str]]] = [
 
 # The same behind `vpython-tool`.
 TOOL_CASES: list[tuple[tuple[str, ...], list[str]]] = [
-    (("p",), ["pack", "prune"]),
+    (("p",), ["pack", "prune", "push"]),
     (("",), list(table.NAMES)),
     (("-vpython-o",), ["-vpython-offline"]),
     (("-vpython-root", "leaf", "ver"), ["verify", "version"]),

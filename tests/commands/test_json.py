@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.commands.conftest import PREFIX, Explainer, spec
+from tests.support.hostile_registry import HostileRegistry
 from tests.support.wheelmaker import make_wheel
 from vpy.commands import table
 
@@ -115,6 +116,28 @@ def test_ensure(explainer: Explainer) -> None:
     assert resolved == {"packages": [{"subdir": "", **row}]}
     deployed = of(explainer, "ensure", file, "--root", explainer.place / "site")
     assert deployed == {"packages": [{"subdir": "sub", **row}]}
+
+
+def test_bundle(explainer: Explainer, script: Path) -> None:
+    kit = explainer.place / "kit.tar"
+    account = of(explainer, "bundle", script, "-o", kit)
+    assert account["bytes"] < kit.stat().st_size == account["size"]
+    (environment,) = account["environments"]
+    assert environment["spec"] == f"{script.name}.vpython3"
+    assert environment["files"] == [f"{ONE.replace('/', '+')}.cipd"]
+    assert account["blobs"] == 1
+
+
+def test_push(explainer: Explainer, script: Path) -> None:
+    registry = HostileRegistry()
+    try:
+        address = f"oci://{registry.host}/tools/demo:1"
+        account = of(explainer, "push", script, address)
+    finally:
+        registry.stop()
+    assert account["reference"] == address
+    assert account["digest"] in registry.manifests
+    assert (account["sent"], account["blobs"]) == (2, 1)
 
 
 def test_which(explainer: Explainer, script: Path) -> None:

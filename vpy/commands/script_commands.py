@@ -50,7 +50,7 @@ SCRIPT_COMMANDS = (
     ),
     Command(
         name="bundle",
-        summary="put environments into one file, for machines without a network",
+        summary="put environments into one file to carry",
         description=(
             "Resolves scripts or specs as a start would, by their lockfiles where they have some, and writes "
             "their wheels and packages with vpython itself into one archive: an OCI image layout. "

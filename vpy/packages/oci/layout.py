@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import tarfile
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 MARKER = "oci-layout"
 INDEX = "index.json"
-VERSION = {"imageLayoutVersion": "1.0.0"}
+MARKER_TEXT = b'{"imageLayoutVersion": "1.0.0"}\n'
 PIECE = 1 << 20
 MOST_MEMBERS = 1_000_000
 
@@ -144,7 +143,6 @@ def blob_name(digest: str) -> str:
 
 def write(path: str, index: bytes, blobs: Iterable[Member], extra: Iterable[Member] = ()) -> None:
     """Write an image layout as a tar archive: whole or not at all, the same bytes for the same content."""
-    marker = json.dumps(VERSION).encode() + b"\n"
     temporary = files.temporary_name(os.path.dirname(path) or ".", ".new-")
     try:
         with (
@@ -152,7 +150,7 @@ def write(path: str, index: bytes, blobs: Iterable[Member], extra: Iterable[Memb
             open(temporary, "xb") as output,
             tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as archive,
         ):
-            for member in (Member(MARKER, marker), Member(INDEX, index), *extra, *blobs):
+            for member in (Member(MARKER, MARKER_TEXT), Member(INDEX, index), *extra, *blobs):
                 _add(archive, member)
         with files.disk_errors("write", path):
             os.replace(temporary, path)
