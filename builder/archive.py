@@ -49,10 +49,8 @@ UNCOMPILED = re.compile(
       | operations/(build/wheel|check|freeze) | resolution/legacy | utils/(_jaraco|entrypoints) )
     | pip/_vendor/( pkg_resources/ | tomli(_w)?/ | pyproject_hooks/_in_process/_in )
     | pip/_vendor/( idna/(cli|codec|compat|uts46) | packaging/(metadata|ranges) | requests/help )
-    # displays that no download shows
-    | pip/_vendor/rich/( _inspect | _unicode_data/unicode | bar | diagnose | json | layout | prompt | rule
-      | status | tree )
-    | pip/_vendor/pygments/( console | formatters?\b | lexers/python | scanner | sphinxext | unistring )
+    # colours and displays, for which `vpy.wheels.plain_rich` stands in
+    | pip/_vendor/(rich|pygments)/
     | vendor/google/protobuf/( compiler | internal/(\w+_benchmark|testing_) | testdata | util )
     # what a message is but text: JSON, types for other programs
     | vendor/google/protobuf/( json_ | proto(_builder|_json|_text)?\.py | service_reflection

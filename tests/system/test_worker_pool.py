@@ -32,7 +32,7 @@ def work(line):
     return b"%d %s" % (os.getpid(), line if len(line) < 100 else b"%d" % len(line))
 
 try:
-    worker_pool.serve(worker_pool.Lines(0), 1, work, int(sys.argv[2]))
+    worker_pool.serve(worker_pool.Lines(0), 1, work, int(sys.argv[2]), is_once=sys.argv[3] == "once")
 except ChildProcessError as error:
     sys.exit(str(error))
 except EOFError:
@@ -43,9 +43,9 @@ except EOFError:
 class Pool:
     """Program that serves lines by so many workers."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, is_once: bool = False) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", PROGRAM, str(TOP), str(workers)],
+            [sys.executable, "-I", "-S", "-c", PROGRAM, str(TOP), str(workers), "once" if is_once else ""],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -100,6 +100,16 @@ def test_no_more_workers_than_there_is_work_for() -> None:
     assert len(children(pool.child.pid)) == 1
     pool.send(b"")
     assert pool.finish() == []
+
+
+def test_a_worker_for_each_line() -> None:
+    pool = Pool(2, is_once=True)
+    lines = [b"line %d" % number for number in range(9)]
+    pool.send(*lines, b"")
+    found = pool.finish()
+    assert sorted(answer for _, answer in found) == lines
+    assert len({number for number, _ in found}) == 9
+    assert pool.child.returncode == 0
 
 
 def test_a_long_line_holds_nobody_up() -> None:

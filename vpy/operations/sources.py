@@ -427,6 +427,13 @@ def pip_ahead(context: Context) -> Iterator[Context]:
         yield replace(context, host=host)
 
 
+@contextlib.contextmanager
+def one_pip(context: Context, workers: int) -> Iterator[Context]:
+    """Yield the context with one pip for all questions to an index, so many of them at once."""
+    with host_python(context).shared_by(workers, context.environ, context.terminal) as host:
+        yield replace(context, host=host)
+
+
 def home(context: Context) -> str:
     """Return the user's home directory."""
     return context.environ.get("HOME") or os.path.expanduser("~")

@@ -66,6 +66,11 @@ class Talk:
             self._child.stdin.write(line)
             self._child.stdin.flush()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all that the child answered is heard: there is no more."""
+        return bool(self._readers) and not self._readers[0].is_alive()
+
     def close(self) -> None:
         """Close the child's stdin."""
         assert self._child.stdin is not None

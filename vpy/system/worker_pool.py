@@ -97,13 +97,20 @@ class Worker:
         answer, self._rest = self._rest[:-1], b""
         return answer
 
+    def end(self) -> None:
+        """Let the worker end, and wait for it."""
+        os.close(self.jobs)
+        os.close(self.answers)
+        os.waitpid(self.number, 0)
 
-def serve(lines: Lines, answers: int, work: Work, workers: int) -> None:
+
+def serve(lines: Lines, answers: int, work: Work, workers: int, *, is_once: bool = False) -> None:
     """Do every line by one of so many workers, and write each answer, a line, as it is ready.
 
-    The workers end with this process.
+    The workers end with this process; with `is_once` each does one line, so that nothing that it leaves
+    behind counts for the next.
     """
-    if not hasattr(os, "fork") or workers < 2:
+    if not hasattr(os, "fork") or (workers < 2 and not is_once):
         for line in lines:
             _write(answers, work(line))
         return
@@ -111,12 +118,13 @@ def serve(lines: Lines, answers: int, work: Work, workers: int) -> None:
     import selectors
 
     with selectors.DefaultSelector() as selector:
-        _Dispatcher(work, workers, selector).run(lines, answers)
+        _Dispatcher(work, workers, selector, is_once=is_once).run(lines, answers)
 
 
 class _Dispatcher:
-    def __init__(self, work: Work, workers: int, selector: BaseSelector) -> None:
+    def __init__(self, work: Work, workers: int, selector: BaseSelector, *, is_once: bool) -> None:
         self._work = work
+        self._is_once = is_once
         self._most = workers
         self._selector = selector
         self._workers: list[Worker] = []
@@ -135,7 +143,7 @@ class _Dispatcher:
                         self._selector.unregister(lines.descriptor)
                 elif (answer := key.data.take()) is not None:
                     _write(answers, answer)
-                    self._idle.append(key.data)
+                    self._release(key.data)
             self._take(lines)
 
     def _take(self, lines: Lines) -> None:
@@ -145,6 +153,14 @@ class _Dispatcher:
     def _give_out(self) -> None:
         while self._waiting and (worker := self._free_worker()):
             worker.give(self._waiting.pop(0))
+
+    def _release(self, worker: Worker) -> None:
+        if not self._is_once:
+            self._idle.append(worker)
+            return
+        self._selector.unregister(worker.answers)
+        self._workers.remove(worker)
+        worker.end()
 
     def _free_worker(self) -> Worker | None:
         if self._idle:

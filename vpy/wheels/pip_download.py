@@ -4,6 +4,9 @@ Run it as `pip_install`, with the same arguments. stdin has one job, a line of J
 answer, a line too, after the events that `index_client.conversation` lists where the job is `streamed`; pip's
 own output goes to stderr.
 
+With a third argument, a number, stdin has any jobs, up to an empty line, and so many of them are answered at
+once, each by a fork of its own. An answer has the `number` of its job then.
+
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
 answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
 of them; `index` None leaves the choice to the user's own pip configuration, of which only the settings of
@@ -31,6 +34,7 @@ An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 # ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import optparse
@@ -40,7 +44,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.finder_log import FinderLog
@@ -454,19 +458,31 @@ def main() -> None:
     os.dup2(2, 1)
 
     sys.path.insert(0, sys.argv[1])
+    gc.set_threshold(50_000)  # pip's modules stay until the end: collecting them is lost time
     if os.path.isfile(sys.argv[2]):
         importlib.import_module("pip_more")
     # The rest of vpython's own code is behind pip: its names are not pip's.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
+    importlib.import_module("vpy.wheels.plain_rich").install()
 
-    job = json.loads(sys.stdin.readline())
     conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
+    if len(sys.argv) > 3:
+        serving = importlib.import_module("vpy.wheels.index_client.serving")
+        end(serving.serve(answers.fileno(), int(sys.argv[3]), lambda job: download(job, conversation())))
+    job = json.loads(sys.stdin.readline())
     streamed = (answers, sys.stdin) if job.get("streamed") else ()
     answer = download(job, conversation(*streamed))
     answers.write(json.dumps(answer) + "\n")
     answers.close()
+    end(0)
+
+
+def end(code: int) -> NoReturn:
+    """End at once: Python's own way out takes long to free pip's modules."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -129,6 +129,7 @@ def main() -> None:
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
     find_own_code()
+    importlib.import_module("vpy.wheels.plain_rich").install()
     # Before the first wheel is known.
     installer = importlib.import_module(INSTALLER)
     tree = importlib.import_module("vpy.wheels.tree")

@@ -14,8 +14,9 @@ from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _queue import SimpleQueue
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, Self
 
     from vpy.system.process import Talk
     from vpy.system.terminal import Terminal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 REST_OF_PIP = "pip-more.zip"  # beside the archive that holds pip, where that holds a part of it
 # An empty line ends the rows. The end of the pipe would not do: a fork of this process has it open too.
 END = b"\n"
+_PATIENT = 0.5  # seconds
 
 
 class PipInstaller:
@@ -58,13 +60,80 @@ class PipInstaller:
         _log(self._talk.said, self._terminal)
 
 
+class SharedPip:
+    """Process of `pip_download` that answers many jobs, of any thread; a `with` block ends it."""
+
+    def __init__(self, start: Callable[[], Talk]) -> None:
+        import threading
+
+        self._start = start
+        self._talk: Talk | None = None
+        self._lock = threading.Lock()
+        self._waiting: dict[int, SimpleQueue[dict[str, Any]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._talk is not None:
+            self._talk.__exit__(*error)
+
+    def ask(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the answer to a job, None where the process ends without; OSError where it cannot start."""
+        from _queue import Empty, SimpleQueue
+
+        answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        with self._lock:
+            if self._talk is None:
+                self._talk = self._start()
+                self._talk.heard = self._hear
+            talk, number = self._talk, len(self._waiting)
+            self._waiting[number] = answers
+            talk.tell(json.dumps({**job, "number": number}).encode() + b"\n")
+        while True:
+            is_over = talk.is_over
+            try:
+                return answers.get(timeout=0 if is_over else _PATIENT)
+            except Empty:
+                if is_over:
+                    return None
+
+    def _hear(self, line: bytes) -> None:
+        answer: dict[str, Any] = json.loads(line)
+        self._waiting[answer["number"]].put(answer)
+
+    def code(self) -> int:
+        """Return the exit code of the process."""
+        return self._talk.code() if self._talk else 0
+
+    def said(self) -> bytes:
+        """Return what the process printed."""
+        return self._talk.said if self._talk else b""
+
+    def finish(self) -> bytes:
+        """Let the process end, whose jobs are answered; return what it printed."""
+        if self._talk is None:
+            return b""
+        self._talk.tell(END)
+        self._talk.code()
+        return self._talk.said
+
+
+def _may_fork() -> bool:
+    """Return whether pip may be forked once it is loaded: not on macOS, whose frameworks refuse that."""
+    import sys
+
+    return hasattr(os, "fork") and sys.platform != "darwin"
+
+
 @value
 class HostPython:
     """Python 3.11 or newer that runs pip: its executable, the pip it imports, the programs that drive it.
 
     `pip` is a directory or a zip, `programs` the directory of `pip_install` and `pip_download`. pip's
     temporary files go to the directory `temporary`, so that they are found if pip is killed. `loaded`
-    is a process of `pip_install` that was started before its wheels were known.
+    is a process of `pip_install` that was started before its wheels were known, `shared` one of
+    `pip_download` that answers several jobs.
     """
 
     executable: str
@@ -72,6 +141,7 @@ class HostPython:
     programs: str
     temporary: str = ""
     loaded: Talk | None = None
+    shared: SharedPip | None = None
 
     def ask(
         self,
@@ -87,6 +157,8 @@ class HostPython:
         asks for. pip's own output goes to the debug log. The child dies with whatever interrupts this
         process. Raises ToolError where it cannot be started or ends without an answer.
         """
+        if self.shared is not None and heard is None:
+            return self._ask_shared(self.shared, job)
         try:
             talk = process.talk(self._command("pip_download"), self._child_environ(environ))
         except OSError as error:
@@ -99,6 +171,30 @@ class HostPython:
             raise _no_answer(code, talk.said)
         _log(talk.said, terminal)
         return answer
+
+    def _ask_shared(self, shared: SharedPip, job: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = shared.ask(job)
+        except OSError as error:
+            raise self._cannot_start(error) from error
+        if answer is None:
+            raise _no_answer(shared.code(), shared.said())
+        return answer
+
+    @contextlib.contextmanager
+    def shared_by(self, workers: int, environ: Mapping[str, str], terminal: Terminal) -> Iterator[HostPython]:
+        """Yield a host that asks one pip process for all jobs that nobody listens to, so many at once.
+
+        It is started by the first of them. Where such a process does not fork, each job has its own.
+        """
+        if not _may_fork():
+            yield self
+            return
+        command, child_environ = self._command("pip_download"), self._child_environ(environ)
+        shared = SharedPip(lambda: process.talk([*command, str(workers)], child_environ, alone=True))
+        with shared:
+            yield replace(self, shared=shared)
+            _log(shared.finish(), terminal)
 
     @contextlib.contextmanager
     def loading_ahead(self, environ: Mapping[str, str]) -> Iterator[HostPython]:

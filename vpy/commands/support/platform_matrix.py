@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     # Cells by requirement, and the error that concerns the platform as a whole.
     RequirementCells = tuple[dict[str, "Cell"], VpythonError | None]
 
-PROCESSES = 4  # each is a pip
+PROCESSES = 4  # of pip, at once
 NO_SPEC_HINT = "name a script or a spec: SCRIPT, FILE.vpython3, vpython.toml, or -vpython-spec FILE"
 
 
@@ -187,12 +187,18 @@ def failed_cell(error: VpythonError, package: str, instance_id: str = "") -> Cel
 
 
 def ask_each_platform(
-    columns: Sequence[Target], ask: Callable[[Target], Answer]
+    columns: Sequence[Target], ask: Callable[[Target, Context], Answer], context: Context
 ) -> list[tuple[Target, Callable[[], Answer]]]:
-    """Ask for several platforms concurrently; return each with a function that returns or raises."""
+    """Ask for several platforms concurrently, in a context with one pip for all.
+
+    Return each with a function that returns or raises.
+    """
     from vpy.system import threads
 
-    answers = threads.map_concurrently(columns, ask, workers=PROCESSES, stop=lambda: None)
+    with sources.one_pip(context, PROCESSES) as together:
+        answers = threads.map_concurrently(
+            columns, lambda target: ask(target, together), workers=PROCESSES, stop=lambda: None
+        )
     return list(zip(columns, answers, strict=True))
 
 
@@ -213,13 +219,13 @@ def _fill_from_index(draft: Draft, source: Source, context: Context) -> None:
 
     asked = dict(draft.wanted)
 
-    def ask(target: Target) -> dict[Row, str | VpythonError]:
+    def ask(target: Target, context: Context) -> dict[Row, str | VpythonError]:
         packages = {row: package for (row, column), package in asked.items() if column == target}
         index = sources.index_loader(draft.sources.beside(source), target.interpreter, context)
         names = query.wheel_names(index, list(packages.values()))
         return {row: names[package] for row, package in packages.items()}
 
-    for target, answer in ask_each_platform(draft.columns, ask):
+    for target, answer in ask_each_platform(draft.columns, ask, context):
         for row, wheel in answer().items():
             if isinstance(wheel, VpythonError):
                 draft.fail(row, target, source, wheel, "")
@@ -317,7 +323,7 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
     declared = {text: Requirement(text) for text in draft.spec.dependencies}
     draft.rows = [(text, "") for text in declared]
 
-    def ask(target: Target) -> RequirementCells:
+    def ask(target: Target, context: Context) -> RequirementCells:
         markers = {**dict(target.interpreter.markers), "extra": ""}
         holding = {
             text: requirement.name
@@ -329,7 +335,7 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
         index = sources.index_loader(draft.sources, target.interpreter, context, resolution=spec.resolution)
         return _requirement_cells(holding, meant, index)
 
-    for target, answer in ask_each_platform(draft.columns, ask):
+    for target, answer in ask_each_platform(draft.columns, ask, context):
         cells, fault = answer()
         for text in declared:
             draft.put((text, ""), target, cells.get(text, Cell("skipped")))
