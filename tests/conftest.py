@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.harness import BUILT, FIRST_ROOMS, Harness, contents, settled
+from tests.support.wheelmaker import spec_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,12 +70,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def first_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a root after a first start, which others begin with; no test may change a file that it has."""
+    """Return a root after first starts, which others begin with; no test may change a file that it has.
+
+    One start is without a spec, one with a text spec, whose environments have seeds.
+    """
     assert BUILT.is_file(), "run `python3 build_zipapp.py` first"
     place = tmp_path_factory.mktemp("first")
     harness = Harness(place)
-    done = harness.run("-c", "pass")
-    assert (done.returncode, done.stderr) == (0, "")
+    harness.use_base_python()
+    spec = place / "text.vpython3"
+    spec.write_text(spec_text())
+    for words in (("-c", "pass"), ("-vpython-spec", spec, "-c", "pass")):
+        done = harness.run(*words)
+        assert (done.returncode, done.stderr) == (0, "")
     settled(harness.root)
     before = {room: contents(harness.root / room) for room in FIRST_ROOMS}
     yield harness.root

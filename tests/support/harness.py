@@ -19,8 +19,9 @@ SHARED = (TOP.parent / "shared").resolve()
 # Of a bot's variables too: a start that takes long writes lines there, and these tests are a person's.
 DROPPED = ("VPYTHON_", "CI", "CIPD_", "PYTHON", "SWARMING_", "VIRTUAL_ENV", "XDG_")
 
-# Made by the first start in a root, the same in each: the code, what Pythons report, the venv template.
+# Made by the first starts in a root, the same in each: the code, what Pythons report, the venv templates.
 FIRST_ROOMS = ("app-1", "interpreters-1")
+SEEDS = "seeds"  # of a venv template: a thousand files
 
 BASE = Path(os.path.realpath(sys.executable))
 
@@ -49,9 +50,9 @@ class Harness:
         (place / "home").mkdir(parents=True, exist_ok=True)
 
     def begin_with(self, first: Path) -> None:
-        """Let the root, which is empty, have what a first start made in `first`: see `FIRST_ROOMS`.
+        """Let the root, which is empty, have what first starts made in `first`: see `FIRST_ROOMS`.
 
-        Files are linked, so no test may change one in place.
+        Files are linked, so no test may change one in place; the seeds of a venv template are `first`'s own.
         """
         self.root.mkdir(mode=0o700, parents=True)
         for room in FIRST_ROOMS:
@@ -158,6 +159,8 @@ def link_tree(source: Path, target: Path) -> None:
         path = target / entry.name
         if entry.is_symlink():
             path.symlink_to(os.readlink(entry.path))
+        elif entry.name == SEEDS and source.parent.name == "interpreters-1":
+            path.symlink_to(entry.path)
         elif entry.is_dir():
             link_tree(Path(entry.path), path)
         else:
@@ -165,9 +168,9 @@ def link_tree(source: Path, target: Path) -> None:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Return every file below a directory with the hash of its bytes."""
+    """Return every file below a directory with the hash of its bytes, but what Python compiles of seeds."""
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
-        if path.is_file() and not path.is_symlink()
+        if path.is_file() and not path.is_symlink() and not {SEEDS, "__pycache__"}.issubset(path.parts)
     }
