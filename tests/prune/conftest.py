@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.prune.cache import Cache, make_repository
-from tests.support.harness import BUILT, link_tree
+from tests.support.harness import BUILT, SEEDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,23 +20,19 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_repository(tmp_path_factory.mktemp("prune"))
 
 
-@pytest.fixture(scope="session")
-def unpacked(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
-    """Return a root with what every first start makes: the unpacked code, the venv template."""
-    first = Cache(tmp_path_factory.mktemp("unpacked"), repository)
-    first.make("one.py")
-    return first.root
-
-
 @pytest.fixture
-def cache(tmp_path: Path, repository: Path, unpacked: Path) -> Cache:
+def cache(tmp_path: Path, repository: Path, first_root: Path) -> Cache:
     cache = Cache(tmp_path, repository)
-    cache.root.mkdir(mode=0o700)
-    # The code is linked, but for what tests date back; of the rest a prune counts links.
-    link_tree(unpacked / "app-1", cache.root / "app-1")
-    for path in (unpacked / "app-1" / "python", *unpacked.glob("app-1/*/complete")):
-        (cache.root / path.relative_to(unpacked)).unlink()
-        shutil.copy2(path, cache.root / path.relative_to(unpacked))
-    rest = (unpacked / "interpreters-1", unpacked / "CACHEDIR.TAG")
-    subprocess.run(["cp", "-a", *rest, cache.root], check=True)
+    cache.begin_with(first_root)
+    shutil.copy2(first_root / "CACHEDIR.TAG", cache.root)
+    for template in cache.root.glob("interpreters-1/*/tree"):
+        if not (template.parent / SEEDS).exists():  # of environments without a text spec: none here
+            shutil.rmtree(template.parent)
+    # What tests date back is a file of its own, and so is what a prune counts the links of.
+    dated = [cache.root / "app-1" / "python", *cache.root.glob("app-1/*/complete")]
+    for path in (*dated, *(cache.root / "interpreters-1").rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            copy = path.with_name(f"{path.name}.copy")
+            shutil.copy2(path, copy)
+            copy.replace(path)
     return cache

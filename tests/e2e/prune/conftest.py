@@ -1,5 +1,5 @@
 """Fixtures of `tests/prune`: a repository for all tests, a root for each."""
 
-from tests.prune.conftest import cache, repository, unpacked
+from tests.prune.conftest import cache, repository
 
-__all__ = ["cache", "repository", "unpacked"]
+__all__ = ["cache", "repository"]
