@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,21 +51,62 @@ THOROUGH_FILES = (
     "e2e/lockfiles/test_packages.py",
     "e2e/platforms/test_nginx.py",
     "e2e/trust/test_repair.py",
+    "e2e/trust/test_overlay.py",
+    "e2e/trust/test_power_cut.py",
 )
 # Of those the tests that show that the theme works at all.
 ORDINARY = ("test_is_written", "test_is_followed", "test_upgrade", "test_is_locked_again", "test_read_only")
+# Of these tests, whose cases go the same way, so many of the first are no thorough ones.
+FIRST_CASES = {
+    "builder/test_hosts.py::test_any_name_in_any_place": 3,
+    "commands/test_explain.py::test_explains_real_specs": 3,
+    "e2e/cache/test_clean.py::test_what_it_is_called": 4,
+    "e2e/cache/test_list.py::test_garbage": 2,
+    "e2e/hostile/test_command.py::test_option_that_a_command_does_not_know": 6,
+    "e2e/hostile/test_command.py::test_said": 12,
+    "e2e/hostile/test_escapes.py::test_of_a_script": 4,
+    "e2e/hostile/test_escapes.py::test_of_a_text_spec": 3,
+    "e2e/hostile/test_escapes.py::test_of_an_option": 8,
+    "e2e/hostile/test_packages.py::test_configuration_of_pip_names_no_index": 3,
+    "e2e/hostile/test_passwords.py::test_no_error_shows_it": 1,
+    "e2e/hostile/test_passwords.py::test_of_starts_nothing_is_left": 4,
+    "e2e/hostile/test_root.py::test_something_else_stands_there": 3,
+    "e2e/prune/test_held.py::test_goes_on": 8,
+    "e2e/real/test_chromium_specs.py::test_every_top_level_module_imports": 1,
+    "e2e/settings/test_keys.py::test_direct_references": 2,
+    "e2e/settings/test_keys.py::test_the_password_of_an_index_stays_in_the_spec": 2,
+    "e2e/start/test_children.py::test_the_hook_on_every_python": 3,
+    "e2e/start/test_isolation.py::test_an_environment_of_each_python": 3,
+    "e2e/start/test_places.py::test_a_pwd_that_is_not_true": 3,
+    "e2e/start/test_places.py::test_odd_names": 5,
+    "e2e/start/test_places.py::test_the_root_lies_in_an_odd_place": 3,
+    "e2e/start/test_run.py::test_words": 8,
+    "e2e/start/test_seeds.py::test_root_with_any_name": 3,
+    "e2e/trust/test_faults.py::test_ended_while_building": 3,
+    "e2e/trust/test_own_code.py::test_a_long_start": 2,
+    "packages/index/test_loader.py::test_other_settings_of_pip_do_not_matter": 3,
+    "prune/test_run.py::test_linked_room": 3,
+    "wheels/test_install.py::test_killed_at_any_moment": 3,
+    "wheels/test_pip_install.py::test_everything_a_wheel_can_bring": 2,
+    "wheels/test_script.py::test_scripts_run_in_any_directory": 6,
+    "wheels/test_script.py::test_sources_mean_the_same_in_any_directory": 5,
+}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as thorough what `SECOND_WAYS` and `THOROUGH_FILES` say."""
+    """Mark as thorough what `SECOND_WAYS`, `THOROUGH_FILES` and `FIRST_CASES` say."""
+    seen: Counter[str] = Counter()
     for item in items:
         values = (
             item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         )
         is_second = any(values.get(name) in others for name, others in SECOND_WAYS.items())
         is_special = item.path.as_posix().endswith(THOROUGH_FILES) and not item.name.startswith(ORDINARY)
-        if is_second or is_special:
+        name = item.nodeid.removeprefix("tests/").partition("[")[0]
+        is_more = not is_second and seen[name] >= FIRST_CASES.get(name, len(items))
+        seen[name] += not is_second
+        if is_second or is_special or is_more:
             item.add_marker(pytest.mark.thorough)
 
 

@@ -56,6 +56,7 @@ def pip_sources(outer: zipfile.ZipFile) -> Bundle:
     return Bundle(outer, "pip-source.bundle")
 
 
+@pytest.mark.thorough
 def test_two_builds_are_the_same_bytes(
     built: Path, checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -231,6 +232,7 @@ def test_one_version_in_one_place(sources: Bundle) -> None:
     assert [path for path in texts if pattern.search(path.read_text())] == []
 
 
+@pytest.mark.thorough
 def test_another_organisation(checkout: Checkout, tmp_path: Path) -> None:
     """Another suffix, package prefix, contact and default source, all told by one file."""
     from tests.support.harness import Harness

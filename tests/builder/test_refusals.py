@@ -41,6 +41,7 @@ def test_tampered_wheel(spoilt: Checkout) -> None:
     assert not wheel.exists()
 
 
+@pytest.mark.thorough
 def test_index_has_another_file(spoilt: Checkout, tmp_path: Path) -> None:
     wheel = spoilt.tamper()
     shutil.copytree(WHEELS, tmp_path / "links")

@@ -61,6 +61,7 @@ def test_commands_of_the_readme(tmp_path: Path) -> None:
     _check(TOP / "README.md", visitor, reader.checkout(visitor.home / "vpython"))
 
 
+@pytest.mark.thorough
 @pytest.mark.index
 def test_commands_of_editors_and_tools(tmp_path: Path) -> None:
     """The real tools, 40 wheels of them; of all that this shows only editors with windows are left out."""
