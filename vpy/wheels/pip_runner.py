@@ -112,11 +112,10 @@ class SharedPip:
 
     def finish(self) -> bytes:
         """Let the process end, whose jobs are answered; return what it printed."""
-        if self._talk is None:
-            return b""
-        self._talk.tell(END)
-        self._talk.code()
-        return self._talk.said
+        if self._talk is not None and not self._talk.is_over:
+            self._talk.tell(END)
+        self.code()
+        return self.said()
 
 
 def _may_fork() -> bool:
