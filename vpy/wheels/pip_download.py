@@ -34,6 +34,7 @@ An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 # ruff: noqa: SLF001  (pip has no public interface; its private names are this module's subject)
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -480,7 +481,8 @@ def main() -> None:
 
 
 def end(code: int) -> NoReturn:
-    """End at once: Python's own way out takes long to free pip's modules."""
+    """End at once, after what is registered for the end: Python's own way out takes long to free modules."""
+    atexit._run_exitfuncs()
     sys.stderr.flush()
     os._exit(code)
 
