@@ -190,7 +190,7 @@ def _as_tool(options: Options, rest: list[str]) -> Options:
         options.help = True
         return options
     if rest[0].startswith("-"):
-        raise CommandError(f"unknown option `{rest[0]}`: the command comes first, `--help` lists them")
+        raise CommandError(f"unknown option `{rest[0]}`: the command comes first, and `vpython-tool --help` lists the commands")
     options.words += ["-vpython-tool", rest[0]]
     options.tool, options.tool_words = rest[0], rest[1:]
     return options
@@ -228,4 +228,4 @@ def _suggestion(name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*VALUED, *PLAIN, "tool"], n=1)
-    return f": did you mean `-vpython-{near[0]}`?" if near else "; `vpython -help` lists those there are"
+    return f": did you mean `-vpython-{near[0]}`?" if near else "; `vpython -help` lists them"

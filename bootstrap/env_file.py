@@ -27,7 +27,7 @@ def read(path: str) -> dict[str, str]:
         name, equals, value = bare.partition("=")
         name = name.rstrip()
         if not equals or not name.replace("_", "a").isalnum() or name[0].isdigit() or "\0" in value:
-            raise CommandError(f"{path}:{number}:1: not NAME=VALUE")
+            raise CommandError(f"{path}:{number}:1: expected NAME=VALUE")
         found[name] = _value(value.strip(), f"{path}:{number}:{line.index('=') + 2}")
     return found
 
@@ -43,7 +43,7 @@ def _value(text: str, where: str) -> str:
         if character == quote:
             behind = "".join(rest).strip()
             if behind and not behind.startswith("#"):
-                raise CommandError(f"{where}: text behind the closing quote")
+                raise CommandError(f"{where}: text after the closing quote")
             return "".join(parts)
         if character == "\\" and quote == '"':
             following = next(rest, "")

@@ -185,7 +185,7 @@ def _make(root: str) -> None:
         os.mkdir(root, 0o700)
     except FileExistsError:
         if not os.path.exists(root):
-            fail(f"the root `{root}` is a link that leads nowhere", 1, ELSEWHERE)
+            fail(f"the root `{root}` is a broken link", 1, ELSEWHERE)
         check(root)
     except OSError as error:
         fail(f"cannot make the root `{root}`: {error.strerror}", 1, ELSEWHERE)

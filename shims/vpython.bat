@@ -14,7 +14,7 @@ set "manifest=%~dp0cipd_manifest.txt"
 for %%D in ("%~dp0.") do if /i "%%~nxD"=="shims" if not exist "%manifest%" set "manifest=%%~dpDcipd_manifest.txt"
 if defined VPYTHON_MANIFEST for %%F in ("%VPYTHON_MANIFEST%") do set "manifest=%%~fF"
 if not exist "%manifest%" (
-    echo vpython: the manifest "%manifest%" is not there 1>&2
+    echo vpython: the manifest "%manifest%" does not exist 1>&2
     exit /b 1
 )
 for %%F in ("%manifest%") do (
@@ -30,7 +30,7 @@ set "first_word=%~1"
 call :install
 if errorlevel 1 exit /b 1
 if not exist "%place%\%id%\%name%.bat" (
-    echo vpython: the pinned vpython was put in place, and is not there: "%place%\%id%" 1>&2
+    echo vpython: the pinned vpython was installed, but is missing: "%place%\%id%" 1>&2
     exit /b 1
 )
 
@@ -92,7 +92,7 @@ if not defined package (
     exit /b 1
 )
 if not defined versions (
-    echo vpython: "%manifest%" names no $ResolvedVersions that would pin %package% 1>&2
+    echo vpython: "%manifest%" has no $ResolvedVersions, which would pin %package% 1>&2
     exit /b 1
 )
 set "id="
@@ -183,11 +183,11 @@ set "url=%service%/dl/%package%/+/%id%"
 if "%url:~0,8%"=="https://" goto :fetch
 if "%url:~0,17%"=="http://127.0.0.1:" goto :fetch
 if "%url:~0,17%"=="http://localhost:" goto :fetch
-echo vpython: not fetched, since it is not https: "%url%" 1>&2
+echo vpython: refused to fetch what is not https: "%url%" 1>&2
 exit /b 1
 
 :offline
-echo vpython: not here yet, and the network may not be asked: %package% at %version% 1>&2
+echo vpython: not downloaded yet, and network access is disabled: %package% at %version% 1>&2
 exit /b 1
 
 rem What Windows has does it; where that is missing, the Python that runs vpython.
@@ -223,7 +223,7 @@ if defined found set "found=%found: =%"
 if not defined pinned goto :check_by_python
 if not defined found goto :check_by_python
 if /i "%found%02"=="%pinned%" goto :take_out
-echo vpython: refused what came from "%url%": its sha256 is %found%, pinned is %pinned:~0,64% 1>&2
+echo vpython: refused the download from "%url%": its sha256 is %found%, pinned is %pinned:~0,64% 1>&2
 exit /b 1
 
 :check_by_python
@@ -233,11 +233,11 @@ set "found="
 if exist "%aside%\id" set /p "found=" <"%aside%\id"
 if not defined found goto :no_hash
 if "%found%"=="%id%" goto :take_out
-echo vpython: refused what came from "%url%": it is the instance %found%, pinned is %id% 1>&2
+echo vpython: refused the download from "%url%": it is the instance %found%, pinned is %id% 1>&2
 exit /b 1
 
 :no_hash
-echo vpython: nothing here can tell a SHA-256 hash: neither certutil nor Python does 1>&2
+echo vpython: no program here computes SHA-256: neither certutil nor Python does 1>&2
 exit /b 1
 
 :take_out
@@ -246,7 +246,7 @@ tar.exe -xf "%file%" -C "%aside%\out" >nul 2>nul
 if not exist "%aside%\out\%name%.bat" powershell.exe -NoProfile -NonInteractive -Command "Add-Type -AssemblyName System.IO.Compression.FileSystem; [IO.Compression.ZipFile]::ExtractToDirectory($env:file, $env:aside + '\out')" >nul 2>nul
 if not exist "%aside%\out\%name%.bat" if defined python "%python%" -I -S -c "import os, zipfile; e = os.environ; zipfile.ZipFile(e['file']).extractall(e['aside'] + '/out')" >nul 2>nul
 if not exist "%aside%\out\%name%.bat" (
-    echo vpython: cannot unpack %package%: neither tar, PowerShell nor Python does it 1>&2
+    echo vpython: cannot unpack %package%: neither tar, PowerShell nor Python could 1>&2
     exit /b 1
 )
 if exist "%place%\%id%" rmdir /s /q "%place%\%id%" 2>nul

@@ -64,9 +64,9 @@ def _answered(request: Request, app: str) -> Outcome:
         from vpy.system import files
 
         _check_app(request, app)
-        where = f" `{error.filename}`" if error.filename else ""
+        what = f"cannot access `{error.filename}`" if error.filename else "the system failed"
         hint = files.disk_hint(error)
-        terminal.error(VpythonError(f"the system refused{where}: {error.strerror or error}", hint=hint))
+        terminal.error(VpythonError(f"{what}: {error.strerror or error}", hint=hint))
         return Outcome(exit_code=1)
     except Exception as error:
         if request.environ.get("VPYTHON_DEBUG_TRACEBACK"):

@@ -180,7 +180,7 @@ def test_our_words(
     ("words", "fact"),
     [
         (["-vpython-speck", "f"], "unknown option `-vpython-speck`: did you mean `-vpython-spec`?"),
-        (["--vpython-=f"], "unknown option `-vpython-`; `vpython -help` lists those there are"),
+        (["--vpython-=f"], "unknown option `-vpython-`; `vpython -help` lists them"),
         (["-vpython-spec"], "option `-vpython-spec` lacks its value"),
         (["-vpython-tool"], "option `-vpython-tool` lacks its value"),
         (["-vpython-offline=maybe"], "option `-vpython-offline` takes no value, got `maybe`"),

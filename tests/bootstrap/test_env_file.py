@@ -32,11 +32,11 @@ def test_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
-        ("A=1\nB\n", ":2:1: not NAME=VALUE"),
-        ("1A=1\n", ":1:1: not NAME=VALUE"),
-        ("A-B=1\n", ":1:1: not NAME=VALUE"),
+        ("A=1\nB\n", ":2:1: expected NAME=VALUE"),
+        ("1A=1\n", ":1:1: expected NAME=VALUE"),
+        ("A-B=1\n", ":1:1: expected NAME=VALUE"),
         ("A='x\n", ":1:3: a quote is not closed"),
-        ('A="x" y\n', ":1:3: text behind the closing quote"),
+        ('A="x" y\n', ":1:3: text after the closing quote"),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, fact: str) -> None:

@@ -58,7 +58,7 @@ def test_variables_of_a_file(explainer: Explainer, script: Path) -> None:
     assert says(explainer, *option, script) == f"one {minor} 2"
     explainer.write("env", "A\n")
     done = explainer.run(*option, script)
-    assert (done.returncode, done.stderr) == (2, f"vpython: {explainer.place}/env:1:1: not NAME=VALUE\n")
+    assert (done.returncode, done.stderr) == (2, f"vpython: {explainer.place}/env:1:1: expected NAME=VALUE\n")
 
 
 def test_another_python(explainer: Explainer, script: Path) -> None:

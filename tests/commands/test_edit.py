@@ -83,7 +83,7 @@ def test_a_project(tool: Harness, tmp_path: Path) -> None:
     [
         (("add", "s.py", "widget", "gadgit"), "gadgit"),
         (("add", "s.py", "gadget>=2", "old-ways"), "gadget"),
-        (("add", "s.py", "widget", "not a requirement"), "no requirement: `not a requirement`"),
+        (("add", "s.py", "widget", "not a requirement"), "not a requirement: `not a requirement`"),
         (("remove", "s.py", "gadget", "gadgit"), "does not name `gadgit`: did you mean `gadget`?"),
         (("add", "nowhere.py", "widget"), "there is no `nowhere.py`"),
         (("add", "widget"), "there is no vpython.toml here or above"),

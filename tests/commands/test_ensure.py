@@ -224,7 +224,7 @@ def test_versions_are_written_and_used(site: Site) -> None:
     assert site.service.count("ResolveVersion") == asked
     said = site.bad(text + "test/c latest\n")
     assert "`test/c` at `latest` is not in it" in said
-    assert "hint: bring it up to date with ensure FILE --resolve" in said
+    assert "hint: `vpython-tool ensure FILE --resolve` brings it up to date" in said
 
 
 def test_the_service_that_the_file_names(site: Site) -> None:

@@ -211,7 +211,7 @@ def test_marks_what_the_source_does_not_have(explainer: Explainer) -> None:
     assert (told["environment"]["state"], told["environment"]["key"]) == ("unresolved", None)
     assert "none-py3" in told["environment"]["reason"]
     page = explainer.text()
-    assert page.endswith("environment  unresolved, as packages are\n")
+    assert page.endswith("environment  unresolved, since packages are\n")
     assert f"  `{explainer.source}` has no such tag\n" in page
 
 
@@ -353,7 +353,7 @@ def test_explains_an_interpreter_that_does_not_fit(explainer: Explainer) -> None
     told = explainer.json(options=("-vpython-interpreter", "/nowhere/python3"))
     assert told["python"] == {
         "executable": None,
-        "reason": "the interpreter `/nowhere/python3` is not there",
+        "reason": "the interpreter `/nowhere/python3` does not exist",
         "hint": "give the path of a Python executable",
     }
 

@@ -206,7 +206,7 @@ def test_a_ref_that_was_moved(case: Case) -> None:
     case.why["packages"] = [{"name": "p/six", "version": "latest", "instance_id": "i"}]
     case.facts["packages"] = [{"expanded": "p/six", "version": "latest", "instance_id": "j"}]
     case.ingredients["wheels"] = [["six-1.17-py3-none-any.whl", B]]
-    assert case.changes() == ["six 1.16 -> 1.17", "package p/six latest: it is another instance by now"]
+    assert case.changes() == ["six 1.16 -> 1.17", "package p/six latest: its version is another instance now"]
 
 
 def test_how_an_environment_is_set_up(case: Case) -> None:
@@ -224,7 +224,7 @@ def test_an_environment_of_an_older_builder(case: Case) -> None:
 def test_a_spec_that_cannot_be_read_any_more(case: Case) -> None:
     case.why["spec"]["text"] = "dependencies = 3\n"
     case.ingredients["wheels"] = []
-    assert case.changes() == ["spec: its text was another", "gone: six"]
+    assert case.changes() == ["spec: its text changed", "gone: six"]
 
 
 def test_the_structured_differences(case: Case) -> None:

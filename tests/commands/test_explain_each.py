@@ -49,7 +49,7 @@ def test_of_packages_each_by_itself(explainer: Explainer, index: SimpleIndex) ->
     assert rows["elsewhere-py3"]["reason"].startswith("no wheel of `elsewhere==1.0` fits ")
     assert rows["elsewhere-py3"]["reason"].endswith("; take `elsewhere==1.1`, which has a wheel")
     assert rows["source-py3"]["reason"].endswith("there is `source-1.0.tar.gz`, which a start builds")
-    assert rows["infra/tools/thing"]["reason"] == "no package that an index has: `infra/tools/thing`"
+    assert rows["infra/tools/thing"]["reason"] == "not a package of an index: `infra/tools/thing`"
 
 
 def test_of_dependencies_each_by_itself(explainer: Explainer, index: SimpleIndex, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_start_says_all_but_what_it_could_build(explainer: Explainer, index: S
     done = explainer.run("s.py")
     assert done.returncode == 2
     outside_line, absent, elsewhere, empty, hint = done.stderr.splitlines()
-    assert outside_line == "vpython: no package that an index has: `infra/tools/thing`"
+    assert outside_line == "vpython: not a package of an index: `infra/tools/thing`"
     assert absent == "the index has no project `absent`"
     assert elsewhere.endswith(
         "`elsewhere-1.0-py3-none-win_arm64.whl`; take `elsewhere==1.1`, which has a wheel"

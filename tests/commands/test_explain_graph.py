@@ -91,7 +91,7 @@ def test_why_where_wheels_are_not_stored(shop: Shop) -> None:
     assert shop.explain("--why", "six", "new.py") == "new.py -> six (1.0)\n"
     fact = "wheels are not stored: `six`, `urllib3`"
     hint = "`vpython-tool install new.py` stores them"
-    assert shop.said == f"vpython: not all that is required is known: {fact}; {hint}\n"
+    assert shop.said == f"vpython: requirements are missing from this: {fact}; {hint}\n"
     assert shop.json("--why", "six", "new.py")["why"]["not_stored"] == ["six", "urllib3"]
     assert sorted((shop.root / "wheels-1").iterdir()) == before
     assert len(shop.environments()) == 1

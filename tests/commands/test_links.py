@@ -52,7 +52,7 @@ def test_what_is_not_ours_stays(tool: Harness, script: Path, tmp_path: Path) -> 
     other.parent.mkdir()
     other.write_text("#!/bin/sh\necho mine\n")
     done = tool.run("link", script, "--name", "gadgets", "--directory", "bin")
-    assert (done.returncode, "is no launcher of ours" in done.stderr) == (2, True)
+    assert (done.returncode, "is not a launcher that vpython made" in done.stderr) == (2, True)
     done = tool.run("unlink", "gadgets", "--directory", "bin")
     assert (done.returncode, "there are: none" in done.stderr) == (2, True)
     assert other.read_text() == "#!/bin/sh\necho mine\n"

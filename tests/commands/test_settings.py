@@ -66,13 +66,13 @@ def test_a_record_knows_the_user_s_file(unset: Explainer, packed: tuple[Path, di
     user.write_text('source = "directory:nowhere"\n')
     done = unset.run("s.py")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"the directory of packages `{user.parent}/nowhere` is not there" in done.stderr
+    assert f"the directory of packages `{user.parent}/nowhere` does not exist" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
-        ("source = 1", "config.toml:1:1: `source` is not a string with something in it"),
+        ("source = 1", "config.toml:1:1: `source` is not a text, or is empty"),
         ("sauce = 'index'", "config.toml:1:1: unknown key `sauce`"),
         ("source = 'pigeon'", "config.toml: unknown package source `pigeon`"),
         ("source = ", "config.toml:1:10: not TOML: expected a value"),

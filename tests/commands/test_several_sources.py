@@ -97,7 +97,7 @@ def test_a_source_that_cannot_be_asked_is_not_passed_over(
     explainer.write(".vpython3", spec("three-py3"))
     done = explainer.run("s.py")
     assert done.returncode != 0
-    assert "127.0.0.1:9" in done.stderr or "is not there" in done.stderr
+    assert "127.0.0.1:9" in done.stderr or "does not exist" in done.stderr
     assert index.asked == []
 
 
@@ -197,7 +197,7 @@ def test_one_distribution_from_two_sources(explainer: Explainer, index: SimpleIn
     explainer.write(".vpython3", spec("bundle", "three-py3"))
     done = explainer.run("s.py")
     assert done.returncode == 2
-    expected = f"packages `{PREFIX}three-py3` and `{PREFIX}bundle` bring two of `three`"
+    expected = f"packages `{PREFIX}three-py3` and `{PREFIX}bundle` hold two wheels of `three`"
     assert f"{expected}: `three-1.0-py3-none-any.whl`, `three-2.0-py3-none-any.whl`" in done.stderr
 
 
@@ -268,7 +268,7 @@ def test_a_relative_directory_of_several(explainer: Explainer, packed: tuple[Pat
         explainer.harness.environ["VPYTHON_PACKAGE_SOURCE"] = named
     done = explainer.run(explainer.place / "s.py", cwd=explainer.place / "home")
     assert done.returncode == 2
-    assert "home/packages` is not there" in done.stderr
+    assert "home/packages` does not exist" in done.stderr
 
 
 def test_the_original_s_variable_names_the_index(explainer: Explainer, index: SimpleIndex) -> None:

@@ -133,11 +133,11 @@ wheel <name: "{PREFIX}e/${{vpython_platform}}" version: "version:2">
     with pytest.raises(UserError) as caught:
         write(text)
     assert caught.value.lines == [
-        "/s/.vpython3:2:14: no package that an index has: `infra/tools/x`",
-        f"/s/.vpython3:3:14: no version that an index knows: `latest` of `{PREFIX}a-py3`",
-        "/s/.vpython3:4:14: no marker says the platform `solaris`",
+        "/s/.vpython3:2:14: not a package of an index: `infra/tools/x`",
+        f"/s/.vpython3:3:14: not a version of an index: `latest` of `{PREFIX}a-py3`",
+        "/s/.vpython3:4:14: no marker stands for the platform `solaris`",
         f"/s/.vpython3:5:14: unknown variable `${{nothing}}` in `{PREFIX}c/${{nothing}}`",
-        f"/s/.vpython3:6:14: `{PREFIX}d_${{os}}` means another project on each platform",
+        f"/s/.vpython3:6:14: `{PREFIX}d_${{os}}` is another project on each platform",
         "`e` has more than one version: `e==1`, `e==2`",
     ]
 

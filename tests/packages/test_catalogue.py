@@ -80,7 +80,7 @@ def test_recorded_lists(bench: Bench) -> None:
             assert messages(bench) == [("ListPrefix", message)]
             read.add(case["name"])
         elif method == "ListPrefix":
-            with pytest.raises(UserError, match="takes it for malformed: bad 'prefix'"):
+            with pytest.raises(UserError, match="says that the request is malformed: bad 'prefix'"):
                 catalogue(bench).inside(message["prefix"])
             read.add(case["name"])
     assert len(read) >= 4
@@ -103,7 +103,7 @@ def test_lists_that_cannot_be_read(bench: Bench, reply: object) -> None:
     bench.service.always["POST"] = lambda handler: handler.answer(
         200, {"X-Prpc-Grpc-Code": "0"}, GUARD + json.dumps(reply).encode()
     )
-    with pytest.raises(ToolError, match="lists what cannot be read"):
+    with pytest.raises(ToolError, match="sent a list of its packages that cannot be read"):
         catalogue(bench).inside("a")
 
 
@@ -115,5 +115,5 @@ def test_instances_that_cannot_be_read(bench: Bench, reply: object) -> None:
     if reply == {"instances": [{}], "x": 1}:
         assert catalogue(bench).instances(NAME, 1) == [], "a hash of a later service is skipped"
         return
-    with pytest.raises(ToolError, match="lists what cannot be read"):
+    with pytest.raises(ToolError, match="sent a list of its packages that cannot be read"):
         catalogue(bench).instances(NAME, 1)

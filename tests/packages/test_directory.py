@@ -68,7 +68,7 @@ def test_all_failures_in_one_error(repo: Repository) -> None:
         f"cannot get `{NAME}` at `latest`: `{origin}` has no such ref",
         f"cannot get `infra/gone` at `latest`: `{origin}` has no such package",
         "cannot get `../x` at `latest`: not a package name: `../x` has a component of dots alone",
-        "cannot get `a` at `a b`: not a version: `a b` is no instance id, no ref and no tag",
+        "cannot get `a` at `a b`: not a version: `a b` is neither an instance id nor a ref nor a tag",
     ]
 
 

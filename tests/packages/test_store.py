@@ -104,7 +104,7 @@ def test_no_zip_with_the_right_hash(repo: Repository) -> None:
     path = repo.file(NAME, instance)
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
-    with pytest.raises(ToolError, match="it is no zip archive"):
+    with pytest.raises(ToolError, match="it is not a zip archive"):
         repo.loader.fetch([repo.pin(instance)])
     assert os.listdir(repo.layout.packages) == []
 

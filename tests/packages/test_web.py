@@ -88,7 +88,7 @@ def test_faults(bench: Bench) -> None:
     with pytest.raises(ToolError, match="is damaged"):
         tree.loader().resolve(wanted)
     bench.service.plan("GET", lambda handler: handler.answer(200, {}, b"", length=20 << 20))
-    with pytest.raises(ToolError, match="sent 20971520 bytes where at most 16777216 are fit"):
+    with pytest.raises(ToolError, match="sent 20971520 bytes where at most 16777216 are allowed"):
         tree.loader().resolve(wanted)
     tree.files.clear()
     import os

@@ -132,7 +132,7 @@ def test_size(cache: Cache) -> None:
     assert cache.environments() == []
     assert (
         done.stderr
-        == f"vpython: {status_line.size(cache.disk_use())} are left: the rest is in use, or vpython's own\n"
+        == f"vpython: {status_line.size(cache.disk_use())} remain: what is in use, and vpython's own\n"
     )
 
 

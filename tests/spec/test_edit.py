@@ -185,7 +185,7 @@ def test_a_block_must_be_text_of_the_script_s_encoding() -> None:
         UserError, match=r"^the spec is not in ASCII, and `s.py` is in iso-8859-1, not in UTF-8$"
     ):
         edit.check_encoding("# coding: latin-1\n", "# ü\n", "s.py")
-    with pytest.raises(UserError, match=r"^`s.py` is no text of Python: unknown encoding: none$"):
+    with pytest.raises(UserError, match=r"^`s.py` is not a text of Python: unknown encoding: none$"):
         edit.check_encoding("# coding: none\n", "# ü\n", "s.py")
 
 

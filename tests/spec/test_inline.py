@@ -98,7 +98,7 @@ def test_a_mistake_has_its_place_in_the_script() -> None:
     text = "x = 1\n# /// script\n# dependencies = [\n#   'six',\n#   'a b',\n# ]\n# ///\n"
     source = find(text.encode(), "s.py")
     assert source is not None
-    with pytest.raises(UserError, match=r"^s\.py:5:5: no requirement: `a b`: "):
+    with pytest.raises(UserError, match=r"^s\.py:5:5: not a requirement: `a b`: "):
         read(source)
 
 
@@ -185,7 +185,7 @@ def test_a_guarded_block_loses_what_stands_before(
         ("x\n# [VPYTHON:BEGIN]\n# x\n", "s.py:2:3: `[VPYTHON:BEGIN]` without `[VPYTHON:END]`"),
         (
             "# [VPYTHON:BEGIN]\n# x\n#[VPYTHON:END]\n",
-            "s.py:3:2: `[VPYTHON:END]` stands behind `#`, `[VPYTHON:BEGIN]` behind `# `",
+            "s.py:3:2: `[VPYTHON:END]` comes after `#`, `[VPYTHON:BEGIN]` after `# `",
         ),
         (
             "# [VPYTHON:BEGIN]\n #x\n# [VPYTHON:END]\n",

@@ -97,9 +97,9 @@ def test_the_file_is_utf_8_whatever_it_declares() -> None:
     ("line", "fact"),
     [
         ("dependencies = 'six'", "`dependencies` is not a list"),
-        ("dependencies = ['six >']", "no requirement: `six >`: "),
+        ("dependencies = ['six >']", "not a requirement: `six >`: "),
         ("requires-python = 3.11", "`requires-python` is not a string"),
-        ("requires-python = 'three'", "`requires-python` is no version specifier: `three`"),
+        ("requires-python = 'three'", "`requires-python` is not a version specifier: `three`"),
         ("tool = 1", "`tool` is not a table"),
         ("dependencies = [", "not TOML: "),
     ],

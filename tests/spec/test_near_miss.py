@@ -10,10 +10,10 @@ from vpy.spec.near_miss import warnings
 
 NEAR = {
     "# /// script\n# a = 1\n\n# b = 2\n# ///\n": "line 3 is blank: write `#` there",
-    "# /// script\n# a = 1\n": "line 3 is the end, and `# ///` does not stand before it",
-    "# /// script\n# a = 1\nimport x\n": "line 3 is no comment, and `# ///` does not stand before it",
-    "# /// script\n# a = 1\n\nimport x\n": "line 3 is no comment, and `# ///` does not stand before it",
-    "# /// script\n#a = 1\n# ///\n": "line 2 has no blank behind its `#`",
+    "# /// script\n# a = 1\n": "line 3 is the end, and there is no `# ///` before it",
+    "# /// script\n# a = 1\nimport x\n": "line 3 is not a comment, and there is no `# ///` before it",
+    "# /// script\n# a = 1\n\nimport x\n": "line 3 is not a comment, and there is no `# ///` before it",
+    "# /// script\n#a = 1\n# ///\n": "line 2 has no blank after its `#`",
     "# /// script\n# a = 1\n# /// \n": "line 3 is `# /// `, not `# ///`",
     "# /// script\n# a = 1\n#///\n": "line 3 is `#///`, not `# ///`",
     "# /// script\n# a = 1\n   # ///\n": "line 3 is `   # ///`, not `# ///`",
@@ -38,7 +38,7 @@ def test_one_warning_with_the_line(text: str) -> None:
     if fact.startswith("line "):
         number, rest = fact.removeprefix("line ").split(" ", 1)
         fact = f"line {int(number) + 2} {rest}"
-    assert warnings(data, "s.py") == [f"s.py:{first}:1: no PEP 723 block, so it is ignored: {fact}"]
+    assert warnings(data, "s.py") == [f"s.py:{first}:1: not a PEP 723 block, so it is ignored: {fact}"]
 
 
 @pytest.mark.parametrize(

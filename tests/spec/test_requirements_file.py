@@ -131,7 +131,7 @@ def test_with_hashes_it_is_its_own_lockfile(tmp_path: Path) -> None:
         ("lib/x", "requirements.txt:1:1: a directory or a repository: `lib/x`"),
         ("git+https://x.example/y", "requirements.txt:1:1: a directory or a repository: `git+https://x.example/y`"),
         ("-r https://x.example/r.txt",
-         "requirements.txt:1:1: a file by its address is not read: `https://x.example/r.txt`"),
+         "requirements.txt:1:1: a file named by a URL is not read: `https://x.example/r.txt`"),
         ("six\n${TOKEN}", "requirements.txt:2:1: a variable, which a spec cannot have: `${TOKEN}`"),
         ("-c more.txt", "more.txt:1:1: a constraint has no extras: `six[a]`"),
         ("-r gone.txt",

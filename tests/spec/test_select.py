@@ -48,7 +48,7 @@ def test_versions_that_are_read(text: str, numbers: tuple[int, ...]) -> None:
     [*NO_VERSIONS.split("|"), "3" * 5000],
 )
 def test_versions_that_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match=r"^no version of Python: `.{1,70}`$"):
+    with pytest.raises(UserError, match=r"^not a version of Python: `.{1,70}`$"):
         parse_version(text)
 
 

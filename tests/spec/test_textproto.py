@@ -61,11 +61,11 @@ def test_every_field_is_read() -> None:
         ("python_version: 3.8", "s:1:17: expected a string in quotes, found `3.8`"),
         ('python_version: "3.8', "s:1:17: a string without its closing quote"),
         ('python_version "3.8"', 's:1:16: expected `:`, found `"3.8"`'),
-        ('python_version: "3.8"\npython_version: ""', "s:2:17: field `python_version` stands twice"),
+        ('python_version: "3.8"\npython_version: ""', "s:2:17: field `python_version` is given twice"),
         ("wheel: six", "s:1:8: expected `{`, found `six`"),
         ('wheel: <\n  name: "a"\n', "s:2:9: expected `>`, found the end"),
         ("wheel: [ {} {} ]", "s:1:13: expected `,`, found `{}`"),
-        ("[ext.foo]: 1", "s:1:6: a spec has no extensions, `[` cannot stand here"),
+        ("[ext.foo]: 1", "s:1:6: a spec has no extensions, `[` is not allowed here"),
         ("}", "s:1:1: expected a field name, found `}`"),
         ("wheel <\0", "s:1:8: expected a field name, found `\\x00`"),
         ("python_version: \ud800", "s:1:17: not UTF-8: a lone surrogate"),
@@ -117,7 +117,7 @@ wheel: < name: "-c" version: "1\\n2" >"""
     with pytest.raises(UserError) as caught:
         read(source)
     assert caught.value.message.split("\n") == [
-        "a.py:10:19: no version of Python: `3.x`",
+        "a.py:10:19: not a version of Python: `3.x`",
         "a.py:11:10: a wheel without `name`",
         "a.py:14:20: not a package name: `a/../b`",
         "a.py:14:66: a version cannot begin with `-`: `--index-url`",

@@ -127,11 +127,11 @@ def test_what_vpython_says_wins_over_what_uv_says() -> None:
             '[tool.uv]\nconstraint-dependencies = ["a b"]\noverride-dependencies = [1]\nno-build = 1\n'
             'required-version = "x"\n',
             [
-                "/here/s.py:3:30: no requirement: `a b`: Expected semicolon (after name with no version "
+                "/here/s.py:3:30: not a requirement: `a b`: Expected semicolon (after name with no version "
                 "specifier) or end",
                 "/here/s.py:4:3: entry 1 of `tool.uv.override-dependencies` is not a string",
                 "/here/s.py:5:3: `tool.uv.no-build` is not true or false",
-                "/here/s.py:6:22: `tool.uv.required-version` is no version specifier: `x`",
+                "/here/s.py:6:22: `tool.uv.required-version` is not a version specifier: `x`",
             ],
         ),
         (
@@ -153,14 +153,14 @@ def test_what_vpython_says_wins_over_what_uv_says() -> None:
         ),
         (
             '[tool.uv.sources]\na = { git = "https://g.test" }\n',
-            ["/here/s.py:3:3: `tool.uv.sources.a`: a git source is no wheel, and only wheels are installed"],
+            ["/here/s.py:3:3: `tool.uv.sources.a`: a git source is not a wheel, and only wheels are installed"],
         ),
         (
             "[tool.uv.sources]\na = { workspace = true }\nc = { path = '.', url = 'x' }\n",
             [
-                "/here/s.py:3:3: `tool.uv.sources.a`: a workspace member is no wheel, and only wheels are "
+                "/here/s.py:3:3: `tool.uv.sources.a`: a workspace member is not a wheel, and only wheels are "
                 "installed",
-                "/here/s.py:4:3: `tool.uv.sources.c` has not one of `url`, `path` and `index`",
+                "/here/s.py:4:3: `tool.uv.sources.c` needs one of `url`, `path` and `index`",
             ],
         ),
         (

@@ -125,7 +125,7 @@ def test_a_worker_that_dies_is_no_answer() -> None:
     pool = Pool(2)
     pool.send(b"die", b"sleep 0.1", b"")
     _, said = pool.child.communicate(timeout=60)
-    assert said == b"a worker ended by signal 9\n"
+    assert said == b"worker process failed: it ended by signal 9\n"
     assert pool.child.returncode == 1
 
 

@@ -205,8 +205,8 @@ def test_what_does_not_run_is_passed_over(world: World, monkeypatch: pytest.Monk
     assert world.find("3.11").path == good
     assert world.skipped == [
         f"passed over: `{world.top}/a/python3` gave no answer within 0.5 s, or was killed",
-        f"passed over: `{world.top}/b/python3` is no working Python: it ended with code 1",
-        f"passed over: `{world.top}/c/python3` does not answer as a Python does",
+        f"passed over: `{world.top}/b/python3` is not a working Python: it ended with code 1",
+        f"passed over: `{world.top}/c/python3` does not answer like a Python",
     ]
 
 
@@ -223,7 +223,7 @@ def test_a_pypy_is_taken_where_it_is_named(world: World) -> None:
     assert world.find("3.11").path == good
     version = world.find("3.11").interpreter.version_text
     assert world.skipped[0] == (
-        f"passed over: `{pypy}` is not CPython but pypy {version}, which is to be named"
+        f"passed over: `{pypy}` is pypy {version}, which is used only where it is named"
     )
     assert world.find("3.11", explicit=pypy).interpreter.implementation == "pypy"
 
@@ -235,7 +235,7 @@ def test_relative_entries_of_path_are_passed_over(world: World, monkeypatch: pyt
     world.environ["PATH"] = os.pathsep.join(["", ".", str(world.top / "b")])
     assert world.find("").path == good
     del world.environ["PATH"]
-    assert world.refusal("").message == "no Python here fits any spec, nor is there any other that would do"
+    assert world.refusal("").message == "there is no Python here"
 
 
 def test_names_spare_probes(world: World, children: list[str]) -> None:
@@ -352,7 +352,7 @@ def test_a_new_installation_is_seen(world: World) -> None:
 @pytest.mark.parametrize("explicit", ["gone", "."])
 def test_an_explicit_one_that_is_not_there(explicit: str, world: World) -> None:
     path = os.path.normpath(world.top / explicit)
-    assert world.refusal("", explicit=path).message == f"the interpreter `{path}` is not there"
+    assert world.refusal("", explicit=path).message == f"the interpreter `{path}` does not exist"
 
 
 def test_an_explicit_one_must_run_and_fit(world: World) -> None:
@@ -361,7 +361,7 @@ def test_an_explicit_one_must_run_and_fit(world: World) -> None:
     path = script(str(world.top / "broken"), "#!/bin/sh\nexit 1\n")
     assert (
         world.refusal("", explicit=path).message
-        == f"the interpreter `{path}` is no working Python: it ended with code 1"
+        == f"the interpreter `{path}` is not a working Python: it ended with code 1"
     )
     path = world.link("python", "3.11")
     error = world.refusal("3.12", explicit=path)
@@ -429,7 +429,7 @@ def test_describing(world: World) -> None:
     there = list_candidates(environ=world.environ, config=world.config, layout=world.layout, platform="linux")
     assert [(item.path, item.origin, item.reason) for item in there] == [
         (str(world.top / "a/python3"), "PATH", ""),
-        (str(world.top / "b/python"), "PATH", "is no working Python: it ended with code 1"),
+        (str(world.top / "b/python"), "PATH", "is not a working Python: it ended with code 1"),
         (str(world.top / "home/.pyenv/versions/3.12.1/bin/python3.12"), "known installations", ""),
     ]
 

@@ -195,7 +195,7 @@ def test_scripts(text: str, reason: str, tmp_path: Path) -> None:
 def test_links(tmp_path: Path) -> None:
     manager = script(str(tmp_path / "mise"), "\x7fELF")
     shim = link(str(tmp_path / "shims" / "python3"), manager)
-    assert why_skipped(shim, "linux") == f"is a link to `{manager}`, which is no Python"
+    assert why_skipped(shim, "linux") == f"is a link to `{manager}`, which is not a Python"
     own = script(str(tmp_path / "vpython.pyz"), "#!/bin/sh\n")
     assert why_skipped(link(str(tmp_path / "own" / "python3"), own), "linux") == "is a vpython"
     assert why_skipped(link(str(tmp_path / "bin" / "python3"), python("3.11")), "linux") == ""

@@ -358,22 +358,22 @@ def test_an_old_python_says_so(version: str, layout: Layout, children: list[str]
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("#!/bin/sh\nexit 1\n", "is no working Python: it ended with code 1"),
+        ("#!/bin/sh\nexit 1\n", "is not a working Python: it ended with code 1"),
         (
             "#!/bin/sh\necho no such thing >&2\nexit 127\n",
-            "is no working Python: it ended with code 127: no such thing",
+            "is not a working Python: it ended with code 127: no such thing",
         ),
-        ("#!/bin/sh\necho hello\n", "does not answer as a Python does"),
-        ("#!/bin/sh\n", "does not answer as a Python does"),
-        ("#!/bin/sh\nhead -c 100000 /dev/urandom\n", "does not answer as a Python does"),
-        ("#!/bin/sh\necho 'vpython-facts:{'\n", "does not answer as a Python does"),
-        ("#!/bin/sh\necho 'vpython-facts:[1]'\n", "does not answer as a Python does"),
+        ("#!/bin/sh\necho hello\n", "does not answer like a Python"),
+        ("#!/bin/sh\n", "does not answer like a Python"),
+        ("#!/bin/sh\nhead -c 100000 /dev/urandom\n", "does not answer like a Python"),
+        ("#!/bin/sh\necho 'vpython-facts:{'\n", "does not answer like a Python"),
+        ("#!/bin/sh\necho 'vpython-facts:[1]'\n", "does not answer like a Python"),
         (
             '#!/bin/sh\necho \'vpython-facts:{"implementation": "cpython", "version": [3, 11, 7], '
             '"version_text": "3.11.7", "venv": true}\'\n',
-            "does not answer as a Python does",
+            "does not answer like a Python",
         ),
-        ("#!/bin/sh\nkill -SEGV $$\n", "died of signal 11"),
+        ("#!/bin/sh\nkill -SEGV $$\n", "was killed by signal 11"),
         ("#!/bin/sh\nexec sleep 60\n", "gave no answer within 0.5 s, or was killed"),
         ("#!/nowhere/at/all\n", "cannot be started: No such file or directory"),
         ("not even a script", "cannot be started: Exec format error"),
@@ -390,11 +390,11 @@ def test_what_is_no_python(
 
 
 def test_what_is_not_there(layout: Layout, tmp_path: Path) -> None:
-    assert refusal(str(tmp_path / "python3"), layout).reason == "is not there"
+    assert refusal(str(tmp_path / "python3"), layout).reason == "does not exist"
     assert refusal(str(tmp_path / "nothing"), layout).reason == "cannot be started: No such file or directory"
     os.mkdir(tmp_path / "python3.11")
     assert refusal(str(tmp_path / "python3.11"), layout).reason == "cannot be started: Permission denied"
-    assert refusal(str(tmp_path / "a\0b"), layout).reason == "is not there"
+    assert refusal(str(tmp_path / "a\0b"), layout).reason == "does not exist"
 
 
 def changed_python(path: str, change: str) -> str:

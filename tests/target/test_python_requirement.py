@@ -29,7 +29,7 @@ def test_versions(text: str, numbers: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("text", ["3.x", "3.8 ", "-3", "3.", ".8", "py3.8", "3.08", "³", "3.8\n", " "])
 def test_what_is_no_version(text: str) -> None:
-    with pytest.raises(UserError, match="is no version"):
+    with pytest.raises(UserError, match="is not a version"):
         parse_version(text)
 
 
@@ -88,12 +88,12 @@ def test_too_old_for_running(prefix: str) -> None:
 def test_a_specifier_that_is_none() -> None:
     with pytest.raises(UserError) as caught:
         PythonRequirement("", ">>3")
-    assert caught.value.message == "`requires-python` is no version specifier: `>>3`"
+    assert caught.value.message == "`requires-python` is not a version specifier: `>>3`"
 
 
 def test_how_a_demand_is_named() -> None:
     assert str(PythonRequirement("3.11", ">=3.10")) == "python_version `3.11` and requires-python `>=3.10`"
-    assert str(PythonRequirement("", "")) == "any spec"
+    assert str(PythonRequirement("", "")) == "any version"
 
 
 @pytest.mark.parametrize(

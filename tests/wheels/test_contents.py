@@ -75,7 +75,7 @@ def test_quirks_are_read(name: str, tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no RECORD": ({"record": None}, f"it has no `{INFO}/RECORD`"),
-    "a row too many": ({"rows": {"x": row("gone.py", "")}}, "`gone.py` is listed, but not there"),
+    "a row too many": ({"rows": {"x": row("gone.py", "")}}, "`gone.py` is listed, but missing"),
     "a row missing": ({"rows": {"demo.py": None}}, "`demo.py` is not listed"),
     "another size without a hash": ({"rows": {"demo.py": "demo.py,,7"}}, "`demo.py` has another size"),
     "another hash behind a slash": ({"rows": {"demo.py": "/" + row("demo.py", "X = 2\n")}}, "`demo.py` has another hash"),
@@ -85,25 +85,25 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "another size": ({"rows": {"demo.py": row("demo.py", "X = 1\n")[:-1] + "7"}}, "`demo.py` has another size"),
     "no base64": ({"rows": {"demo.py": "demo.py,sha256=!!!,"}}, "`demo.py` has another hash"),
     "an unknown hash": ({"rows": {"demo.py": "demo.py,crc32=0000,6"}}, "has a hash of an unknown kind, `crc32`"),
-    "upwards": ({"rows": {"x": row("../../bin/x", "")}}, "the row '../../bin/x' leads outside"),
-    "absolute": ({"rows": {"x": row("/bin/x", "")}}, "`bin/x` is listed, but not there"),
-    "a share": ({"rows": {"x": row("\\\\host\\x", "")}}, "the row '\\\\\\\\host\\\\x' leads outside"),
-    "a drive": ({"rows": {"x": row("C:\\x", "")}}, "the row 'C:\\\\x' leads outside"),
+    "upwards": ({"rows": {"x": row("../../bin/x", "")}}, "the row `../../bin/x` leads outside"),
+    "absolute": ({"rows": {"x": row("/bin/x", "")}}, "`bin/x` is listed, but missing"),
+    "a share": ({"rows": {"x": row("\\\\host\\x", "")}}, "the row `\\\\host\\x` leads outside"),
+    "a drive": ({"rows": {"x": row("C:\\x", "")}}, "the row `C:\\x` leads outside"),
     "upwards by backslashes": ({"rows": {"x": row("a\\..\\..\\x", "")}}, "leads outside"),
     "two rows": ({"rows": {"x": row("demo.py", "X = 2\n")}}, "`demo.py` is listed twice"),
     "an open quote": ({"record": '"demo.py,,'}, "its RECORD is damaged"),
     "no WHEEL": ({"files": {f"{INFO}/WHEEL": None}}, f"it has no `{INFO}/WHEEL`"),
     "no METADATA": ({"files": {f"{INFO}/METADATA": None}}, f"it has no `{INFO}/METADATA`"),
-    "two dist-infos": ({"files": {"x-1.dist-info/METADATA": "x"}}, "not one `.dist-info` directory: `demo-1.0.dist-info`"),
-    "a dist-info in capitals": ({"files": {"demo-1.0.DIST-INFO/x": "x"}}, "one name on some systems|not one `.dist-info`"),
+    "two dist-infos": ({"files": {"x-1.dist-info/METADATA": "x"}}, "exactly one `.dist-info` directory: `demo-1.0.dist-info`"),
+    "a dist-info in capitals": ({"files": {"demo-1.0.DIST-INFO/x": "x"}}, "one name on some systems|exactly one `.dist-info`"),
     "another version": ({"name": "demo-1.1-py3-none-any.whl"}, "is not what its file name says"),
     "another name": ({"name": "demo2-1.0-py3-none-any.whl"}, "is not what its file name says"),
     "another name in METADATA": ({"files": {f"{INFO}/METADATA": METADATA.replace("demo", "evil")}}, "is of `evil` `1.0`"),
     "another version in METADATA": ({"files": {f"{INFO}/METADATA": METADATA.replace(": 1.0", ": 3")}}, "is of `demo` `3`"),
     "wheel version 2": ({"files": {f"{INFO}/WHEEL": WHEEL.replace("1.0", "2.0")}}, "wheel version `2.0`"),
     "no wheel version": ({"files": {f"{INFO}/WHEEL": "Tag: x\n"}}, "wheel version ``"),
-    "an unknown scheme": ({"files": {"demo-1.0.data/stdlib/os.py": "x"}}, "no place that a wheel can install to"),
-    "a file for no scheme": ({"files": {"demo-1.0.data/x": "x"}}, "no place that a wheel can install to"),
+    "an unknown scheme": ({"files": {"demo-1.0.data/stdlib/os.py": "x"}}, "not in a place that a wheel can install to"),
+    "a file for no scheme": ({"files": {"demo-1.0.data/x": "x"}}, "not in a place that a wheel can install to"),
     "Latin-1": ({"files": {f"{INFO}/RECORD": "x"}, "record": None}, "differs from its RECORD"),
 }  # fmt: skip
 
@@ -117,14 +117,14 @@ def test_contradictions(name: str, tmp_path: Path) -> None:
 
 def test_all_differences_are_listed_up_to_ten(tmp_path: Path) -> None:
     message = reason(wheel(tmp_path, rows={f"x{number}": row(f"x{number}", "") for number in range(14)}))
-    assert message.count("is listed, but not there") == 10
+    assert message.count("is listed, but missing") == 10
     assert message.endswith("; and 4 more")
 
 
 def test_not_even_a_zip(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     path.write_bytes(b"<html>not found</html>")
-    assert reason(str(path)) == "it is no zip archive, or its end is missing"
+    assert reason(str(path)) == "it is not a zip archive, or its end is missing"
 
 
 def test_changed_bytes(make_wheel: MakeWheel, tmp_path: Path) -> None:

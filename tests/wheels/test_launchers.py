@@ -58,16 +58,16 @@ def test_entry_points_are_names(section: str, name: str, tmp_path: Path) -> None
 
 # What pip's reader makes of each is a launcher beside Python, called `python2` or so.
 READ_OTHERWISE = {
-    "[[console_scripts]]\npython2 = demo:main": "the entry point 'python2' is the environment's own",
-    "[ console_scripts ]\npython2 = demo:main": "the entry point 'python2' is the environment's own",
-    "[console_scripts]\n;python3.12 = demo:main": "the entry point ';python3.12'",
-    "[console_scripts]\na python2 = demo:main": "the entry point 'a python2' is not one plain name",
-    "[console_scripts]\na\u2003python2 = demo:main": "the entry point 'a\\u2003python2'",
-    "[console_scripts]\n- = - python2 = demo:main": "the entry point '-' names no object of a module",
-    "[console_scripts]\nx = [ python2 = demo:main": "the entry point 'x' names no object of a module",
-    "[console_scripts]\nx[y] = demo:main": "the entry point 'x[y]' is not one plain name",
-    "[console_scripts]\nnothing": "the entry point 'nothing' names no object of a module",
-    "[console_scripts]\x0b[x]\n[[gui_scripts\n[[gui_scripts]]\npython=demo:x": "the entry point 'python'",
+    "[[console_scripts]]\npython2 = demo:main": "the entry point `python2` is the environment's own",
+    "[ console_scripts ]\npython2 = demo:main": "the entry point `python2` is the environment's own",
+    "[console_scripts]\n;python3.12 = demo:main": "the entry point `;python3.12`",
+    "[console_scripts]\na python2 = demo:main": "the entry point `a python2` is not one plain name",
+    "[console_scripts]\na\u2003python2 = demo:main": "the entry point `a\\u2003python2`",
+    "[console_scripts]\n- = - python2 = demo:main": "the entry point `-` names no object of a module",
+    "[console_scripts]\nx = [ python2 = demo:main": "the entry point `x` names no object of a module",
+    "[console_scripts]\nx[y] = demo:main": "the entry point `x[y]` is not one plain name",
+    "[console_scripts]\nnothing": "the entry point `nothing` names no object of a module",
+    "[console_scripts]\x0b[x]\n[[gui_scripts\n[[gui_scripts]]\npython=demo:x": "the entry point `python`",
 }
 
 

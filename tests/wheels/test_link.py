@@ -189,7 +189,7 @@ def test_different_bytes_are_refused_with_both_names(
         ),
         make_wheel("three", "1.0", {"three.py": ""}),
     ]
-    both = "`one-1.0-py3-none-any.whl` and `two-1.0-py3-none-any.whl` bring different files of one name"
+    both = "`one-1.0-py3-none-any.whl` and `two-1.0-py3-none-any.whl` have different files of one name"
     expected = ["bin/run", f"{library}/common.py", f"{library}/place/deep/x.py"]
     stored = store_all(wheels)
     assert clash(stored, tmp_path / "a").splitlines() == [f"{both}: `{path}`" for path in expected]
@@ -205,7 +205,7 @@ def test_what_the_environment_has_is_not_replaced(
     with pytest.raises(UserError) as caught:
         link([wheel], str(tmp_path / "a"), str(tmp_path / "a"), "/python", limits=LIMITS)
     assert caught.value.message == (
-        "`bold-1.0-py3-none-any.whl` brings a file that an environment has of its own: `share/own.txt`"
+        "`bold-1.0-py3-none-any.whl` has a file that an environment has of its own: `share/own.txt`"
     )
 
 

@@ -63,7 +63,7 @@ def _checked(entry: str) -> str:
         return edit.project(Requirement(entry).name)
     except InvalidRequirement as error:
         reason = str(error).partition("\n")[0]
-        raise UserError(f"no requirement: {quoted(entry)}: {quoted(reason, 120).strip('`')}") from None
+        raise UserError(f"not a requirement: {quoted(entry)}: {quoted(reason, 120).strip('`')}") from None
 
 
 def _with_bound(entry: str, version: str | None) -> str:
@@ -95,9 +95,9 @@ def _with_package(target: Target, inner: str, entry: str, context: Context) -> t
     if not at or not version:
         project, equals, wanted = entry.partition("==")
         if not equals or not wanted.strip():
-            hint = f"`vpython-tool find {printable(edit.project(entry))}` shows the versions there are"
+            hint = f"`vpython-tool find {printable(edit.project(entry))}` lists its versions"
             raise UserError(
-                f"a text spec pins: give {quoted(entry)} as NAME==VERSION or PACKAGE@VERSION", hint=hint
+                f"a text spec pins versions: give {quoted(entry)} as NAME==VERSION or PACKAGE@VERSION", hint=hint
             )
         version = f"version:{wanted.strip()}"
         stem = f"{context.config.wheel_prefix}{edit.project(project).replace('-', '_')}"

@@ -142,7 +142,7 @@ def size(text: str) -> int:
     """Parse a number of bytes, with K, M, G or T (powers of 1024) behind it or without."""
     number, unit = (text[:-1], UNITS[text[-1].upper()]) if text[-1:].upper() in UNITS else (text, 1)
     if not (number.isascii() and number.isdecimal()):
-        raise UserError(f"`--max-size` takes a number of bytes, with K, M, G or T behind it, got `{text}`")
+        raise UserError(f"`--max-size` takes a number of bytes, with K, M, G or T after it, got `{text}`")
     return int(number) * unit
 
 

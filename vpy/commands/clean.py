@@ -44,7 +44,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         removal.show(report, names, dry_run=dry_run, now=context.now())
         if arguments.all and report.left:
             left = status_line.size(report.left)
-            text_output.show(f"\n{left} stay: vpython's own code, locks, and what is in use")
+            text_output.show(f"\n{left} remain: vpython's own code, locks, and what is in use")
     if report.kept:
         _explain_kept(report, context)
     return 1 if report.kept and not arguments.all else 0
@@ -56,7 +56,7 @@ def _everything(names: Names, context: Context, dry_run: bool) -> Report:
     for key, who in names.inventory.builders.items():
         made = key[: inventory.SHORT_KEY]
         context.terminal.warning(
-            f"environment {made} is being made, by {inventory.command(who[0])}: what it may need stays"
+            f"environment {made} is being made by {inventory.command(who[0])}: what it may need is not removed"
         )
     policy = policies.whole_root(dry_run=dry_run)
     return prune_run.prune(context.layout, policy, build=BUILD, now=context.now)
@@ -99,6 +99,6 @@ def _explain_kept(report: Report, context: Context) -> None:
             continue
         name = f"the environment {each.key[: inventory.SHORT_KEY]} of {inventory.label(each, shorten)}"
         if each.is_held:
-            context.terminal.warning(f"{name} is held by {inventory.holder(each)}: it stays")
+            context.terminal.warning(f"{name} is held by {inventory.holder(each)}: it is not removed")
         else:
-            context.terminal.warning(f"{name} stays: it was started just now, or could not be moved")
+            context.terminal.warning(f"{name} is not removed: it was started just now, or could not be moved")

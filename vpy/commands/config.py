@@ -36,7 +36,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     text_output.show("\n".join(text_output.columns(shown)))
     state = "read" if os.path.isfile(user) else "not there"
     text_output.show(
-        f"\nyour configuration file is `{shorten(user)}` ({state})" if user else "\nthere is no home"
+        f"\nyour configuration file is `{shorten(user)}` ({state})" if user else "\nthere is no home directory, and so no configuration file"
     )
     return 0
 

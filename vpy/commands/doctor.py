@@ -39,8 +39,8 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
             _show(finding, context.layout.root)
     to_do = doctor_advice.advise(report.findings, context) if report.findings else {}
     looked = ", ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in report.looked.items())
-    found = f"{len(report.findings)} not as made" if report.findings else "all as made"
-    context.terminal.warning(f"looked at {looked}: {found}")
+    found = f"{len(report.findings)} differ from what was made" if report.findings else "all intact"
+    context.terminal.warning(f"checked {looked}: {found}")
 
     repairs = []
     if report.findings and arguments.fix:

@@ -111,7 +111,7 @@ def _loader(request: Request, context: Context, file: EnsureFile) -> PackageLoad
     members = tuple(source for source in requested.members if source.kind != "index")
     if not members:
         raise UserError(
-            f"an ensure file's packages do not come from `{requested}`", hint="use cipd or directory:PATH"
+            f"`ensure` takes no packages from `{requested}`", hint="use cipd or directory:PATH"
         )
 
     def loader(source: Source) -> PackageLoader:
@@ -138,7 +138,7 @@ def _pinned(
     if not path:
         return loader.resolve(wanted).pins
     if not os.path.exists(path):
-        raise UserError(f"there is no `{path}`", hint="make it with ensure FILE --resolve")
+        raise UserError(f"there is no `{path}`", hint="`vpython-tool ensure FILE --resolve` writes it")
     known = versions_file.parse(_text(_bytes(path, versions_file.LARGEST * 4), path), path)
     pins, missing = [], []
     for package in wanted:
@@ -148,7 +148,7 @@ def _pinned(
         else:
             pins.append(Pin(package.name, package.template, package.version, instance_id, path))
     if missing:
-        raise UserError(missing, hint="bring it up to date with ensure FILE --resolve")
+        raise UserError(missing, hint="`vpython-tool ensure FILE --resolve` brings it up to date")
     return tuple(pins)
 
 
@@ -159,7 +159,7 @@ def _resolve(order: Order, file: EnsureFile, loader: PackageLoader) -> list[tupl
 
     path = _versions_path(order, file)
     if not path:
-        raise UserError(f"`{order.path}` names no $ResolvedVersions to write")
+        raise UserError(f"`{order.path}` has no `$ResolvedVersions`, which names the file to write")
     wanted: dict[tuple[str, str], Wanted] = {}
     for platform in file.verified_platforms or (template.host_platform(),):
         for _, package in ensure_file.expand(file, order.path, _filler(platform)):

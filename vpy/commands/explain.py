@@ -78,7 +78,7 @@ def _show_graph(request: Request, context: Context, arguments: Namespace) -> int
     answer = explain_graph.why(graph, arguments.why, install) if arguments.why else None
     if missing:
         fact = explain_graph.not_stored(missing)
-        context.terminal.warning(f"not all that is required is known: {fact}; `{install}` stores them")
+        context.terminal.warning(f"requirements are missing from this: {fact}; `{install}` stores them")
     if answer is not None:
         return _show_why(graph, answer, context, arguments)
     if arguments.svg:
@@ -335,7 +335,7 @@ def _environment(facts: Mapping[str, Any], short: Shorten) -> list[str]:
         return [f"{environment['state']}  {short(environment['path'])}"]
     unresolved = any(row["state"] == "unresolved" for row in facts["packages"])
     if unresolved and not common_reason(facts["packages"]):
-        return ["unresolved, as packages are"]
+        return ["unresolved, since packages are"]
     return [f"unresolved: {environment['reason']}".replace("\n", "\n  ")]
 
 

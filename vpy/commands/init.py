@@ -40,7 +40,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     is_toml = path.endswith(".toml")
     before = _read(path)
     if is_toml and before is not None:
-        raise UserError(f"`{path}` is there already", hint="`vpython-tool add` adds requirements to it")
+        raise UserError(f"`{path}` already exists", hint="`vpython-tool add` adds requirements to it")
     if is_toml:
         text = edit.new_tables(requires)
     elif before is None:

@@ -23,7 +23,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     script = os.path.abspath(os.path.join(request.cwd or "/", arguments.script))
     name = arguments.name or os.path.splitext(os.path.basename(script))[0]
     if not name or os.sep in name or name.startswith("-") or "\n" in name + script:
-        raise UserError(f"`{name}` is no name of a command")
+        raise UserError(f"not a name of a command: `{name}`")
     directory = arguments.directory or script_links.default_directory(context.environ)
     directory = os.path.abspath(os.path.join(request.cwd or "/", directory))
     launcher = script_links.Launcher(os.path.join(directory, name), script)

@@ -52,7 +52,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     _show(found, measured, launchers, context)
     for key, who in found.builders.items():
         made = key[: inventory.SHORT_KEY]
-        context.terminal.warning(f"environment {made} is being made, by {inventory.command(who[0])}")
+        context.terminal.warning(f"environment {made} is being made by {inventory.command(who[0])}")
     if not found.environments:
         context.terminal.warning(f"there are no environments in `{context.layout.root}`")
     return 0

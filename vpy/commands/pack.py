@@ -158,7 +158,7 @@ def plan(order: Order, wheels: Sequence[tuple[str, WheelName]], prefix: str) -> 
         tags = _tags(order, [wheel])
         names = package_names(wheel, prefix)
         if not names:
-            mistakes.append(f"`{wheel.filename}` is for no platform that packages are named by")
+            mistakes.append(f"`{wheel.filename}` is for a platform for which no package can be named")
         for name in names:
             packages.append(Package(name, tags, ((path, wheel),)))
             for version in (*tags, *order.refs):

@@ -27,7 +27,7 @@ def find_command(name: str) -> Command:
     suggestion = nearest(name, commands)
     if suggestion:
         raise UserError(f"unknown command `{name}`: did you mean `{suggestion}`?")
-    raise UserError(f"unknown command `{name}`: there are {', '.join(commands)}")
+    raise UserError(f"unknown command `{name}`: the commands are {', '.join(commands)}")
 
 
 def parse(command: Command, argv: Sequence[str]) -> argparse.Namespace:
@@ -190,7 +190,7 @@ def _refuse(command: Command, word: str) -> None:
     fact = f"unknown option `{name}` of `{command.name}`"
     if suggestion := nearest(name, names):
         raise UserError(f"{fact}: did you mean `{suggestion}`?")
-    raise UserError(f"{fact}; `-vpython-tool {command.name} --help` lists those there are")
+    raise UserError(f"{fact}; `vpython-tool {command.name} --help` lists them")
 
 
 def _check_options(command: Command, namespace: argparse.Namespace) -> None:

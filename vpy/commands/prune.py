@@ -39,10 +39,10 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     else:
         removal.show(report, names, dry_run=policy.dry_run, now=context.now())
     if report.in_use:
-        context.terminal.info(f"{report.in_use} more would go, but are in use")
+        context.terminal.info(f"{report.in_use} more would be removed, but are in use")
     if policy.max_size is not None and report.left is not None and report.left > policy.max_size:
         left = status_line.size(report.left)
-        context.terminal.warning(f"{left} are left: the rest is in use, or vpython's own")
+        context.terminal.warning(f"{left} remain: what is in use, and vpython's own")
     return 0
 
 

@@ -37,7 +37,7 @@ SCRIPT_COMMANDS = (
             "Resolves the spec with the requirements added, and only then writes them into the PEP 723 "
             "block, the vpython.toml or the text spec that counts for FILE; comments and order stay. A "
             "script without a spec gets a block. A requirement without a version gets the one that it "
-            "came to as its lower bound; one of a project that is there already takes its place. A text "
+            "came to as its lower bound; one of a project that already exists takes its place. A text "
             "spec takes NAME==VERSION or PACKAGE@VERSION."
         ),
         positionals=(Positional("items", "[FILE] REQUIREMENT", SPEC_FILE, count="+"),),
@@ -116,7 +116,7 @@ SCRIPT_COMMANDS = (
         summary="begin a script or a vpython.toml",
         description=(
             "Writes an executable script with a PEP 723 block, or with a name that ends with .toml a "
-            "vpython.toml. A script that is there already gets the block, and is made executable."
+            "vpython.toml. A script that already exists gets the block, and is made executable."
         ),
         positionals=(Positional("file", "FILE", "script, or vpython.toml"),),
         options=(

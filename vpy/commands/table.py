@@ -244,7 +244,7 @@ _OTHER_COMMANDS = (
         summary="make the environment of a start, and run nothing",
         description=(
             "Makes the environment as a start would, compiles its modules and prints its path. Where the "
-            "environment is there already, only what is not compiled yet is compiled."
+            "environment already exists, only what is not compiled yet is compiled."
         ),
         examples=(
             Example("install s.py", "make the environment of a script, when an image is built"),

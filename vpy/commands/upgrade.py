@@ -201,7 +201,7 @@ def _account(conversion: Conversion) -> dict[str, Any]:
 def _line(conversion: Conversion) -> str:
     path, target = printable(conversion.path), printable(conversion.target)
     lockfiles = [printable(each) for each, _ in conversion.removed if each != conversion.path]
-    more = f"; its lockfile {lockfiles[0]} is gone, `lock` makes another" if lockfiles else ""
+    more = f"; its lockfile {lockfiles[0]} is removed, `vpython-tool lock` makes another" if lockfiles else ""
     if conversion.before == conversion.after:
         return f"{path}: removed, {target} says the same{more}"
     if conversion.before is None:

@@ -90,8 +90,8 @@ def warn(matrices: Sequence[Matrix], context: Context) -> None:
         if len(minor) == 2 and minor not in pythons:
             listed = ", ".join(f"`{name}`" for name in pythons.values())
             context.terminal.warning(
-                f"{matrix.path}: python_version `{matrix.spec.python_version}` is verified nowhere: "
-                f"its verify_pep425_tag are of {listed}"
+                f"{matrix.path}: python_version `{matrix.spec.python_version}` is not verified: "
+                f"its verify_pep425_tag are for {listed}"
             )
 
 
@@ -133,7 +133,7 @@ def table(matrix: Matrix, path: str) -> str:
         (name.partition(";")[0].rstrip(), version, *(SHOWN[cell.state] for cell in cells))
         for (name, version), cells in zip(matrix.rows, matrix.cells)
     ]
-    body = "\n".join(text_output.columns(rows)) if matrix.rows else "it names no package"
+    body = "\n".join(text_output.columns(rows)) if matrix.rows else "it names no packages"
 
     cells = [SHOWN[cell.state] for row in matrix.cells for cell in row]
     failed = [f"{cells.count(shown)} {meaning}" for shown, meaning in FAILED.items() if shown in cells]

@@ -167,7 +167,7 @@ def _ensure_lock_file(layout: Layout, key: str, terminal: Terminal) -> None:
     """Make the lock file again where it is missing or empty: no process could hold the environment."""
     lock = layout.lock("environment", key)
     if not locks.is_lock_file(lock):
-        terminal.warning(f"the lock file `{lock}` had gone: making it again")
+        terminal.warning(f"the lock file `{lock}` was missing: making it again")
         with contextlib.suppress(OSError):
             locks.ensure_lock_file(lock)
 

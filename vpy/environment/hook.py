@@ -38,7 +38,7 @@ def start():  # type: () -> None
         go_the_long_way(lines[0][1:], lines[1], lines[3:], prefix)
     import atexit
 
-    atexit.register(_hint_at_the_end)
+    atexit.register(_hint_at_the_end, lines[2] if len(lines) > 2 and "-vpython-dev" not in lines else "")
     if sys.version_info < (3, 10):  # noqa: UP036 - the hook runs in them, too
         before.add("atexit")  # its callbacks are freed with it there, and called nevertheless
     sys.path[:] = path
@@ -72,23 +72,81 @@ BROUGHT = (
 )
 
 
-def _hint_at_the_end():  # type: () -> None
-    """Say how to declare what was missing, where an import ended the program."""
+def _hint_at_the_end(record):  # type: (str) -> None
+    """Say how to declare what was missing, where an import or `-m` ended the program."""
+    module = _missing_program()
+    name = module.partition(".")[0] or _missing_import()
+    known = dict((entry + "=" + entry).split("=")[:2] for entry in BROUGHT.split())
+    project = known.get(name, name)
+    specs = _files_read(record) if name else {}
+    spec = next((path for path in specs if _is_dev(project, specs[path])), None)
+    if spec is not None:
+        way = f": `vpython -vpython-dev -m {module}`" if module else ", which -vpython-dev adds"
+        say = f"{project} is in the `dev-dependencies` of `{spec}`{way}"
+    elif name in known:
+        way = _way_to_run(module, project, specs) if module else _way_to_declare(project)
+        say = f"`{name}` comes with {project}, which is not in this environment: {way}"
+    else:
+        return
+    os.write(2, os.fsencode(f"\nhint: {say}\n"))
+
+
+def _way_to_declare(project):  # type: (str) -> str
+    script = sys.argv[0] if sys.argv and os.path.isfile(sys.argv[0]) else "SCRIPT"
+    root = os.path.dirname(os.path.dirname(_prefix()))
+    if script.startswith(os.path.join(root, "scripts-")):  # it came from an address, and is not edited here
+        return f"`-vpython-with {project}`"
+    return f"`vpython-tool add {script} {project}`"
+
+
+def _way_to_run(module, project, specs):  # type: (str, str, dict[str, str]) -> str
+    here = os.path.join(os.getcwd(), "")
+    for path in specs:
+        if path.endswith(".toml") and here.startswith(os.path.join(os.path.dirname(path), "")):
+            return f"`vpython-tool add --dev {project}`, then `vpython -vpython-dev -m {module}`"
+        if path.endswith((".vpython3", ".vpython")):
+            return f"`vpython-tool add {path} {project}`"
+    return f"`vpython -vpython-with {project} -m {module}`"
+
+
+def _missing_import():  # type: () -> str
+    """Return the top-level module whose import ended the program; "" for any other end."""
     error = getattr(sys, "last_value", None)
     name = (getattr(error, "name", None) or "").partition(".")[0]
-    if type(error) is not ModuleNotFoundError or not name or name in sys.modules:
-        return
-    known = dict((entry + "=" + entry).split("=")[:2] for entry in BROUGHT.split())
-    script = sys.argv[0] if sys.argv and os.path.isfile(sys.argv[0]) else "SCRIPT"
-    if name in known:
-        say = f"`{name}` comes with {known[name]}, which is not in this environment"
-        way = f"vpython-tool add {script} {known[name]}"
-        root = os.path.dirname(os.path.dirname(_prefix()))
-        if script.startswith(
-            os.path.join(root, "scripts-")
-        ):  # it came from an address, and is not edited here
-            way = f"-vpython-with {known[name]}"
-        os.write(2, os.fsencode(f"\nhint: {say}: `{way}`\n"))
+    return "" if type(error) is not ModuleNotFoundError or name in sys.modules else name
+
+
+def _missing_program():  # type: () -> str
+    """Return the module of `-m` where it was not found: then its file never took the place of `-m`."""
+    if sys.argv[:1] != ["-m"]:
+        return ""
+    import importlib.util
+
+    words = iter(_arguments()[1:])
+    option = next((word for word in words if word[:1] == "-" and word[1:2] != "-" and "m" in word), "")
+    name = option.partition("m")[2] or next(words, "")
+    top = name.partition(".")[0]
+    return name if top.isidentifier() and importlib.util.find_spec(top) is None else ""
+
+
+def _files_read(record):  # type: (str) -> dict[str, str]
+    """Return path and text of each file whose content this start depends on, its spec among them."""
+    try:
+        with open(record, "rb") as file:
+            rows = [row.split(b"\0") for row in file.read().split(b"\n")]
+        names = [row[1] for row in rows if row[0] == b"content"]
+        return {os.fsdecode(name): _read(name).decode("utf-8", "replace") for name in names}
+    except (OSError, ValueError, IndexError):
+        return {}
+
+
+def _is_dev(project, text):  # type: (str, str) -> bool
+    """Return whether the `dev-dependencies` of a spec name a project (PEP 503: as it is normalized)."""
+    import re
+
+    lists = re.findall(r"""dev-dependencies\s*=\s*\[((?:[^]"']|"[^"]*"|'[^']*')*)""", text)
+    names = re.findall(r"""["']\s*([\w.-]+)""", " ".join(lists))
+    return re.sub("[-_.]+", "-", project).lower() in [re.sub("[-_.]+", "-", each).lower() for each in names]
 
 
 def _leave_foreign_path(given):  # type: (str) -> None

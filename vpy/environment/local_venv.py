@@ -101,7 +101,7 @@ def ensure(origin: Origin, purelib: str, retarget: Callable[[bytes, str, str], b
         return
     if os.path.lexists(venv) and not _is_ours(venv):
         raise UserError(
-            f"`{venv}` is there already, and vpython has not made it",
+            f"`{venv}` already exists, and vpython did not make it",
             hint="move it away or remove it, then run again",
         )
 

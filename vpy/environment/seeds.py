@@ -135,9 +135,9 @@ def faults(template: str, directory: str, environ: Mapping[str, str]) -> dict[st
 
 def _fault(path: str, sha256: str | None) -> str:
     if sha256 is None:
-        return "was not brought by a wheel"
+        return "does not belong to a wheel"
     try:
-        return "" if files.sha256_of(path) == sha256 else "has other bytes than when it was made"
+        return "" if files.sha256_of(path) == sha256 else "has changed since it was made"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:

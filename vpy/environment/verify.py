@@ -84,7 +84,7 @@ def describe(layout: Layout, key: str) -> Description | str:
         return "why.json: is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "why.json: cannot be read"
-    return found if is_known else "why.json: tells of another environment"
+    return found if is_known else "why.json: describes another environment"
 
 
 def _check_types(why: Mapping[str, Any]) -> None:
@@ -92,7 +92,7 @@ def _check_types(why: Mapping[str, Any]) -> None:
     texts = [why["spec"][name] for name in ("kind", "format", "path", "text")]
     texts += [text for row in why["packages"] for text in row.values()]
     if not all(isinstance(text, str) for text in (*texts, why.get("source", ""))):
-        raise TypeError("a field is no text")
+        raise TypeError("a field is not a text")
 
 
 def is_being_built(layout: Layout, key: str) -> bool:
@@ -112,7 +112,7 @@ def start_faults(layout: Layout, description: Description) -> dict[str, str]:
     if not os.path.exists(layout.lock("environment", description.key)):
         faults[LOCK] = "is missing"
     if not os.access(description.python, os.X_OK):
-        faults["its Python"] = f"has gone: `{description.python}`"
+        faults["its Python"] = f"no longer exists: `{description.python}`"
     if not os.path.exists(os.path.join(description.path, "used")):
         faults["used"] = "is missing"
     return faults
@@ -213,7 +213,7 @@ def _fault(path: str, sha256: str) -> str | None:
         return "is missing"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return None if is_same else "has other bytes than when it was made"
+    return None if is_same else "has changed since it was made"
 
 
 def unknown_files(prefix: str, known: set[str]) -> dict[str, str]:
@@ -228,5 +228,5 @@ def unknown_files(prefix: str, known: set[str]) -> dict[str, str]:
         for name in sorted(leaves) + links:
             path = os.path.relpath(os.path.join(parent, name), prefix).replace(os.sep, "/")
             if path not in known and path not in OWN_FILES:
-                found[path] = "was not brought by a wheel"
+                found[path] = "does not belong to a wheel"
     return found

@@ -56,7 +56,7 @@ def _wheel(entry: str) -> Wheel:
     name, at, version = entry.partition("@")
     if not at or not version or " " in name:
         hint = f"write it as {OPTION} PACKAGE@VERSION, as in infra/python/wheels/six-py2_py3@version:1.16.0"
-        raise UserError(f"a text spec takes packages, `{entry}` is none", hint=hint)
+        raise UserError(f"a text spec takes packages, which `{entry}` is not", hint=hint)
     return Wheel(name, version)
 
 

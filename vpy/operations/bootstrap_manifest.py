@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "cipd_manifest.txt"
 VPYTHON = {"vpython", "vpython3"}
-UPDATE = "bring it up to date with -vpython-tool ensure FILE --resolve"
+UPDATE = "`vpython-tool ensure FILE --resolve` brings it up to date"
 
 
 @value
@@ -80,7 +80,7 @@ def find(request: Request) -> tuple[str | None, tuple[Observation, ...]]:
     if named:
         path = os.path.join(request.cwd or "/", named)
         if not os.path.isfile(path):
-            raise UserError(f"the manifest `{path}` is not there")
+            raise UserError(f"the manifest `{path}` does not exist")
         return _real(path)
     from bootstrap import BUILD
 
@@ -129,7 +129,7 @@ def _pin(wanted: Wanted, file: EnsureFile, path: str, versions: str) -> Pin:
     if not looks_like_instance_id(wanted.version):
         if not file.resolved_versions:
             raise UserError(
-                f"`{path}` names no `$ResolvedVersions` that would pin `{wanted.name}`", hint=UPDATE
+                f"`{path}` has no `$ResolvedVersions`, which would pin `{wanted.name}`", hint=UPDATE
             )
         known = versions_file.parse(_text(versions, versions_file.LARGEST), versions)
     found = versions_file.look_up(known, wanted.name, wanted.version)

@@ -63,7 +63,7 @@ class Converter:
         if not os.path.basename(script):
             return self._to_file(path, script + self._config.toml_name)
         if os.path.isdir(script):
-            raise UserError(f"it is the spec of all that is in `{printable(script)}`, which no block can be")
+            raise UserError(f"it is the spec of everything in `{printable(script)}`, which a block cannot be")
         if os.path.lexists(script):
             return self._into_script(path, script)
         return self._to_file(path, f"{script}.{self._config.toml_name}")
@@ -99,7 +99,7 @@ class Converter:
     def _into_script(self, path: str, script: str) -> Conversion | None:
         """Return what puts the spec of one script into the script."""
         if os.path.islink(script) or not spec_files.is_script(script):
-            raise UserError(f"`{printable(script)}` cannot hold a block: it is no text of Python, or a link")
+            raise UserError(f"`{printable(script)}` cannot hold a block: it is a link, or not a text of Python")
         text, before = self._text(path), self._text(script)
         written, spec = self._written(SpecSource("partner", "text", path, _decoded(text, path)), script)
         source = inline.find(_encoded(before), script)
@@ -122,7 +122,7 @@ class Converter:
             return None
         if source.kind == "script":
             if any(line.strip().endswith(inline.BEGIN) for line in before.split("\n")):
-                raise UserError("its PEP 723 block counts, so its text spec does not")
+                raise UserError("its text spec is not used: its PEP 723 block comes first")
             return None
         written, spec = self._written(source, path)
         after = _with_block(before, source, written, spec, path)
@@ -136,7 +136,7 @@ class Converter:
     def _removal(self, path: str, target: str, text: str, is_same: bool) -> Conversion | None:
         """Return what removes a text spec whose tables are there already, as after a crash."""
         if not is_same:
-            raise UserError(f"`{printable(target)}` has tables already, which say something else")
+            raise UserError(f"`{printable(target)}` already has tables, which say something else")
         removed = self._removed(path, self._text(path))
         return Conversion(path, target, text, text, 0o644, removed, ()) if removed else None
 
@@ -155,7 +155,7 @@ class Converter:
         """Raise UserError for a `.vpython` whose `.vpython3` has not become tables."""
         newer = path.removesuffix(self._config.legacy_suffix) + self._config.suffix
         if newer != path and not path.endswith(self._config.suffix) and self._exists(newer):
-            raise UserError(f"`{printable(newer)}` comes before it, and is still there")
+            raise UserError(f"`{printable(newer)}` comes before it")
 
     def _has_partner(self, path: str) -> bool:
         suffixes = (self._config.suffix, self._config.legacy_suffix)
@@ -181,7 +181,7 @@ def _with_block(before: str, source: SpecSource | None, written: Written, spec: 
     elif edit_text.are_comments(before, source):
         after = edit_text.replace_guards(before, source, block)
     else:
-        raise UserError("its text spec stands in no comment")
+        raise UserError("its text spec is not in a comment")
     if not _declares(after, spec, path):
         raise UserError("the comments around its text spec would become part of a block")
     return after

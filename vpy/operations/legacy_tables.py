@@ -108,7 +108,7 @@ class Writer:
         """Return what an entry means; raise UserError where no requirement or no marker says it."""
         for rule in (*wheel.match_tags, *wheel.not_match_tags):
             if rule.platform and rule.platform not in platforms:
-                raise UserError(f"no marker says the platform `{rule.platform}`")
+                raise UserError(f"no marker stands for the platform `{rule.platform}`")
         found: dict[int, tuple[str, str | None]] = {}
         for number, target in enumerate(grid):
             if select.is_selected(wheel, target.interpreter.tags):
@@ -118,7 +118,7 @@ class Writer:
                     found[number] = names.requirement_for(wanted, self._config)
         meanings = dict.fromkeys(found.values())
         if len(meanings) > 1:
-            raise UserError(f"`{wheel.name}` means another project on each platform")
+            raise UserError(f"`{wheel.name}` is another project on each platform")
         if not meanings:
             return Mapped("", (), "", None)
         ((requirement, note),) = meanings

@@ -75,8 +75,8 @@ def with_files(
     for name in sorted({*before, *after}):
         if set(before.get(name, ())) != set(after.get(name, ())):
             raise UserError(
-                f"{printable(lockfile.path)}: the index has no answer with `{name}`"
-                f" {', '.join(before.get(name, ['-']))}, but {', '.join(after.get(name, ['-']))}",
+                f"{printable(lockfile.path)}: the index does not resolve `{name}` to"
+                f" {', '.join(before.get(name, ['-']))} any more, but to {', '.join(after.get(name, ['-']))}",
                 hint="`vpython-tool lock` locks again",
             )
     known = {(each.name, each.version): each.hashes for each in lockfile.distributions if each.hashes}

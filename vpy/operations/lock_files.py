@@ -122,7 +122,7 @@ def _lock_in_script(
     path = source.path
     if lockfile_search.existing(source):
         raise UserError(
-            f"`{printable(path)}` has a lockfile beside it, which counts before one in it",
+            f"`{printable(path)}` has a lockfile beside it, which comes before one inside it",
             hint="remove it first",
         )
     before = embedded.parse(spec.lock, path) if spec.lock else None
@@ -177,7 +177,7 @@ def _lock_packages(
     from vpy.spec import edit
 
     if asked.exclude_newer:
-        raise UserError("`--exclude-newer` is for files of an index: packages of CIPD have no such date")
+        raise UserError("`--exclude-newer` is for files of an index: packages of CIPD have no time of upload")
     path, kind = relock.destination(source)
     before = _before(path, kind, is_kept=not asked.upgrade)
     keeping = Keeping(before, frozenset(asked.upgrade_packages), is_upgrade=asked.upgrade)
@@ -249,7 +249,7 @@ def _before(path: str, kind: LockfileFormat, *, is_kept: bool) -> Lockfile | Non
         return instance_pins.read(data, path) if kind == "versions" else read.read(data, path, kind)
     except UserError as error:
         if is_kept:
-            raise UserError(error.lines, hint="mend it, or make a new one with `lock --upgrade`") from None
+            raise UserError(error.lines, hint="mend it, or make a new one with `vpython-tool lock --upgrade`") from None
         return None
 
 

@@ -129,7 +129,7 @@ def _search(
         return found, observations
     fact = f"`{printable(found[0])}` pins packages of CIPD, and the source is `{sources}`"
     if is_demanded:
-        raise UserError(fact, hint="take them from -vpython-source cipd or directory:PLACE")
+        raise UserError(fact, hint="take them from -vpython-source cipd or directory:PATH")
     context.terminal.warning(f"{fact}: it is not followed")
     return None, observations
 

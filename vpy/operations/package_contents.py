@@ -110,7 +110,7 @@ def _together(whole: Sequence[WheelFile], chosen: Sequence[WheelFile]) -> tuple[
         other = owners.setdefault(project, wheel)
         if (other.filename, other.sha256) != (wheel.filename, wheel.sha256):
             faults.append(
-                f"packages `{other.package}` and `{wheel.package}` bring two of `{project}`: "
+                f"packages `{other.package}` and `{wheel.package}` hold two wheels of `{project}`: "
                 f"`{other.filename}`, `{wheel.filename}`"
             )
     if faults:

@@ -67,7 +67,7 @@ def lock(
     if packages.is_index:
         raise UserError(
             f"a text spec is locked to packages of CIPD, and the source is `{packages}`",
-            hint="lock it with -vpython-source cipd or directory:PLACE; the index has its own lockfiles, of "
+            hint="lock it with -vpython-source cipd or directory:PATH; the index has its own lockfiles, of "
             "PEP 723 blocks and vpython.toml",
         )
     before = instance_pins.versions_of(keeping.lockfile) if keeping.lockfile else {}

@@ -52,7 +52,7 @@ def destination(source: SpecSource, kind: LockfileFormat | None = None) -> tuple
 
     places = lockfile_search.candidates(source)
     if not places:
-        raise UserError(f"`{printable(source.path)}` is no file that a lockfile can lie beside")
+        raise UserError(f"`{printable(source.path)}` is not a file that a lockfile can be put beside")
     new = [each for each in places if each[1] == (kind or "pylock")] or [*places]
     path, kind = lockfile_search.existing(source) or new[-1]
     if kind == "uv-script":
@@ -117,7 +117,7 @@ def _meant(spec: Spec, interpreter: Interpreter, exclude_newer: str) -> Spec:
     """
     if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
         raise UserError(
-            f"`{by_marker[0]}` comes from other places on other platforms, which no lockfile can say",
+            f"`{by_marker[0]}` has different sources on different platforms, which a lockfile cannot express",
             hint="leave out the `marker` in its `sources`",
         )
     meant = spec_settings.for_target(spec, interpreter)
@@ -158,13 +158,13 @@ def _warnings(before: Lockfile | None, answer: Mapping[str, Any]) -> Iterator[st
     """
     if answer["elsewhere"]:
         names = ", ".join(f"`{name}`" for name in answer["elsewhere"])
-        yield f"files of {names} in a directory beside the index do not count: no other machine has them"
+        yield f"files of {names} in a directory beside the index are not locked: no other machine has them"
     listed = answer["listed"]
     for each in before.distributions if before else ():
         row = listed.get(f"{each.name} {each.version}")
         if row is None:
             continue
-        instead = f"; {row['newest']} is there" if row["newest"] not in ("", each.version) else ""
+        instead = f"; the newest is {row['newest']}" if row["newest"] not in ("", each.version) else ""
         if row["yanked"]:
             yield f"`{each.name}` {each.version} was withdrawn (yanked){instead}"
         elif not row["sha256"]:

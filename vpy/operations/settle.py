@@ -96,7 +96,7 @@ def recover(context: Context) -> None:
             os.unlink(path)
     if removed:
         context.terminal.warning(
-            "the machine went down before all was on disk: what was made last is made again when it is needed"
+            "the machine stopped before all was on disk: what was made last is made again when it is needed"
         )
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 WORKERS = 8
 UNREACHABLE_HINT = (
-    "-vpython-source index takes the packages from an index, directory:PLACE from a mirror; "
+    "-vpython-source index takes the packages from an index, directory:PATH from a mirror; "
     "what was resolved before starts with -vpython-offline"
 )
 
@@ -350,7 +350,7 @@ def catalogue(source: Source, context: Context) -> Catalogue:
             directory.FolderReader(path), lambda: repository.package_names(path)
         )
     if context.offline:
-        raise ToolError(f"`{source}` may not be asked", hint="run it without -vpython-offline")
+        raise ToolError(f"cannot ask `{source}`: network access is disabled by `-vpython-offline`", hint="run it without -vpython-offline")
 
     client = http_client(context)
     if source.kind == "directory":
@@ -363,7 +363,7 @@ def catalogue(source: Source, context: Context) -> Catalogue:
 def _folder(location: str) -> str:
     path = os.path.abspath(location)
     if not os.path.isdir(path):
-        raise UserError(f"the directory of packages `{path}` is not there")
+        raise UserError(f"the directory of packages `{path}` does not exist")
     return path
 
 
@@ -372,7 +372,7 @@ def _tree_url(source: Source) -> str:
 
     url = source.address.asked if source.address else ""
     if "?" in url or "#" in url:
-        raise UserError(f"the address of a tree of packages has no `?` and no `#`: `{urls.shown(url)}`")
+        raise UserError(f"the address of a tree of packages cannot have `?` or `#`: `{urls.shown(url)}`")
     return url
 
 
@@ -399,7 +399,7 @@ def user_agent(context: Context) -> str:
     """Return `vpython/1.0.0`, behind what `CIPD_HTTP_USER_AGENT_PREFIX` says."""
     prefix = context.environ.get("CIPD_HTTP_USER_AGENT_PREFIX", "")
     if not (prefix.isascii() and prefix.isprintable()):
-        raise UserError("`CIPD_HTTP_USER_AGENT_PREFIX` has characters that no header has")
+        raise UserError("`CIPD_HTTP_USER_AGENT_PREFIX` has characters that an HTTP header cannot have")
     name = f"vpython/{context.config.version}"
     return f"{prefix}/{name}" if prefix else name
 

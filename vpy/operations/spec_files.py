@@ -165,4 +165,4 @@ def _run(words: Iterable[str], directory: str, environ: Mapping[str, str]) -> pr
 
 def _failure(said: bytes) -> ToolError:
     line = os.fsdecode(said).strip().partition("\n")[0]
-    return ToolError(f"git failed: {line or 'it said nothing'}")
+    return ToolError(f"git failed: {line or 'no output'}")

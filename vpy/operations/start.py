@@ -89,7 +89,7 @@ def _refuse_local_venv(request: Request, context: Context) -> None:
         return
     if request.temporary:
         raise UserError(
-            "`-vpython-local-venv` needs a cache that stays",
+            "`-vpython-local-venv` needs a root that stays",
             hint="leave VPYTHON_VIRTUALENV_ROOT unset, or name a directory in it",
         )
     if context.layout.address_of(request.command.target):
@@ -225,7 +225,7 @@ def _report_missing_python(request: Request, context: Context) -> None:
     python = python_of(environment)
     is_there = os.path.exists(python) and os.path.exists(landmark)
     if os.path.lexists(python) and not is_there:
-        context.terminal.warning(f"the Python of `{environment}` has gone: choosing again")
+        context.terminal.warning(f"the Python of `{environment}` no longer exists: choosing another")
 
 
 def _recorded_by_another(request: Request, context: Context) -> Started | None:

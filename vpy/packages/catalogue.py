@@ -126,7 +126,7 @@ class ServiceCatalogue:
         return rows
 
     def _damaged_reply(self) -> NetworkError:
-        return NetworkError(f"`{urls.shown(self._service.root)}` lists what cannot be read")
+        return NetworkError(f"`{urls.shown(self._service.root)}` sent a list of its packages that cannot be read")
 
 
 class DirectoryCatalogue:
@@ -174,7 +174,7 @@ def read_names(reader: Reader, origin: str) -> list[str]:
     if data is None:
         raise ToolError(
             f"`{origin}` has no list of its packages (`{NAMES}`)",
-            hint="mirror and pack write one into a tree",
+            hint="`vpython-tool mirror` and `vpython-tool pack` write one into a tree",
         )
     try:
         return sorted(parse_package_name(name) for name in json.loads(data)["packages"])

@@ -211,7 +211,7 @@ def parse_versions(data: bytes, path: str) -> Versions:
     try:
         fields = json.loads(data.removeprefix(_BOM).decode())
         if not isinstance(fields, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
         refs = {ref: _instance_id(instance) for ref, instance in _table(fields, "refs")}
         tags = {tag: _instance_ids(instances) for tag, instances in _table(fields, "tags")}
     except (ValueError, RecursionError, VpythonError) as error:
@@ -223,19 +223,19 @@ def parse_versions(data: bytes, path: str) -> Versions:
 def _table(fields: Mapping[str, object], key: str) -> Iterable[tuple[str, object]]:
     table = fields.get(key, {})
     if not isinstance(table, dict):
-        raise ValueError(f"`{key}` is no object")
+        raise ValueError(f"`{key}` is not an object")
     return table.items()
 
 
 def _instance_id(field: object) -> str:
     if not isinstance(field, str):
-        raise ValueError("an instance id is no string")
+        raise ValueError("an instance id is not a string")
     return parse_instance_id(field)
 
 
 def _instance_ids(field: object) -> tuple[str, ...]:
     if not isinstance(field, list):
-        raise ValueError("a tag's instances are no list")
+        raise ValueError("a tag's instances are not a list")
     return tuple(dict.fromkeys(_instance_id(item) for item in field))
 
 

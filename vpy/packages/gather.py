@@ -52,7 +52,7 @@ class Gathering:
                 other = owners.setdefault(wheel, pin.name)
                 if not _put(os.path.join(self._unpacked[pin], *wheel.split("/")), common, wheel):
                     mistakes.append(
-                        f"packages `{other}` and `{pin.name}` bring different files of one name: `{wheel}`"
+                        f"packages `{other}` and `{pin.name}` have different files of one name: `{wheel}`"
                     )
         if mistakes:
             raise UserError(mistakes)

@@ -86,7 +86,7 @@ def check_encoding(text: str, block: str, path: str) -> None:
     try:
         encoding, _ = tokenize.detect_encoding(data.readline)
     except SyntaxError as error:
-        raise UserError(f"`{printable(path)}` is no text of Python: {error.msg}") from None
+        raise UserError(f"`{printable(path)}` is not a text of Python: {error.msg}") from None
     if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
         raise UserError(f"the spec is not in ASCII, and `{printable(path)}` is in {encoding}, not in UTF-8")
 

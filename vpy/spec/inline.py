@@ -75,7 +75,7 @@ def _script_block(text: str, path: str) -> SpecSource | None:
     if len(blocks) > 1:
         first, second = blocks[0][0], blocks[1][0]
         fact = f"a second PEP 723 `script` block, the first is on line {first}"
-        raise UserError(format_mistake(path, second, 1, fact), hint="leave one")
+        raise UserError(format_mistake(path, second, 1, fact), hint="remove one of them")
 
     start, end = blocks[0]
     body = [line[2:] for line in lines[start : end - 1]]
@@ -161,7 +161,7 @@ def _prefix(lines: Sequence[str], begin: int, end: int, path: str) -> str:
     # Without a prefix these lines would all be comments of the spec.
     if all(not line or line.startswith("#") for line in body):
         column = lines[end].index(END) + 1
-        fact = f"`{END}` stands behind {quoted(last)}, `{BEGIN}` behind {quoted(first)}"
+        fact = f"`{END}` comes after {quoted(last)}, `{BEGIN}` after {quoted(first)}"
         hint = "give both the same beginning of the line"
         raise UserError(format_mistake(path, end + 1, column, fact), hint=hint)
     return ""

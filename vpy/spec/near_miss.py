@@ -25,7 +25,7 @@ def warnings(data: bytes, path: str) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for number, line in enumerate(lines):
         if _NEARLY_OPENING.fullmatch(line):
-            fact = f"no PEP 723 block, so it is ignored: {_fault(lines, number)}"
+            fact = f"not a PEP 723 block, so it is ignored: {_fault(lines, number)}"
             return [format_mistake(path, number + 1, 1, fact)]
     return []
 
@@ -42,7 +42,7 @@ def _fault(lines: Sequence[str], start: int) -> str:
         if line == "#" or (line.startswith("# ") and not _NEARLY_CLOSING.fullmatch(line)):
             continue
         return f"line {number + 1} {_line_fault(lines, number)}"
-    return f"there is no `{_CLOSING}` behind it"
+    return f"there is no `{_CLOSING}` after it"
 
 
 def _line_fault(lines: Sequence[str], number: int) -> str:
@@ -51,10 +51,10 @@ def _line_fault(lines: Sequence[str], number: int) -> str:
     if _NEARLY_CLOSING.fullmatch(line):
         return f"is {quoted(line)}, not `{_CLOSING}`"
     if line.startswith("#"):
-        return "has no blank behind its `#`"
+        return "has no blank after its `#`"
     closing = any(_NEARLY_CLOSING.fullmatch(later) for later in lines[number:])
     if not line.strip() and closing:
         return "is blank: write `#` there"
     if not any(map(str.strip, lines[number:])):
-        return f"is the end, and `{_CLOSING}` does not stand before it"
-    return f"is no comment, and `{_CLOSING}` does not stand before it"
+        return f"is the end, and there is no `{_CLOSING}` before it"
+    return f"is not a comment, and there is no `{_CLOSING}` before it"

@@ -10,14 +10,14 @@ def requirement_fact(entry: str) -> str:
     from packaging.requirements import InvalidRequirement, Requirement
 
     if not entry.isprintable():
-        return f"no requirement: {quoted(entry)}"
+        return f"not a requirement: {quoted(entry)}"
     try:
         requirement = Requirement(entry)
     except InvalidRequirement as error:
         reason = str(error).partition("\n")[0]
-        return f"no requirement: {quoted(entry)}: {quoted(reason, 120).strip('`')}"
+        return f"not a requirement: {quoted(entry)}: {quoted(reason, 120).strip('`')}"
     except RecursionError:
-        return f"no requirement: {quoted(entry)}: nested too deeply"
+        return f"not a requirement: {quoted(entry)}: nested too deeply"
 
     reason = url_fact(requirement.url) if requirement.url else ""
     return f"{reason}: {quoted(entry, 120)}" if reason else ""
@@ -37,7 +37,7 @@ def url_fact(url: str) -> str:
     except ValueError:
         return "not a URL"
     if parts.scheme == "http" and "sha256=" not in parts.fragment:
-        return "`http` needs `#sha256=` behind the URL"
+        return "`http` needs `#sha256=` after the URL"
     if parts.scheme == "file" and not (parts.path.startswith("/") and parts.netloc in ("", "localhost")):
         return "a file URL must be absolute"
     if parts.scheme not in ("https", "http", "file"):
@@ -54,7 +54,7 @@ def specifier_fact(text: str, key: str) -> str:
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
-        return f"`{key}` is no version specifier: {quoted(text)}"
+        return f"`{key}` is not a version specifier: {quoted(text)}"
     return ""
 
 

@@ -37,8 +37,8 @@ _LONG_NAMES = {
 }
 _FILES = ("--requirement", "--constraint")
 _HINTS = {
-    "--find-links": "-vpython-source directory:PLACE,index takes wheels of a directory first",
-    "--no-index": "-vpython-source directory:PLACE takes wheels of a directory",
+    "--find-links": "-vpython-source directory:PATH,index takes wheels of a directory first",
+    "--no-index": "-vpython-source directory:PATH takes wheels of a directory",
     "--trusted-host": "pip's configuration says how an index is reached",
     "--pre": "name a pre-release where one is wanted: `NAME>=2.0b1`",
     "--editable": "name its requirements; a directory goes into PYTHONPATH",
@@ -182,7 +182,7 @@ class _Reader:
             return
         if name in _FILES and text:
             if "://" in text:
-                self._add(path, entry, f"a file by its address is not read: {quoted(text)}")
+                self._add(path, entry, f"a file named by a URL is not read: {quoted(text)}")
             else:
                 # What `-r` names are requirements in a file of constraints too, as pip has it.
                 below = name == "--constraint"

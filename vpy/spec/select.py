@@ -44,7 +44,7 @@ def parse_version(text: str) -> tuple[int, ...]:
     numbers = tuple(int(number) for number in match[1].split(".")) if match else (0,)
     if numbers[0] == 0:
         hint = "write it as in `3.11`: the first numbers that must fit"
-        raise UserError(f"no version of Python: {quoted(text)}", hint=hint)
+        raise UserError(f"not a version of Python: {quoted(text)}", hint=hint)
     return numbers
 
 

@@ -44,7 +44,7 @@ def parse_user_file(data: bytes, path: str, keys: Sequence[str]) -> Mapping[str,
     mistakes = []
     tables = {key: str(value).lower() if isinstance(value, bool) else value for key, value in tables.items()}
     for key, value in tables.items():
-        fact = "" if isinstance(value, str) and value else f"`{key}` is not a string with something in it"
+        fact = "" if isinstance(value, str) and value else f"`{key}` is not a text, or is empty"
         if key == "build" and value not in ("true", "false"):
             fact = "`build` is not true or false"
         if key == "store-trust" and value not in STORE_TRUST:

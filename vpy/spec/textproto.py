@@ -204,7 +204,7 @@ def _explain(error: Any, lines: list[str]) -> tuple[Position, str, str | None]:
         known = ", ".join(f"`{name}`" for name, *_ in _SCHEMA[unknown[1]] if name != "virtualenv")
         return position, f"unknown field {quoted(unknown[2])}", f"the fields here are {known}"
     if twice := _TWICE.search(message):
-        return position, f"field `{twice[1]}` stands twice", None
+        return position, f"field `{twice[1]}` is given twice", None
     if expected := _EXPECTED.match(message):
         return position, f"expected `{expected[1]}`, found {found}", None
     if message.startswith("Expected identifier"):
@@ -214,7 +214,7 @@ def _explain(error: Any, lines: list[str]) -> tuple[Position, str, str | None]:
     if message.startswith("String missing ending quote"):
         return position, "a string without its closing quote", None
     if "does not have extensions" in message:
-        return position, "a spec has no extensions, `[` cannot stand here", None
+        return position, "a spec has no extensions, `[` is not allowed here", None
     if "unicodeescape" in message:
         return position, "a string with a broken escape", None
     return *_bad_string(lines), None

@@ -30,7 +30,7 @@ MAX_DOTS = 5000
 _EXPECTED = {
     "Invalid value": "expected a value: a text in quotes, a number, true, false, a list or a table",
     "Invalid statement": "expected `name = value` or `[table]`",
-    "Expected '=' after a key in a key/value pair": "expected `=` behind the name",
+    "Expected '=' after a key in a key/value pair": "expected `=` after the name",
     "Expected newline or end of document after a statement": "expected the end of the line",
     "Unclosed array": "expected `,` or `]`",
     "Cannot overwrite a value": "this name has a value already",

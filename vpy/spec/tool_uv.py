@@ -153,10 +153,10 @@ def _source(row: Table, project: str, named: dict[str, str], path: str) -> Proje
     _check_marker(row, marker)
     key = project
     if len(kinds) != 1:
-        row.add(key, f"`{row.name}` has not one of `url`, `path` and `index`")
+        row.add(key, f"`{row.name}` needs one of `url`, `path` and `index`")
         return ProjectSource(project)
     if kinds[0] in _NO_WHEEL:
-        row.add(key, f"`{row.name}`: {_NO_WHEEL[kinds[0]]} is no wheel, and only wheels are installed")
+        row.add(key, f"`{row.name}`: {_NO_WHEEL[kinds[0]]} is not a wheel, and only wheels are installed")
         return ProjectSource(project)
     if kinds[0] == "index":
         name = row.text("index")

@@ -26,7 +26,7 @@ def load(data: bytes) -> Any:
     """Return the value that `dump` wrote; raise ValueError for anything else."""
     text, _, seal = data.partition(b"\n")
     if seal != hashlib.sha256(text).hexdigest().encode() + b"\n":
-        raise ValueError("it is not as it was written")
+        raise ValueError("it has changed since it was written")
     return json.loads(text)
 
 

@@ -90,7 +90,7 @@ class Worker:
         piece = os.read(self.answers, _PIECE)
         if not piece:
             code = os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1])
-            raise ChildProcessError(f"a worker ended by signal {-code}" if code < 0 else "")
+            raise ChildProcessError(f"worker process failed: it ended by signal {-code}" if code < 0 else "")
         self._rest += piece
         if not self._rest.endswith(b"\n"):
             return None

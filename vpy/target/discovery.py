@@ -137,7 +137,7 @@ def _command_names(requirement: PythonRequirement, platform: str) -> tuple[str, 
 def _check_explicit(search: _Search, path: str) -> Interpreter:
     """Return the Python at a path that the user named: even a shim is probed, but it must run and fit."""
     if not files.is_file(path):
-        raise UserError(f"the interpreter `{path}` is not there", hint="give the path of a Python executable")
+        raise UserError(f"the interpreter `{path}` does not exist", hint="give the path of a Python executable")
 
     try:
         interpreter = search.probe(path)
@@ -165,9 +165,11 @@ def _no_python_fits(search: _Search, config: Config) -> UserError:
     ]
 
     message = f"no Python here fits {search.requirement}"
-    facts = [f"{message}:", *lines] if lines else [f"{message}, nor is there any other that would do"]
+    facts = [f"{message}:", *lines] if lines else [f"{message}, and there is no other Python"]
     wanted = ".".join(map(str, search.requirement.prefix)) or search.requirement.requires_python
-    hint = f"install Python {wanted}, or name one with -vpython-interpreter FILE"
+    if not wanted and not lines:
+        facts = ["there is no Python here"]
+    hint = f"install Python{f' {wanted}' if wanted else ''}, or name one with -vpython-interpreter FILE"
     return UserError(facts, hint=search.requirement.hint or search.hint or hint)
 
 
@@ -175,7 +177,7 @@ def _why_not_found(interpreter: Interpreter) -> str:
     """Return why a Python that would do is not taken unless somebody names it; "" where it is."""
     if interpreter.implementation == "cpython":
         return ""
-    return f"is not CPython but {interpreter.implementation} {interpreter.version_text}, which is to be named"
+    return f"is {interpreter.implementation} {interpreter.version_text}, which is used only where it is named"
 
 
 class _Search:

@@ -219,7 +219,7 @@ def why_skipped(path: str, platform: str) -> str:
         manager = _manager_in(head)
         return f"is a shim of {manager}" if manager else ""
     if not os.path.basename(real).lower().startswith("python"):
-        return f"is a link to `{real}`, which is no Python"
+        return f"is a link to `{real}`, which is not a Python"
     return ""
 
 

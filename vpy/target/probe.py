@@ -163,7 +163,7 @@ def probe(path: str, *, layout: Layout, environ: Mapping[str, str]) -> Interpret
     or PyPy 3.8 or newer with a `venv` module.
     """
     if "\0" in path:
-        raise ProbeError(path, "is not there")
+        raise ProbeError(path, "does not exist")
     real = os.path.realpath(path)
     if is_indirect(real):
         return _interpreter(path, _report(path, environ))
@@ -171,7 +171,7 @@ def probe(path: str, *, layout: Layout, environ: Mapping[str, str]) -> Interpret
     try:
         key = cache_key(real, files.signature(real))
     except (OSError, ValueError) as error:
-        raise ProbeError(path, "is not there") from error
+        raise ProbeError(path, "does not exist") from error
     cached = layout.interpreter(key) + os.sep + "probe.json"
 
     answer = _cache_get(cached)
@@ -244,7 +244,7 @@ def _parse_report(path: str, finished: Finished) -> dict[str, Any]:
                 break
             if _has_version(facts):
                 return dict(facts)
-    raise ProbeError(path, "does not answer as a Python does")
+    raise ProbeError(path, "does not answer like a Python")
 
 
 def _has_version(facts: Any) -> bool:
@@ -263,8 +263,8 @@ def _failure(finished: Finished) -> str:
     lines = finished.stderr.decode("utf-8", "replace").strip().splitlines()
     why = f": {lines[-1].strip()[:200]}" if lines and "sys.path[:]" not in lines[-1] else ""
     if finished.code < 0:
-        return f"died of signal {-finished.code}{why}"
-    return f"is no working Python: it ended with code {finished.code}{why}"
+        return f"was killed by signal {-finished.code}{why}"
+    return f"is not a working Python: it ended with code {finished.code}{why}"
 
 
 def _why_unsuitable(facts: dict[str, Any]) -> str:
@@ -292,10 +292,10 @@ def _interpreter(path: str, facts: dict[str, Any]) -> Interpreter:
     try:
         return _from_facts(facts)
     except OSError as error:
-        reason = f"is Python {facts['version_text']} that does not know where it lies"
+        reason = f"is Python {facts['version_text']} that cannot tell where it is installed"
         raise ProbeError(path, reason) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProbeError(path, "does not answer as a Python does") from error
+        raise ProbeError(path, "does not answer like a Python") from error
 
 
 def _from_facts(facts: dict[str, Any]) -> Interpreter:

@@ -33,7 +33,7 @@ def parse_version(text: str) -> tuple[int, ...]:
 
     match = re.fullmatch(_VERSION, text)
     if match is None:
-        raise UserError(f"`python_version` is no version: `{text}`", hint='write it as "3.11" or "3.11.7"')
+        raise UserError(f"`python_version` is not a version: `{text}`", hint='write it as "3.11" or "3.11.7"')
     return tuple(map(int, match[1].split(".")[:3]))
 
 
@@ -60,7 +60,7 @@ class PythonRequirement:
     def __str__(self) -> str:
         parts = [f"python_version `{self._python_version}`"] if self._python_version else []
         parts += [f"requires-python `{self.requires_python}`"] if self.requires_python else []
-        return " and ".join(parts) or "any spec"
+        return " and ".join(parts) or "any version"
 
     @property
     def minor(self) -> tuple[int, ...]:
@@ -123,6 +123,6 @@ def _specifier(text: str) -> SpecifierSet:
         specifier.contains("3.0")  # a number with too many digits is refused only here
     except ValueError as error:
         raise UserError(
-            f"`requires-python` is no version specifier: `{text}`", hint='write it as ">=3.11,<3.13"'
+            f"`requires-python` is not a version specifier: `{text}`", hint='write it as ">=3.11,<3.13"'
         ) from error
     return specifier

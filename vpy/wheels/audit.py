@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vpy.wheels.script import Limits
     from vpy.wheels.store import FileList
 
-OTHER_BYTES = "has other bytes than its wheel"
+OTHER_BYTES = "differs from its wheel"
 
 
 @value
@@ -56,7 +56,7 @@ def audit(stored: StoredWheel) -> Audited:
             faults[path] = fact
 
     known = {file[4] for file in file_list.files}
-    faults |= {path: "came after it was stored" for path in store.walk(tree) if path not in known}
+    faults |= {path: "was added after it was stored" for path in store.walk(tree) if path not in known}
     return Audited(stored, file_list, hashes, faults)
 
 
@@ -73,7 +73,7 @@ def _stored_fault(path: str, stamp: tuple[int, int, int], expected: str) -> str 
     except OSError as error:
         return _reason(error)
     if (found.st_size, found.st_mtime_ns, mode_of(found, stamp[2])) != stamp:
-        return "was touched since it was stored"
+        return "has changed since it was stored"
     return None
 
 

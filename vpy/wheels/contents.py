@@ -116,7 +116,7 @@ def _dist_info(archive: Archive, name: WheelName) -> str:
     found = sorted(top for top in tops if top.lower().endswith(".dist-info"))
     if len(found) != 1:
         listed = ", ".join(f"`{top}`" for top in found) or "none"
-        raise archive.refused(f"it has not one `.dist-info` directory: {listed}")
+        raise archive.refused(f"it does not have exactly one `.dist-info` directory: {listed}")
 
     stem = found[0].removesuffix(".dist-info")
     distribution, dash, version = stem.partition("-")
@@ -159,4 +159,4 @@ def _check_data(archive: Archive) -> None:
         if entry.kind == "directory" or not parts[0].endswith(".data"):
             continue
         if len(parts) < 3 or parts[1] not in SCHEMES:
-            raise archive.refused(f"`{entry.name}` lies in no place that a wheel can install to")
+            raise archive.refused(f"`{entry.name}` is not in a place that a wheel can install to")

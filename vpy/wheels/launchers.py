@@ -43,7 +43,7 @@ def _entry_point_names(archive: Archive, dist_info: str) -> Iterator[str]:
         return
     for name, reference in entry_points(archive.text(entry.name, LARGEST_TEXT)):
         if reason := fault(name, reference):
-            raise archive.refused(f"the entry point {name[:80]!r} {reason}")
+            raise archive.refused(f"the entry point `{name[:80]}` {reason}")
         yield name
 
 
@@ -110,7 +110,7 @@ def fault(name: str, reference: str = "x:x") -> str:
         return "is the environment's own"
     if name[0] in "#;" or any(character.isspace() or character in "[]" for character in name):
         return "is not one plain name"
-    return "" if _REFERENCE.fullmatch(reference) else f"names no object of a module: {reference[:80]!r}"
+    return "" if _REFERENCE.fullmatch(reference) else f"names no object of a module: `{reference[:80]}`"
 
 
 def is_reserved(name: str) -> bool:

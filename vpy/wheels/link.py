@@ -316,8 +316,8 @@ def _clash(stored: Sequence[StoredWheel], file_lists: Sequence[FileList], positi
         names = {file[4].casefold() for file in file_list.files}
         directories = {directory.casefold() for directory in file_list.directories}
         if folded in names | directories or not names.isdisjoint(_parents(folded)):
-            return f"`{earlier.filename}` and `{filename}` bring different files of one name: `{path}`"
-    return f"`{filename}` brings a file that an environment has of its own: `{path}`"
+            return f"`{earlier.filename}` and `{filename}` have different files of one name: `{path}`"
+    return f"`{filename}` has a file that an environment has of its own: `{path}`"
 
 
 def _parents(path: str) -> list[str]:

@@ -307,7 +307,7 @@ def make_preparer(command: Any, options: Any, session: Any, finder: Any, directo
 def refuse_sources(item: Any, _: bool) -> None:
     """Raise pip's error for a source: a build would run on the host's Python, not the target's."""
     if not item.link.is_wheel:
-        raise pip_module("_internal.exceptions").InstallationError(f"`{item.req}` is no wheel")
+        raise pip_module("_internal.exceptions").InstallationError(f"`{item.req}` is not a wheel")
 
 
 def look(rows: list[dict[str, Any]], finder: Any, log: FinderLog, answer: dict[str, Any]) -> None:

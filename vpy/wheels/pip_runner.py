@@ -281,5 +281,5 @@ def _log(output: bytes, terminal: Terminal) -> None:
 
 def _no_answer(code: int, output: bytes) -> ToolError:
     lines = _lines(output)
-    last = lines[-1].strip() if lines else "it said nothing"
+    last = lines[-1].strip() if lines else "no output"
     return ToolError(f"pip ended without an answer (exit code {code}): `{last}`")

@@ -79,7 +79,7 @@ class Comparison:
                 for entry in self._archive.entries
                 if entry.name in self._differences
             ),
-            *(f"`{path[:200]}` is listed, but not there" for path in self._missing()),
+            *(f"`{path[:200]}` is listed, but missing" for path in self._missing()),
         ]
         if faults:
             more = [f"and {len(faults) - _MOST_SHOWN} more"] if len(faults) > _MOST_SHOWN else []
@@ -112,7 +112,7 @@ def _rows(archive: Archive, own: str) -> tuple[dict[str, Row], list[str]]:
             written, hash_text, size = [*fields, "", ""][:3]
             path = member_path(written)
             if path is None:
-                faults.append(f"the row {written[:200]!r} leads outside")
+                faults.append(f"the row `{written[:200]}` leads outside")
                 continue
             algorithm, _, digest = hash_text.partition("=")
             row = _merged(rows.get(path, ("", "", "")), (algorithm, digest, size))

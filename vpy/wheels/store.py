@@ -154,7 +154,7 @@ def walk(tree: str, below: str = "") -> Iterator[str]:
         for entry in entries:
             name = below + entry.name
             if "\n" in name:
-                raise ToolError(f"the wheel brings a file with a line end in its name: {name!r}")
+                raise ToolError(f"the wheel has a file with a line end in its name: `{name}`")
             if entry.is_dir(follow_symlinks=False):
                 yield from walk(entry.path, name + "/")
             else:

@@ -142,11 +142,11 @@ def test_nothing_of_that_name(cache: Cache) -> None:
     (cache.work / "deep").mkdir()
     cache.make("deep/report.py", "own1")
     assert fails(cache, "reprot.py") == (
-        "vpython: no environment is of `reprot.py`: did you mean `report.py`?\n"
+        "vpython: no environment belongs to `reprot.py`: did you mean `report.py`?\n"
     )
     assert fails(cache, "zzz\x1b") == (
-        "vpython: no environment is of `zzz\\x1b`\n\n"
-        "hint: `vpython-tool list` shows the environments that there are\n"
+        "vpython: no environment belongs to `zzz\\x1b`\n\n"
+        "hint: `vpython-tool list` shows the environments\n"
     )
     (cache.work / "deep" / "x").mkdir()
     done = cache.run("-vpython-tool", "clean", "report", cwd=cache.work / "deep" / "x")
@@ -168,7 +168,7 @@ def test_what_is_held_stays(cache: Cache) -> None:
     with running(cache, script) as pid:
         said = (
             f"vpython: the environment {environment.name[:8]} of {script} is held by "
-            f"{pid} python held.py a\\x1bb: it stays\n"
+            f"{pid} python held.py a\\x1bb: it is not removed\n"
         )
         done = cache.run("-vpython-tool", "clean", "held.py", cwd=cache.work)
         assert (done.returncode, done.stdout) == (1, "nothing to remove\n")
@@ -214,8 +214,8 @@ def test_everything_while_another_is_being_made(cache: Cache) -> None:
     with building(cache, key) as pid:
         done = cache.run("-vpython-tool", "clean", "--all", "--json", cwd=cache.work)
         assert done.returncode == 0
-        assert done.stderr.startswith(f"vpython: environment {key[:8]} is being made, by {pid} python")
-        assert done.stderr.endswith(": what it may need stays\n")
+        assert done.stderr.startswith(f"vpython: environment {key[:8]} is being made by {pid} python")
+        assert done.stderr.endswith(": what it may need is not removed\n")
         assert set(kinds(json.loads(done.stdout))) <= {"environments", "records", "copies", "directories"}
     assert not environment.exists()
     assert "wheels" in kinds(clean(cache, "--all"))

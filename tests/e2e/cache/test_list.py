@@ -129,7 +129,7 @@ def test_one_that_is_being_made(cache: Cache) -> None:
     with building(cache, key) as pid:
         done = cache.run("-vpython-tool", "list")
         assert done.returncode == 0
-        assert done.stderr.startswith(f"vpython: environment {key[:8]} is being made, by {pid} python")
+        assert done.stderr.startswith(f"vpython: environment {key[:8]} is being made by {pid} python")
         found = json.loads(cache.run("-vpython-tool", "list", "--json").stdout)["being_made"]
         assert [(row["key"], row["processes"][0]["pid"]) for row in found] == [(key, pid)]
 
@@ -223,7 +223,7 @@ def test_a_root_that_cannot_be_written(cache: Cache) -> None:
             done = cache.run("-vpython-tool", *words, cwd=cache.work)
             assert (done.returncode, done.stdout) == (1, "")
             assert done.stderr == (
-                f"vpython: nothing can be removed from the root `{cache.root}`: it cannot be written\n\n"
+                f"vpython: nothing can be removed from the root `{cache.root}`: it is not writable\n\n"
                 "hint: make it writable, or run this as the user to whom it belongs\n"
             )
     assert environment.is_dir()

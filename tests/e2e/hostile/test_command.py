@@ -24,7 +24,7 @@ SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL
             ("-vpython-rot", "x", "good.py"),
             "unknown option `-vpython-rot`: did you mean `-vpython-root`?",
         ),
-        (("--vpython-x=y",), "unknown option `-vpython-x`; `vpython -help` lists those there are"),
+        (("--vpython-x=y",), "unknown option `-vpython-x`; `vpython -help` lists them"),
         (("-vpython-spec",), "option `-vpython-spec` lacks its value"),
         (("-vpython-root",), "option `-vpython-root` lacks its value"),
         (("-vpython-tool",), "option `-vpython-tool` lacks its value"),

@@ -55,7 +55,7 @@ def test_each_package_that_lacks_is_told(yard: Yard) -> None:
 def test_directory_that_is_not_there(yard: Yard) -> None:
     yard.script("s.py", "print(1)", ("gizmo-py3", "version:1"))
     said = yard.refuse("-vpython-source", "directory:/nonexistent", "s.py")
-    assert said == "the directory of packages `/nonexistent` is not there"
+    assert said == "the directory of packages `/nonexistent` does not exist"
 
 
 def test_no_wheel_for_this_python(yard: Yard) -> None:
@@ -169,16 +169,16 @@ def test_index_that_is_broken(yard: Yard, simple_index: Serve, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("url", "fact"),
     [
-        ("http://[x/", "pip cannot read its configuration: the address of an index is none: `http://[x"),
+        ("http://[x/", "pip cannot read its configuration: not the address of an index: `http://[x"),
         (
             "http://host:port/",
-            "pip cannot read its configuration: the address of an index is none: `http:/",
+            "pip cannot read its configuration: not the address of an index: `http:/",
         ),
         (
             "ftp://127.0.0.1/simple/",
-            "pip does not ask the index for `gizmo`: its address is none of http, https or file",
+            "pip does not ask the index for `gizmo`: its address is neither http, https nor file",
         ),
-        ("pigeon", "pip does not ask the index for `gizmo`: its address is none of http, https or file"),
+        ("pigeon", "pip does not ask the index for `gizmo`: its address is neither http, https nor file"),
     ],
 )
 @pytest.mark.parametrize("name", ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"])

@@ -25,7 +25,7 @@ def own(shared_yard: Yard, tmp_path: Path) -> Yard:
 
 def test_link_to_nowhere(own: Yard) -> None:
     own.root.symlink_to(own.place / "nowhere")
-    assert own.refuse("good.py", code=1) == f"the root `{own.root}` is a link that leads nowhere{HINT}"
+    assert own.refuse("good.py", code=1) == f"the root `{own.root}` is a broken link{HINT}"
     assert not (own.place / "nowhere").exists()
 
 

@@ -267,14 +267,14 @@ def test_pins_that_went_bad(site: Site) -> None:
     site.index.yanked = set()
     assert site.lock("--check").returncode == 0
     a2.rename(site.place / "gone")
-    warned("`a` 2.0 is not on the index any more; 1.0 is there")
+    warned("`a` 2.0 is not on the index any more; the newest is 1.0")
     (site.place / "gone").rename(a2)
     make_wheel(site.wheels, "b", "1.1", files={"b.py": "VERSION = 'replaced'\n"})
     warned("`b` 1.1 has other files on the index than before: 1 of its 1 files are gone")
     b11.unlink()
     done = site.lock()
     assert done.returncode == 0
-    assert f"{path}: `b` 1.1 is not on the index any more; 1.0 is there" in done.stderr
+    assert f"{path}: `b` 1.1 is not on the index any more; the newest is 1.0" in done.stderr
     assert versions(path) == {"a 2.0": "", "b 1.0": ""}
     assert site.lock("--check").returncode == 0
 
@@ -386,7 +386,7 @@ def test_a_lockfile_that_is_no_file_of_ours(site: Site) -> None:
     done = site.lock()
     assert done.returncode == 2
     assert done.stderr.startswith(f"vpython: {site.lockfile()}: not TOML: ")
-    assert done.stderr.endswith("\n\nhint: mend it, or make a new one with `lock --upgrade`\n")
+    assert done.stderr.endswith("\n\nhint: mend it, or make a new one with `vpython-tool lock --upgrade`\n")
     assert site.lockfile().read_text() == "nonsense"
     assert site.lock("--upgrade").returncode == 0
     assert versions(site.lockfile()) == {"a 2.0": "", "b 1.1": ""}
@@ -461,7 +461,7 @@ def test_commands_know_of_an_embedded_one(site: Site) -> None:
 
     added = site.run("-vpython-tool", "add", "s.py", script="b")
     assert added.returncode == 0, added.stderr
-    assert f"`{script}` does not know of this change: lock again" in added.stderr
+    assert f"`{script}` does not have this change yet: `vpython-tool lock` brings it up to date" in added.stderr
 
 
 def test_an_empty_file_beside_is_no_embedded_one(site: Site) -> None:
@@ -498,7 +498,7 @@ def test_wheels_beside_the_index_are_not_locked(site: Site) -> None:
     source = ("-vpython-source", f"directory:{site.place / 'beside'},index:{site.index.url}")
     done = site.run(*source, "-vpython-tool", "lock")
     assert done.returncode == 0
-    fact = "files of `b` in a directory beside the index do not count: no other machine has them"
+    fact = "files of `b` in a directory beside the index are not locked: no other machine has them"
     assert done.stderr == f"vpython: {site.lockfile()}: {fact}\n"
     assert versions(site.lockfile()) == {"a 2.0": "", "b 1.1": ""}
     done = site.run(*source)

@@ -156,7 +156,7 @@ FAULTS = {
     "truncated": "is refused",
     "gone": f"cannot get `{NAME}` at `{python.TAG}`",
     "unpinned": f"does not pin `{NAME}` at `{python.TAG}`",
-    "half": f"names no `$ResolvedVersions` that would pin `{NAME}`",
+    "half": f"has no `$ResolvedVersions`, which would pin `{NAME}`",
 }
 
 

@@ -56,7 +56,7 @@ def test_a_wrong_digest(checkout: Checkout, fetcher: str) -> None:
     for bad in (good.replace(b"bin/sh", b"bin/sx"), good[:-1], good + b"\0", b"", b"<html>"):
         checkout.depot.put(PACKAGE, found, bad)
         line = refused(checkout, tools=box)
-        assert line.startswith(f"refused what came from `{url_of(checkout, found)}`: its sha256 is `")
+        assert line.startswith(f"refused the download from `{url_of(checkout, found)}`: its sha256 is `")
     checkout.depot.put(PACKAGE, found, good)
     works(checkout)
 
@@ -104,7 +104,7 @@ def test_only_https_unless_on_loopback(checkout: Checkout) -> None:
         "",
     ):
         checkout.pin(service=service or "x")
-        assert refused(checkout).startswith("not fetched, since it is not https: `")
+        assert refused(checkout).startswith("refused to fetch what is not https: `")
 
 
 def test_a_proxy_is_used(checkout: Checkout, depot: Depot) -> None:
@@ -135,7 +135,7 @@ def test_a_proxy_that_is_away(checkout: Checkout) -> None:
 def test_offline(checkout: Checkout, words: tuple[str, ...], environ: dict[str, str]) -> None:
     checkout.pin()
     line = refused(checkout, *words, env=environ)
-    assert line == f"not here yet, and the network may not be asked: `{PACKAGE}` at `version:1`"
+    assert line == f"not downloaded yet, and network access is disabled: `{PACKAGE}` at `version:1`"
     assert checkout.depot.asked == []
     works(checkout)
     assert checkout.run(*words, env=environ).returncode == 0
@@ -188,11 +188,11 @@ def test_known_platforms(checkout: Checkout, system: str, platform: str) -> None
         ("tools/vpython/${bogus} latest\n", "`@M`: unknown variable `bogus` in `tools/vpython/${bogus}`"),
         (
             "tools/vpython/all latest\n",
-            "`@M` names no `$ResolvedVersions` that would pin `tools/vpython/all`",
+            "`@M` has no `$ResolvedVersions`, which would pin `tools/vpython/all`",
         ),
         (
             "$ResolvedVersions none.versions\ntools/vpython/all latest\n",
-            "the file `@D/none.versions` that `@M` names is not there",
+            "the file `@D/none.versions` that `@M` names does not exist",
         ),
         (
             "$ResolvedVersions cipd_manifest.versions\ntools/vpython/all other\n",
@@ -224,7 +224,7 @@ def test_no_manifest(checkout: Checkout) -> None:
     ("gone", "line"),
     [
         (("curl",), "neither `curl` nor `wget` is on PATH"),
-        (HASH, "nothing here can tell a SHA-256 hash: install `sha256sum`, `shasum` or `openssl`"),
+        (HASH, "no program here computes SHA-256: install `sha256sum`, `shasum` or `openssl`"),
         (("unzip",), "cannot take `vpython` out of `tools/vpython/all`: install `unzip`, or free some space"),
     ],
 )

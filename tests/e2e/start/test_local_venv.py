@@ -191,7 +191,7 @@ def test_what_vpython_has_not_made_stays(full: Stage, kind: str) -> None:
     before = full.listing()
     code, out, err = full.see(LOCAL, "s.py")
     assert (code, out) == (2, "")
-    say = f"vpython: `{venv}` is there already, and vpython has not made it"
+    say = f"vpython: `{venv}` already exists, and vpython did not make it"
     assert err == f"{say}\n\nhint: move it away or remove it, then run again\n"
     assert full.listing() == before
     assert full.see("s.py") == (0, "one\n", "")
@@ -319,5 +319,5 @@ def test_without_its_environment_it_says_how_to_make_it(full: Stage) -> None:
 def test_a_temporary_cache_has_none(full: Stage) -> None:
     code, out, err = full.see(LOCAL, "s.py", env={"VPYTHON_VIRTUALENV_ROOT": ""})
     assert (code, out) == (2, "")
-    assert err.startswith("vpython: `-vpython-local-venv` needs a cache that stays\n")
+    assert err.startswith("vpython: `-vpython-local-venv` needs a root that stays\n")
     assert not (full.work / ".venv").exists()

@@ -59,6 +59,37 @@ def test_what_brings_it_is_named(harness: Harness, script: Path, code: str, name
     assert done.stderr.endswith(HINT.format(name=name, project=project, script="SCRIPT"))
 
 
+IN_DEV = "\nhint: pytest is in the `dev-dependencies` of `{spec}`"
+NO_PYTEST = "\nhint: `pytest` comes with pytest, which is not in this environment: "
+
+
+def test_a_program_that_dev_requirements_have(harness: Harness, tmp_path: Path) -> None:
+    spec = tmp_path / "vpython.toml"
+    spec.write_text("[tool.vpython]\ndev-dependencies = [\n  'PyTest[x]>=7; python_version>\"3\"',\n]\n")
+    for _ in ("cold", "warm"):
+        done = harness.run("-m", "pytest.sub", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "No module named" in done.stderr
+        assert done.stderr.endswith(IN_DEV.format(spec=spec) + ": `vpython -vpython-dev -m pytest.sub`\n")
+    done = harness.run("-c", "import pytest", cwd=tmp_path)
+    assert done.stderr.endswith(IN_DEV.format(spec=spec) + ", which -vpython-dev adds\n")
+
+
+def test_a_program_that_nobody_declared(harness: Harness, script: Path, tmp_path: Path) -> None:
+    assert harness.run("-m", "pytest", cwd=tmp_path).stderr.endswith(
+        f"{NO_PYTEST}`vpython -vpython-with pytest -m pytest`\n"
+    )
+    done = harness.run("-m", "pytest", cwd=tmp_path, env={"VPYTHON_DEFAULT_SPEC": f"{script}.vpython3"})
+    assert done.stderr.endswith(f"{NO_PYTEST}`vpython-tool add {script}.vpython3 pytest`\n")
+    (tmp_path / "vpython.toml").write_text("")
+    done = harness.run("-um", "pytest", cwd=tmp_path)
+    assert done.stderr.endswith(
+        f"{NO_PYTEST}`vpython-tool add --dev pytest`, then `vpython -vpython-dev -m pytest`\n"
+    )
+    for module in ("no_such_module_at_all", "json.no_such_module"):
+        assert "hint" not in harness.run("-m", module, cwd=tmp_path).stderr
+
+
 @pytest.mark.parametrize(
     ("code", "ends"),
     [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.harness import Door
 
 BYPASS = "manually managed python not supported by chrome operations"
-LISTS = "; `vpython -help` lists those there are"
+LISTS = "; `vpython -help` lists them"
 LEVELS = "debug, info, warning, error"
 
 

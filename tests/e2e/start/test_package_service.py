@@ -194,7 +194,7 @@ def test_over_tls(tmp_path: Path, direct: Harness, secure: Service, authority: P
 @pytest.mark.parametrize(("url", "said"), [
     ("http://packages.example", "plain http to another machine is refused: `http://packages.example`"),
     ("packages.example", "not an https address: `packages.example`"),
-    ("https://packages.example/path", "a service's address has no path: `https://packages.example`"),
+    ("https://packages.example/path", "a service's address cannot have a path: `https://packages.example`"),
     ("https://me:s3cr3t@packages.example",
      "the address `https://packages.example` has a name or password in it"),
 ])  # fmt: skip
@@ -210,11 +210,11 @@ def test_names_and_plugins(project: Project, tmp_path: Path) -> None:
     config = tmp_path / "cipd.cfg"
     config.write_text('# cmd: "no"\nplugins { admission { cmd: "/usr/bin/judge" } }\n')
     assert "cannot read `" in project.bad(CIPD_CONFIG_FILE=str(tmp_path / "none"))
-    assert "`CIPD_CONFIG_FILE` is no absolute path: `x`" in project.bad(CIPD_CONFIG_FILE="x")
-    assert "`CIPD_CACHE_DIR` is no absolute path: `x`" in project.bad(CIPD_CACHE_DIR="x")
+    assert "`CIPD_CONFIG_FILE` is not an absolute path: `x`" in project.bad(CIPD_CONFIG_FILE="x")
+    assert "`CIPD_CACHE_DIR` is not an absolute path: `x`" in project.bad(CIPD_CACHE_DIR="x")
     done = project.run(CIPD_CONFIG_FILE=str(config), CIPD_HTTP_USER_AGENT_PREFIX="bots")
     assert done.stdout == "1.0 1.0\n"
-    assert done.stderr == f"vpython: packages are not shown to the admission plugin that `{config}` names\n"
+    assert done.stderr == f"vpython: packages are not checked by the admission plugin that `{config}` names\n"
     assert {headers["User-Agent"].rpartition("/")[0] for _, _, headers, _ in project.service.requests} == {
         "bots/vpython"
     }

@@ -258,7 +258,7 @@ def spoil(stage: Stage, times: int, seed: int) -> None:
         path.write_bytes(bad)
         seen = stage.see(script, door=DOORS[number % 2])
         # Only where the second line, what the Python has, is another, is there something to say.
-        said = re.sub(r"^vpython: the Python of `[^`\n]+` has gone: choosing again\n", "", seen[2])
+        said = re.sub(r"^vpython: the Python of `[^`\n]+` no longer exists: choosing another\n", "", seen[2])
         told = f"seed {seed}, number {number}: {bad!r}"
         assert (*seen[:2], said) == (0, "one\n", ""), told
         assert not seen[2] or bad.split(b"\n")[1] != data.split(b"\n")[1], told

@@ -404,7 +404,7 @@ def based(stage: Stage) -> tuple[Stage, BaseCopy]:
     return stage, base
 
 
-GONE = re.compile(r"vpython: the Python of `[^`]+/environments-1/\w+` has gone: choosing again\n")
+GONE = re.compile(r"vpython: the Python of `[^`]+/environments-1/\w+` no longer exists: choosing another\n")
 
 
 def started_on(stage: Stage, door: Door, times: int = 1, *, after_loss: bool = False) -> list[str]:

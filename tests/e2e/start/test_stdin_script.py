@@ -73,7 +73,7 @@ def test_script_block_and_its_mistakes(stage: Stage) -> None:
     shown = "  |\n2 | dependencies = 1\n  | ^\n"
     assert (code, out, err) == (2, "", f"vpython: <stdin>:2:3: `dependencies` is not a list\n{shown}")
     code, out, err = stage.see("-", stdin="\n#/// script\n" + WHICH)
-    fact = "no PEP 723 block, so it is ignored: its first line is `#/// script`, not `# /// script`"
+    fact = "not a PEP 723 block, so it is ignored: its first line is `#/// script`, not `# /// script`"
     assert (code, out, err) == (0, "bare\n", f"vpython: <stdin>:2:1: {fact}\n")
 
 

@@ -59,7 +59,7 @@ def test_help(tool: Stage, door: Door) -> None:
     ("words", "message"),
     [
         (("instal",), "unknown command `instal`: did you mean `install`?"),
-        (("--jsn",), "unknown option `--jsn`: the command comes first, `--help` lists them"),
+        (("--jsn",), "unknown option `--jsn`: the command comes first, and `vpython-tool --help` lists the commands"),
         (("-vpython-ofline", "list"), "unknown option `-vpython-ofline`: did you mean `-vpython-offline`?"),
     ],
 )

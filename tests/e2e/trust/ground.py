@@ -167,7 +167,7 @@ class Ground(Harness):
     def doctor(self, *words: str) -> tuple[int, list[str]]:
         """The tool's exit code and lines, without those that say what to do."""
         code, out, err = self.see("-vpython-tool", "doctor", *words)
-        assert err.startswith("vpython: looked at "), err
+        assert err.startswith("vpython: checked "), err
         return code, out.partition("\nto do:\n")[0].splitlines()
 
     def locks(self) -> dict[str, int]:

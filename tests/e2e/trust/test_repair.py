@@ -92,7 +92,7 @@ def test_a_lost_lock_file(standing: tuple[Ground, Path]) -> None:
     ground, environment = standing
     lock = ground.root / "locks" / f"environment-{environment.name}"
     lock.unlink()
-    assert ground.good(said=f"vpython: the lock file `{lock}` had gone: making it again\n") == environment
+    assert ground.good(said=f"vpython: the lock file `{lock}` was missing: making it again\n") == environment
     assert lock.exists()
     ground.good()
 
@@ -143,10 +143,10 @@ def test_a_dead_base_python(tmp_path: Path, repository: Path) -> None:
     base.unlink()
     python.unlink()
     python.symlink_to(BASE)
-    second = ground.good(said=f"vpython: the Python of `{first}` has gone: choosing again\n")
+    second = ground.good(said=f"vpython: the Python of `{first}` no longer exists: choosing another\n")
     assert second != first
     assert ground.good() == second
-    assert ground.doctor() == (1, [f"environments-1/{first.name}/its Python: has gone: `{base}`"])
+    assert ground.doctor() == (1, [f"environments-1/{first.name}/its Python: no longer exists: `{base}`"])
     code, lines = ground.doctor("--fix")
     assert code == 0
     assert lines[-1] == f"environments-1/{first.name}: removed; the next start chooses another Python"
@@ -277,24 +277,24 @@ DAMAGE: dict[str, tuple[Callable[[Ground, Path], None], set[str]]] = {
     "a module edited in place": (
         lambda ground, env: append(env / SITE / "one/__init__.py"),
         {
-            f"W/{SITE}/one/__init__.py: has other bytes than its wheel",
-            f"E/{SITE}/one/__init__.py: has other bytes than its wheel",
+            f"W/{SITE}/one/__init__.py: differs from its wheel",
+            f"E/{SITE}/one/__init__.py: differs from its wheel",
         },
     ),
     "a byte turned, its time kept": (
         lambda ground, env: same_size(env / SITE / "two/deep/data.txt"),
         {
-            f"W/{SITE}/two/deep/data.txt: has other bytes than its wheel",
-            f"E/{SITE}/two/deep/data.txt: has other bytes than its wheel",
+            f"W/{SITE}/two/deep/data.txt: differs from its wheel",
+            f"E/{SITE}/two/deep/data.txt: differs from its wheel",
         },
     ),
     "RECORD edited": (
         lambda ground, env: edit(env / SITE / "two-1.0.dist-info/RECORD"),
-        {f"E/{SITE}/two-1.0.dist-info/RECORD: has other bytes than its wheel"},
+        {f"E/{SITE}/two-1.0.dist-info/RECORD: differs from its wheel"},
     ),
     "a stored RECORD turned": (
         lambda ground, env: same_size(stored(ground, f"wheels-1/*/*/tree/{SITE}/one-1.0.dist-info/RECORD")),
-        {f"W/{SITE}/one-1.0.dist-info/RECORD: has other bytes than its wheel"},
+        {f"W/{SITE}/one-1.0.dist-info/RECORD: differs from its wheel"},
     ),
     "a file deleted": (
         lambda ground, env: remove(env / SITE / "one/deep/data.txt"),
@@ -302,11 +302,11 @@ DAMAGE: dict[str, tuple[Callable[[Ground, Path], None], set[str]]] = {
     ),
     "a file truncated by a new one": (
         lambda ground, env: replace(env / SITE / "one/deep/data.txt"),
-        {f"E/{SITE}/one/deep/data.txt: has other bytes than its wheel"},
+        {f"E/{SITE}/one/deep/data.txt: differs from its wheel"},
     ),
     "a script edited": (
         lambda ground, env: edit(env / "bin/one-command"),
-        {"E/bin/one-command: has other bytes than its wheel"},
+        {"E/bin/one-command: differs from its wheel"},
     ),
     "a script that cannot be run": (
         lambda ground, env: (env / "bin/one-command").chmod(0o444),
@@ -314,17 +314,17 @@ DAMAGE: dict[str, tuple[Callable[[Ground, Path], None], set[str]]] = {
     ),
     "a file that nobody brought": (
         lambda ground, env: (env / SITE / "json.py").touch(),
-        {f"E/{SITE}/json.py: was not brought by a wheel"},
+        {f"E/{SITE}/json.py: does not belong to a wheel"},
     ),
     "the activation script edited": (
         lambda ground, env: append(env / "bin/activate"),
-        {"E/bin/activate: has other bytes than when it was made"},
+        {"E/bin/activate: has changed since it was made"},
     ),
     "the start hook edited in place": (
         lambda ground, env: append(env / SITE / "_vpython_start.py"),
         {
-            f"S/{SITE}/_vpython_start.py: has other bytes than when it was made",
-            f"E/{SITE}/_vpython_start.py: has other bytes than when it was made",
+            f"S/{SITE}/_vpython_start.py: has changed since it was made",
+            f"E/{SITE}/_vpython_start.py: has changed since it was made",
         },
     ),
     "compiled code forged": (
@@ -355,7 +355,7 @@ DAMAGE: dict[str, tuple[Callable[[Ground, Path], None], set[str]]] = {
     ),
     "a stored file added": (
         lambda ground, env: (stored(ground, f"wheels-1/*/*/tree/{SITE}/two") / "more.py").touch(),
-        {f"W/{SITE}/two/more.py: came after it was stored"},
+        {f"W/{SITE}/two/more.py: was added after it was stored"},
     ),
     "a manifest cut off": (
         lambda ground, env: truncate(stored(ground, "wheels-1/*/*/manifest"), 60),
@@ -363,11 +363,11 @@ DAMAGE: dict[str, tuple[Callable[[Ground, Path], None], set[str]]] = {
     ),
     "a package turned": (
         lambda ground, env: same_size(stored(ground, "packages-1/*")),
-        {"P: has other bytes than its name says"},
+        {"P: does not match the hash in its name"},
     ),
     "a copy turned": (
         lambda ground, env: append(stored(ground, "copies-1/*")),
-        {"C: has other bytes than its name says"},
+        {"C: does not match the hash in its name"},
     ),
 }
 

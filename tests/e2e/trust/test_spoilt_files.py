@@ -142,7 +142,7 @@ class Spoilt:
     def doctor(self, *words: str) -> None:
         code, _, err = self.ground.see("-vpython-tool", "doctor", *words)
         assert code in (0, 1)
-        assert "vpython: looked at " in err
+        assert "vpython: checked " in err
         assert "internal error" not in err
         assert "Traceback" not in err
 

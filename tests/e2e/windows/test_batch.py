@@ -119,7 +119,7 @@ def test_other_bytes_than_the_pinned_are_refused(checkout: Checkout) -> None:
     checkout.depot.files[path] = data[:-1] + bytes([data[-1] ^ 1])
     code, out, err = checkout.run("a")
     assert (code, out) == (1, "")
-    assert err.startswith("vpython: refused what came from ")
+    assert err.startswith("vpython: refused the download from ")
     assert instance_id in err or hashlib.sha256(data).hexdigest() in err.lower()
     assert list((checkout.bin / "cipd_manifest.txt").iterdir()) == []
     checkout.depot.files[path] = data

@@ -112,4 +112,4 @@ def test_a_named_one_in_a_place_with_blanks(machine: Machine, shelf: Shelf, tmp_
     shutil.rmtree(desk.work / "my venv")
     gone = desk.see("-vpython-interpreter", named, "s.py")
     assert gone.returncode == 2
-    assert "is not there" in gone.stderr
+    assert "does not exist" in gone.stderr

@@ -55,5 +55,5 @@ def test_a_cache_that_cannot_be_written_is_no_error(bench: Bench) -> None:
 def test_caches_are_absolute() -> None:
     assert from_environ({"CIPD_CACHE_DIR": ""}) == Caches()
     for variable in ("CIPD_CACHE_DIR", "CIPD_READ_ONLY_CACHE_DIR"):
-        with pytest.raises(UserError, match=f"`{variable}` is no absolute path: `a/b`"):
+        with pytest.raises(UserError, match=f"`{variable}` is not an absolute path: `a/b`"):
             from_environ({variable: "a/b"})

@@ -128,10 +128,10 @@ def test_the_whole_grammar() -> None:
     ("$OverideInstallMode copy",
      "e:1:1: unknown setting `$OverideInstallMode`; did you mean `$OverrideInstallMode`?"),
     ("  @SubDirs x", "e:1:3: unknown directive `@SubDirs`; did you mean `@Subdir`?"),
-    ("@x", "e:1:1: unknown directive `@x`: there is @Subdir"),
+    ("@x", "e:1:1: unknown directive `@x`: known are @Subdir"),
     ("\n\n$ServiceURL http://a:b", "e:3:13: not an address: `http://a:b`"),
-    ("$ServiceURL a\n$ServiceURL a", "e:2:1: `$ServiceURL` stands twice"),
-    ("a latest\n$ServiceURL a", "e:2:1: the setting `$ServiceURL` stands behind a package or directive"),
+    ("$ServiceURL a\n$ServiceURL a", "e:2:1: `$ServiceURL` is given twice"),
+    ("a latest\n$ServiceURL a", "e:2:1: the setting `$ServiceURL` comes after a package or directive"),
     ("$ParanoidMode no",
      "e:1:15: `$ParanoidMode` is one of NotParanoid, CheckPresence, CheckIntegrity, not `no`"),
     ("$OverrideInstallMode link", "e:1:22: `$OverrideInstallMode` can only be `copy`, not `link`"),
@@ -139,9 +139,9 @@ def test_the_whole_grammar() -> None:
     ("@Subdir ../x", "e:1:9: not a subdirectory: `../x` leads outside"),
     ("@Subdir a\\b", "e:1:9: not a subdirectory: `a\\b` has a backslash, a colon or a NUL"),
     ("@Subdir ${x}", "e:1:9: unknown variable `${x}` in `${x}`"),
-    ("$x\n@y\n$z", "e:1:1: unknown setting `$x`: there is $ServiceURL, $ParanoidMode, $ResolvedVersions, "
-     "$OverrideInstallMode, $VerifiedPlatform\ne:2:1: unknown directive `@y`: there is @Subdir\n"
-     "e:3:1: the setting `$z` stands behind a package or directive"),
+    ("$x\n@y\n$z", "e:1:1: unknown setting `$x`: known are $ServiceURL, $ParanoidMode, $ResolvedVersions, "
+     "$OverrideInstallMode, $VerifiedPlatform\ne:2:1: unknown directive `@y`: known are @Subdir\n"
+     "e:3:1: the setting `$z` comes after a package or directive"),
     ("a " + "x" * 70_000, "e:1:3: a line has at most 65535 characters"),
 ])  # fmt: skip
 def test_mistakes_with_their_places(text: str, message: str) -> None:
@@ -153,13 +153,13 @@ def test_mistakes_with_their_places(text: str, message: str) -> None:
 @pytest.mark.parametrize(("text", "message"), [
     ("Bad latest", "e:1:1: not a package name: `Bad`"),
     ("  a/../b latest", "e:1:3: not a package name: `a/../b` has a component of dots alone"),
-    ("a", "e:1:2: not a version: `` is no instance id, no ref and no tag"),
-    ("a x # why", "e:1:3: not a version: `x # why` is no instance id, no ref and no tag"),
+    ("a", "e:1:2: not a version: `` is neither an instance id nor a ref nor a tag"),
+    ("a x # why", "e:1:3: not a version: `x # why` is neither an instance id nor a ref nor a tag"),
     ("a/${x} x", "e:1:1: unknown variable `${x}` in `a/${x}`"),
-    ("a x\na y", "e:2:1: `a` stands in line 1 already"),
-    ("@Subdir s\na x\n\na x", "e:4:1: `a` stands in line 2 already in `s`"),
+    ("a x\na y", "e:2:1: `a` is already on line 1"),
+    ("@Subdir s\na x\n\na x", "e:4:1: `a` is already on line 2 in `s`"),
     ("A x\na !\nb x",
-     "e:1:1: not a package name: `A`\ne:2:3: not a version: `!` is no instance id, no ref and no tag"),
+     "e:1:1: not a package name: `A`\ne:2:3: not a version: `!` is neither an instance id nor a ref nor a tag"),
     ("\0 x", "e:1:1: not a package name: `\\x00`"),
 ])  # fmt: skip
 def test_mistakes_that_show_when_expanded(text: str, message: str) -> None:

@@ -195,7 +195,7 @@ def test_every_failure_in_one_error(bench: Bench) -> None:
         f"cannot get `{NAME}` at `latest`: the package service does not have it: no such ref",
         "cannot get `infra/nope` at `latest`: the package service does not have it: "
         "no such package: infra/nope",
-        "cannot get `private/secret` at `latest`: the package service does not show it to the public: "
+        "cannot get `private/secret` at `latest`: the package service does not let everybody see it: "
         'prefix "private/secret" doesn\'t exist or not visible to unauthenticated callers',
     ]
 
@@ -235,7 +235,7 @@ def test_another_instance_than_the_id_names(bench: Bench) -> None:
 def test_replies_that_name_no_instance(bench: Bench, reply: str) -> None:
     bench.service.plan("POST", lambda handler: handler.answer(
         200, {"X-Prpc-Grpc-Code": "0"}, b")]}'\n" + reply.encode()))  # fmt: skip
-    with pytest.raises(ToolError, match="names no instance that can be read"):
+    with pytest.raises(ToolError, match="answers with an instance id that cannot be read"):
         bench.pin()
 
 

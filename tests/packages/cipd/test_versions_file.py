@@ -43,7 +43,7 @@ def test_versions_files_come_back(versions: dict[tuple[str, str], str]) -> None:
     ("a\nlatest\nx", "v:3: not an instance id: `x`: too short"),
     (f"a\n{'b' * 40}\n{ID}", f"v:3: `a`: the instance id `{'b' * 40}` cannot mean `{ID}`"),
     ("A", "v:1: not a package name: `A`"),
-    ("a\nb c", "v:2: not a version: `b c` is no instance id, no ref and no tag"),
+    ("a\nb c", "v:2: not a version: `b c` is neither an instance id nor a ref nor a tag"),
 ])  # fmt: skip
 def test_damaged_versions_files(text: str, message: str) -> None:
     with pytest.raises(UserError) as caught:

@@ -338,7 +338,7 @@ def test_sources_are_listed_and_never_built(index: Index, served: SimpleIndex, t
     url = served.url.replace("/simple/", "/files/crude-1.0.tar.gz")
     served.asked.clear()
     assert refused_requirements(index, f"crude @ {url}").message == (
-        f"pip found no answer: `crude @ {url}` is no wheel"
+        f"pip found no resolution: `crude @ {url}` is not a wheel"
     )
     assert served.asked == []
 
@@ -449,7 +449,7 @@ def test_a_page_of_odd_links_alone(index: Index, served: SimpleIndex) -> None:
 @pytest.mark.parametrize(
     ("address", "fact"),
     [
-        ("htp://user:secret@example/simple", "its address is none of http, https or file"),
+        ("htp://user:secret@example/simple", "its address is neither http, https nor file"),
         (
             "http://user:secret@example.invalid/simple",
             "it is plain http, from a host that pip does not trust",
@@ -517,8 +517,8 @@ def test_offline(index: Index) -> None:
     away = replace(index, offline=True)
     error = refused_requirements(away, "plain", "base")
     assert (error.message, error.hint) == (
-        "offline, and not in the root: `plain`, `base`",
-        "run once without -vpython-offline",
+        "not in the root, and network access is disabled by `-vpython-offline`: `plain`, `base`",
+        "run it once without -vpython-offline",
     )
 
 
@@ -582,8 +582,8 @@ def test_every_package_that_no_index_has(index: Index, served: SimpleIndex, call
         package("extra-py3", "7.0"),
     )
     assert error.message.splitlines() == [
-        "no package that an index has: `infra/3pp/tools/git`",
-        f"no version that an index knows: `latest` of `{PREFIX}base-py3`",
+        "not a package of an index: `infra/3pp/tools/git`",
+        f"not a version of an index: `latest` of `{PREFIX}base-py3`",
         "the index has no project `gizmo`",
         "no version fits `extra==7.0`: there is 1.0",
     ]

@@ -90,13 +90,13 @@ def test_an_expired_address_is_signed_again(bench: Bench) -> None:
 
 def test_another_file_under_the_address(bench: Bench) -> None:
     bench.service.plan("GET", cut(100_000), lambda handler: handler.answer(200, {}, b"x" * 200_000))
-    with pytest.raises(ToolError, match="has another file now than when the download began"):
+    with pytest.raises(ToolError, match="has another file than when the download began"):
         bench.fetched()
 
 
 @pytest.mark.parametrize(("length", "message"), [
     (len(DATA) + 10, r"broke: its body is shorter than announced \(tried 5 times\)"),
-    (5 << 30, "offers 5368709120 bytes, more than the 4294967296 that are taken"),
+    (5 << 30, "offers 5368709120 bytes, more than the 4294967296 that are allowed"),
 ])  # fmt: skip
 def test_a_length_that_lies(bench: Bench, length: int, message: str) -> None:
     def lie(handler: Handler) -> None:
@@ -132,7 +132,7 @@ def test_more_than_is_taken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
         handler.wfile.write(b"0\r\n\r\n")
 
     bench.service.always["GET"] = chunked
-    with pytest.raises(ToolError, match="sends more than 100000 bytes"):
+    with pytest.raises(ToolError, match="sent more than 100000 bytes"):
         bench.fetched()
 
 

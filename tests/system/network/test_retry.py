@@ -57,9 +57,9 @@ def test_the_time_is_that_since_the_first_failure() -> None:
 
 def test_a_pause_that_the_server_asks_for() -> None:
     policy = RetryPolicy()
-    assert "asks to come back in 40 s" in Trial(wait=40).message(policy)
+    assert "asks to wait 40 s" in Trial(wait=40).message(policy)
     patient = Trial(wait=40)
-    assert "asks to come back in 40 s" in patient.message(replace(policy, retry_seconds=100.0))
+    assert "asks to wait 40 s" in patient.message(replace(policy, retry_seconds=100.0))
     assert patient.began == [0.0, 40.0, 80.0]
 
 
@@ -75,4 +75,4 @@ def test_reads_the_variable(text: str, seconds: float | None) -> None:
 def test_refuses_what_is_no_number_of_seconds(text: str) -> None:
     with pytest.raises(UserError) as caught:
         retry_seconds({"VPYTHON_NETWORK_RETRY_TIMEOUT": text})
-    assert caught.value.message == f"`VPYTHON_NETWORK_RETRY_TIMEOUT` is no number of seconds: `{text}`"
+    assert caught.value.message == f"`VPYTHON_NETWORK_RETRY_TIMEOUT` is not a number of seconds: `{text}`"

@@ -54,5 +54,5 @@ def test_addresses_that_are_refused(url: str) -> None:
 def test_a_service_has_no_path() -> None:
     assert urls.root("https://a.example/") == "https://a.example"
     for url in ("https://a.example/x", "https://a.example/?x", "https://a.example#x"):
-        with pytest.raises(UserError, match=r"a service's address has no path: `https://a.example`"):
+        with pytest.raises(UserError, match=r"a service's address cannot have a path: `https://a.example`"):
             urls.root(url)

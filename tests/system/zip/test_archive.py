@@ -100,7 +100,7 @@ def test_names_the_file_and_leaves_nothing_open(tmp_path: Path) -> None:
     for _ in range(50):
         with pytest.raises(ToolError) as caught:
             Archive(path)
-    assert caught.value.message == f"`{path}` is refused: it is no zip archive, or its end is missing"
+    assert caught.value.message == f"`{path}` is refused: it is not a zip archive, or its end is missing"
     with pytest.raises(ToolError, match="cannot read"):
         Archive(str(tmp_path / "absent"))
 

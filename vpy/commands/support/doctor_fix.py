@@ -81,7 +81,7 @@ def _make_templates_again(findings: Sequence[Finding], context: Context) -> None
             if venv_template.identity(python, wheels) == description.template:
                 venv_template.ensure(python, description.template, context.layout, context.environ, wheels)
         except (VpythonError, OSError) as error:
-            context.terminal.debug(f"the venv template of `{description.path}` is not back: {error}")
+            context.terminal.debug(f"the venv template of `{description.path}` cannot be made again: {error}")
 
 
 def _install_again(findings: Sequence[Finding], request: Request, context: Context) -> None:
@@ -96,7 +96,7 @@ def _install_again(findings: Sequence[Finding], request: Request, context: Conte
         try:
             rebuild(description, request, context)
         except (VpythonError, KeyError) as error:
-            context.terminal.debug(f"wheels of `{description.path}` are not back: {error}")
+            context.terminal.debug(f"wheels of `{description.path}` cannot be installed again: {error}")
 
 
 def _repair(finding: Finding, request: Request, context: Context) -> tuple[bool, str]:
@@ -105,7 +105,7 @@ def _repair(finding: Finding, request: Request, context: Context) -> tuple[bool,
     if verify.LOCK in finding.facts:
         locks.ensure_lock_file(layout.lock("environment", key))
         if len(finding.facts) > 1:
-            return False, "left: without its lock file nobody can tell who runs in it; run again"
+            return False, "left: without its lock file it cannot be told what runs in it; run again"
         return True, "has a lock file again"
     if all(fact in (compiled.FORGED, compiled.UNREADABLE) for fact in finding.facts.values()):
         for path in finding.facts:

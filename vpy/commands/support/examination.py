@@ -175,12 +175,12 @@ def _hash_fault(kind: Kind, path: str) -> str:
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, algorithm).hexdigest()
     except UserError:
-        return "has no name of ours"
+        return "does not have a name that vpython gives"
     except FileNotFoundError:
         return ""
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return "" if found == digest else "has other bytes than its name says"
+    return "" if found == digest else "does not match the hash in its name"
 
 
 def _entries(directory: str) -> list[str]:

@@ -25,8 +25,8 @@ LARGEST = 16 << 20
 MOST_IN_SUMMARY = 3
 UNKNOWN = "the rest cannot be compared yet"
 NAMES = {
-    "format": "the format of environments is another",
-    "skeleton": "the empty environment is another (the base Python's file, the start hook, how it is made)",
+    "format": "the format of environments changed",
+    "skeleton": "the venv template changed (the base Python's file, the start hook, how it is made)",
 }
 
 
@@ -228,13 +228,13 @@ def _line(each: Difference) -> str:
             "lockfile: it pins other files" if each.before and each.after else f"lockfile: {state} followed"
         )
     if each.kind == "package":
-        return f"package {each.name}: it is another instance by now"
+        return f"package {each.name}: its version is another instance now"
     if each.kind == "wheel":
         if str(each.after).endswith(filename.SUFFIX):
             return f"{each.name}: another wheel: {each.before} -> {each.after}"
         return f"{each.name}: the wheel is another file of this name, built again or replaced"
     if each.kind == "setup":
-        return NAMES.get(each.name, f"{each.name} is another")
+        return NAMES.get(each.name, f"{each.name} changed")
     if each.name == "text":
-        return "spec: its text was another"
+        return "spec: its text changed"
     return f"spec: {each.name}: {each.before or 'none'} -> {each.after or 'none'}"

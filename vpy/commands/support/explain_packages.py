@@ -10,7 +10,7 @@ from vpy.packages import loader as loaders
 from vpy.system.lean.dataclasses import replace
 from vpy.wheels import startup, store
 
-OTHERS = "another package of the spec cannot be had"
+OTHERS = "another package of the spec cannot be resolved"
 NO_PYTHON = "there is no Python to run it"
 
 TYPE_CHECKING = False
@@ -208,7 +208,7 @@ def _outcome(pin: Pin | str) -> dict[str, Any]:
     Without a reason the source took the package for the same as another one.
     """
     if pin == "":
-        return {"state": "skipped", "reason": "it is the same as another package of the spec"}
+        return {"state": "skipped", "reason": "it is the same package as another of the spec"}
     if isinstance(pin, str):
         return {"state": "unresolved", "reason": pin}
     return {"state": "resolved", "instance_id": pin.instance_id, "source": pin.origin, "note": pin.note}

@@ -37,7 +37,7 @@ def read(request: Request, context: Context, *, packages_too: bool = False) -> L
         named = "script that has a spec, or a spec" if packages_too else "PEP 723 script or a vpython.toml"
         raise UserError(fact, hint=f"name a {named}")
     if spec.dependencies and additions.are_asked_for(request):
-        fact = "a lockfile is of what the spec declares, no more"
+        fact = "a lockfile covers only what the spec declares"
         raise UserError(fact, hint="leave out -vpython-with and -vpython-dev")
     found = plan.find_interpreter(request, context, spec, discovery.source)
     spec_settings.check_version(spec, context)

@@ -146,7 +146,7 @@ def _pack(directory: str, name: str, version: str, wheels: Mapping[str, WheelFil
                 fetched = path_of.setdefault(filename, known)
                 if files.read_bytes(fetched) != files.read_bytes(known):
                     raise UserError(
-                        f"`{package}` has other bytes of `{filename}` than the index",
+                        f"`{package}` has another file `{filename}` than the index",
                         hint="mirror to another directory",
                     )
         members = [Member(name=filename, source=path) for filename, path in path_of.items()]

@@ -90,7 +90,7 @@ def alone(context: Context, *, dry_run: bool) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
     if not os.access(root, os.W_OK):
         raise ToolError(
-            f"nothing can be removed from the root `{root}`: it cannot be written",
+            f"nothing can be removed from the root `{root}`: it is not writable",
             hint="make it writable, or run this as the user to whom it belongs",
         )
 

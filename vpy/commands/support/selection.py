@@ -112,7 +112,7 @@ def _unknown(word: str, environments: Sequence[Environment], launchers: Sequence
     known += [each.key[: inventory.SHORT_KEY] for each in environments]
     known += [each.name for each in launchers]
     suggestion = nearest(word, known) or nearest(os.path.basename(word), known)
-    fact = f"no environment is of `{word}`"
+    fact = f"no environment belongs to `{word}`"
     if suggestion:
         return UserError(f"{fact}: did you mean `{suggestion}`?")
-    return UserError(fact, hint="`vpython-tool list` shows the environments that there are")
+    return UserError(fact, hint="`vpython-tool list` shows the environments")

@@ -79,7 +79,7 @@ def find(file: str | None, request: Request, arguments: Namespace, context: Cont
     if source.format in ("requirements", "pylock"):
         kind = "requirements file" if source.format == "requirements" else "lockfile"
         raise UserError(
-            f"`{printable(source.path)}` is a {kind}, which is not edited here",
+            f"`{printable(source.path)}` is a {kind}, which `add` and `remove` do not edit",
             hint=f"`vpython-tool init {context.config.toml_name}` makes a spec that is",
         )
     return Target(asked, source.path, edit.read(source.path), source)
@@ -159,4 +159,4 @@ def finish(target: Target, text: str, context: Context) -> None:
 
         found, _ = lockfile_search.of_requirements(target.source, parse(target, text))
         if found is not None:
-            context.terminal.warning(f"`{printable(found[0])}` does not know of this change: lock again")
+            context.terminal.warning(f"`{printable(found[0])}` does not have this change yet: `vpython-tool lock` brings it up to date")

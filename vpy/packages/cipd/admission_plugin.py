@@ -30,12 +30,12 @@ def notice(environ: Mapping[str, str], default: str) -> str | None:
     Raises UserError for a file that is named and cannot be read.
     """
     if environ.get(PLUGIN_VARIABLE):
-        return f"packages are not shown to the admission plugin of `{PLUGIN_VARIABLE}`"
+        return f"packages are not checked by the admission plugin of `{PLUGIN_VARIABLE}`"
     named = environ.get(CONFIG_VARIABLE, "")
     if named == "-":
         return None
     if named and not os.path.isabs(named):
-        raise UserError(f"`{CONFIG_VARIABLE}` is no absolute path: `{named}`")
+        raise UserError(f"`{CONFIG_VARIABLE}` is not an absolute path: `{named}`")
 
     try:
         text = files.read_bytes(named or default, LARGEST).decode("utf-8", "replace")
@@ -46,7 +46,7 @@ def notice(environ: Mapping[str, str], default: str) -> str | None:
             f"cannot read `{named}`, which `{CONFIG_VARIABLE}` names: {error.strerror}"
         ) from error
     if _names_plugin(text):
-        return f"packages are not shown to the admission plugin that `{named or default}` names"
+        return f"packages are not checked by the admission plugin that `{named or default}` names"
     return None
 
 

@@ -52,7 +52,7 @@ def from_environ(environ: Mapping[str, str]) -> Caches:
     for variable in (WRITABLE, READ_ONLY):
         path = environ.get(variable, "")
         if path and not os.path.isabs(path):
-            raise UserError(f"`{variable}` is no absolute path: `{path}`")
+            raise UserError(f"`{variable}` is not an absolute path: `{path}`")
         if path:
             directories.append(path)
     return Caches(tuple(directories), environ.get(WRITABLE) or None)

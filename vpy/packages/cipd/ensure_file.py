@@ -135,7 +135,7 @@ def _check_order(statement: Statement, *, is_past_settings: bool) -> None:
     if statement.word.startswith("$") and is_past_settings:
         raise _StatementError(
             statement.column,
-            f"the setting `{printable(statement.word)}` stands behind a package or directive",
+            f"the setting `{printable(statement.word)}` comes after a package or directive",
         )
 
 
@@ -150,7 +150,7 @@ def _with_setting(file: EnsureFile, statement: Statement) -> EnsureFile:
     name, text = statement.word.lower(), statement.rest
     if name == "$serviceurl":
         if file.service_url:
-            raise _StatementError(statement.column, "`$ServiceURL` stands twice")
+            raise _StatementError(statement.column, "`$ServiceURL` is given twice")
         if not _is_url(text):
             raise _StatementError(statement.rest_column, f"not an address: `{printable(text)}`")
         return replace(file, service_url=text or None)
@@ -206,7 +206,7 @@ def _suggestion(name: str, known: tuple[str, ...]) -> str:
 
     lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(name[:100], lower, n=1)
-    return f"; did you mean `{lower[close[0]]}`?" if close else f": there is {', '.join(known)}"
+    return f"; did you mean `{lower[close[0]]}`?" if close else f": known are {', '.join(known)}"
 
 
 def _is_url(text: str) -> bool:
@@ -244,7 +244,7 @@ def expand(
             key = (parse_subdir(subdir), parse_package_name(name))
             if key in expanded:
                 where = f" in `{subdir}`" if subdir else ""
-                raise UserError(f"`{name}` stands in line {expanded[key][0]} already{where}")
+                raise UserError(f"`{name}` is already on line {expanded[key][0]}{where}")
             column = package.version_column
             version = parse_version(package.version).text
         except UserError as error:

@@ -164,7 +164,7 @@ class CipdLoader:
         try:
             instance_id = prpc.id_from_object_ref(reply["instance"])
         except (KeyError, TypeError, AttributeError, UserError):
-            raise NetworkError(f"`{service}` names no instance that can be read") from None
+            raise NetworkError(f"`{service}` answers with an instance id that cannot be read") from None
 
         if looks_like_instance_id(version) and instance_id != version:
             raise NetworkError(f"`{service}` answers with another instance: `{instance_id}`")

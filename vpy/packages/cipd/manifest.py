@@ -77,7 +77,7 @@ def read(archive: Archive, expected_name: str | None = None) -> Manifest:
 def _parse(data: bytes) -> Manifest:
     fields = json.loads(data.decode("utf-8"))
     if not isinstance(fields, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
 
     format_version = _text(fields, "format_version")
     if format_version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
@@ -87,12 +87,12 @@ def _parse(data: bytes) -> Manifest:
         raise ValueError(f"install mode `{install_mode}` is not one of copy and symlink")
     version_file = _text(fields, "version_file") or None
     if version_file and (reason := names.fault(version_file)):
-        raise ValueError(f"its version file {version_file[:80]!r} {reason}")
+        raise ValueError(f"its version file `{version_file[:80]}` {reason}")
     return Manifest(parse_package_name(_text(fields, "package_name")), install_mode, version_file)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
     text = fields.get(name, "")
     if not isinstance(text, str):
-        raise ValueError(f"`{name}` is no string")
+        raise ValueError(f"`{name}` is not a string")
     return text

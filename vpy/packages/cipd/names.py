@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHA1 = 1
 SHA256 = 2
 ALGORITHMS = {SHA1: "sha1", SHA256: "sha256"}
-SHA1_NOTE = "its instance id is a SHA-1 hash, which no longer tells one file from a forged other"
+SHA1_NOTE = "its instance id is a SHA-1 hash, which can be forged"
 
 _HEX = frozenset("0123456789abcdef")
 _DIGEST_BYTES = {SHA1: 20, SHA256: 32}
@@ -166,13 +166,13 @@ def parse_tag(text: str) -> str:
     """Parse a tag: `key:value` of at most 400 characters; a value neither begins nor ends with a blank."""
     key, colon, content = text.partition(":")
     if not colon:
-        raise UserError(f"not a tag: `{printable(text)}` is no `key:value`")
+        raise UserError(f"not a tag: `{printable(text)}` is not `key:value`")
     if len(text) > _TAG_LENGTH:
         raise UserError(f"not a tag: `{printable(text)}` has more than {_TAG_LENGTH} characters")
     if not key or not _KEY.issuperset(key):
         raise UserError(f"not a tag: `{printable(text)}`: a key is of a-z, 0-9, `_` and `-`")
     if not content or not _TAG_VALUE.issuperset(content) or content != content.strip(" "):
-        raise UserError(f"not a tag: `{printable(text)}`: the value is empty or has what no tag has")
+        raise UserError(f"not a tag: `{printable(text)}`: the value is empty, or has characters that a tag cannot have")
     return text
 
 
@@ -191,7 +191,7 @@ def parse_version(text: str) -> Version:
         return Version("ref", text)
     if _is_valid(parse_tag, text):
         return Version("tag", text)
-    raise UserError(f"not a version: `{printable(text)}` is no instance id, no ref and no tag")
+    raise UserError(f"not a version: `{printable(text)}` is neither an instance id nor a ref nor a tag")
 
 
 def parse_subdir(text: str) -> str:
@@ -207,7 +207,7 @@ def parse_subdir(text: str) -> str:
         raise UserError(f"not a subdirectory: `{printable(text)}` is absolute")
     simple = posixpath.normpath(text)
     if simple != text:
-        raise UserError(f"not a subdirectory: `{printable(text)}` is `{printable(simple)}` in short")
+        raise UserError(f"not a subdirectory: `{printable(text)}` is to be written `{printable(simple)}`")
     if text.split("/", 1)[0] in (".", ".."):
         raise UserError(f"not a subdirectory: `{printable(text)}` leads outside")
     return text

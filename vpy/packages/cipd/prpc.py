@@ -31,29 +31,29 @@ HASH_ALGORITHMS = {"SHA1": SHA1, "SHA256": SHA256}
 OK = 0
 MISSING = 5
 USER_ERRORS = {
-    3: "the package service takes it for malformed",
+    3: "the package service says that the request is malformed",
     5: "the package service does not have it",
-    7: "the package service does not show it to the public",
+    7: "the package service does not let everybody see it",
     9: "the package service cannot tell which one is meant",
-    16: "the package service wants to know who asks",
+    16: "the package service demands a login",
 }
 TRANSIENT_ERRORS = {
     2: "the package service failed for no known reason",
     4: "the package service ran out of time",
-    8: "the package service has too much to do",
+    8: "the package service is overloaded",
     13: "the package service failed",
     14: "the package service is not available",
 }
 OTHER_ERRORS = {
     1: "the package service cancelled the call",
     6: "the package service says that it exists already",
-    10: "the package service gave up because of others",
+    10: "the package service aborted the call",
     11: "the package service finds a value out of range",
-    12: "this is no package service that knows such a call",
+    12: "the package service does not know this call",
     15: "the package service has lost data",
 }
 HINTS = {
-    7: "ask for it by a name that anybody may see, or use another -vpython-source",
+    7: "ask for it by a name that everybody may see, or use another -vpython-source",
     9: "name an instance id as the version",
     12: "check -vpython-source and CIPD_SERVICE_URL",
 }
@@ -105,13 +105,13 @@ def read(reply: http.Reply, root: str) -> dict[str, Any]:
         raise failure(int(code), reply)
 
     if not reply.body.startswith(GUARD):
-        raise NetworkError(f"`{urls.shown(root)}` sent a reply without the mark that begins each")
+        raise NetworkError(f"`{urls.shown(root)}` sent a reply without the prefix of the protocol")
     try:
         message = json.loads(reply.body[len(GUARD) :])
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise NetworkError(f"`{urls.shown(root)}` sent a reply that is no JSON object")
+        raise NetworkError(f"`{urls.shown(root)}` sent a reply that is not a JSON object")
     return message
 
 

@@ -37,7 +37,7 @@ def rounds(row: Mapping[str, Any]) -> str:
     """Return that a resolution was given up."""
     names = ", ".join(f"`{name}`" for name in row["names"])
     about = f": conflicts keep being about {names}" if names else ""
-    return f"no answer after {row['rounds']} rounds of resolution{about}"
+    return f"no resolution after {row['rounds']} rounds of resolution{about}"
 
 
 def _merged(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -102,7 +102,7 @@ def _message(row: Mapping[str, Any], tag: str) -> str:
     if kind == "index":
         return f"an index of the spec is not asked: {row['fact']}: `{row['url']}`"
     if kind == "version" and hints.contradicts_itself(row["requirement"]):
-        return f"`{row['requirement']}`{_parent(row)} contradicts itself: no version can be all of that"
+        return f"`{row['requirement']}`{_parent(row)} contradicts itself: no version can meet all of it"
     if kind == "version":
         return f"no version fits `{row['requirement']}`{_parent(row)}: {_versions(row, tag)}"
     if kind == "wheel":
@@ -121,7 +121,7 @@ def _message(row: Mapping[str, Any], tag: str) -> str:
         return f"cannot ask the index: {row['fact']}" + (f": `{row['url']}`" if row["url"] else "")
     if kind == "configuration":
         return f"pip cannot read its configuration: {row['fact']}"
-    return f"pip found no answer: {row['fact']}"
+    return f"pip found no resolution: {row['fact']}"
 
 
 def _wheel_message(row: Mapping[str, Any], tag: str) -> str:
@@ -190,7 +190,7 @@ def offline(rows: Sequence[Mapping[str, Any]]) -> UnreachableError:
     """Return the error of requirements that only the index could answer."""
     listed = ", ".join(f"`{row['text']}`" for row in rows)
     return UnreachableError(
-        f"offline, and not in the root: {listed}", hint="run once without -vpython-offline"
+        f"not in the root, and network access is disabled by `-vpython-offline`: {listed}", hint="run it once without -vpython-offline"
     )
 
 

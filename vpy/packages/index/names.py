@@ -31,10 +31,10 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
     from packaging.version import InvalidVersion, Version
 
     if wanted.instance_id:
-        raise MissingError(f"an index has no `{wanted.instance_id}`, to which `{wanted.name}` is locked")
+        raise MissingError(f"an index does not have the instance `{wanted.instance_id}`, to which `{wanted.name}` is locked")
     project = _project(wanted.name, config.wheel_prefix)
     if not wanted.version.startswith(_VERSION_KEY):
-        raise MissingError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")
+        raise MissingError(f"not a version of an index: `{wanted.version}` of `{wanted.name}`")
     version, note = _public_version(wanted.version.removeprefix(_VERSION_KEY), project)
     if series := _series(version):
         return f"{project}{series}", f"`{project}` {version} is taken as {series}: an index has only that"
@@ -44,7 +44,7 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
         except InvalidVersion:
             continue
         return f"{project}=={spelling}", note
-    raise MissingError(f"no version that an index knows: `{wanted.version}` of `{wanted.name}`")
+    raise MissingError(f"not a version of an index: `{wanted.version}` of `{wanted.name}`")
 
 
 def project_of(requirement: str) -> str:
@@ -82,7 +82,7 @@ def _project(name: str, prefix: str) -> str:
     if not slash:
         project = re.sub(_SUFFIX, "", project)
     if rest == name or not re.fullmatch(_NAME, project):
-        raise MissingError(f"no package that an index has: `{name}`")
+        raise MissingError(f"not a package of an index: `{name}`")
     return project
 
 

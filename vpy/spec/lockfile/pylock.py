@@ -31,7 +31,7 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
     except PylockUnsupportedVersionError as error:
         raise UserError(f"{where}: {quoted(str(error), 120).strip('`')}") from None
     except (PylockValidationError, ValueError, TypeError) as error:
-        raise UserError(f"{where}: no PEP 751 lockfile: {quoted(str(error), 160).strip('`')}") from None
+        raise UserError(f"{where}: not a PEP 751 lockfile: {quoted(str(error), 160).strip('`')}") from None
 
     return Lockfile(
         path=path,

@@ -74,7 +74,7 @@ def _distribution(entry: str, path: str, line: int) -> LockedDistribution:
     except InvalidRequirement as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
-            f"{where}no requirement: {quoted(text, 80)}: {quoted(reason, 120).strip('`')}"
+            f"{where}not a requirement: {quoted(text, 80)}: {quoted(reason, 120).strip('`')}"
         ) from None
 
     version = exact_version(requirement)

@@ -44,7 +44,8 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
             ),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{where}: no lockfile of uv: {quoted(repr(error), 120).strip('`')}") from None
+        fact = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{where}: not a lockfile of uv: {quoted(fact, 120).strip('`')}") from None
 
 
 def _package(

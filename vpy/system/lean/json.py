@@ -45,7 +45,7 @@ def loads(data: bytes | str) -> Any:
     try:
         value, end = scan(text, start)
     except (StopIteration, SystemError):  # the last: the parser finds no `json` to take its error from
-        raise ValueError("no JSON") from None
+        raise ValueError("not JSON") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if text[end:].strip(_BLANKS):

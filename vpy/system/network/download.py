@@ -95,7 +95,7 @@ class Download:
                 self._received += len(piece)
                 most = LARGEST if self._size is None else self._size
                 if self._received > most:
-                    raise NetworkError(f"`{urls.shown(self._url)}` sends more than {most} bytes")
+                    raise NetworkError(f"`{urls.shown(self._url)}` sent more than {most} bytes")
                 if self._client.clock.now() > self._end:
                     hours = self._client.policy.longest_download / 3600
                     raise NetworkError(f"`{urls.shown(self._url)}` takes more than {hours:g} h for one file")
@@ -114,15 +114,15 @@ class Download:
             first, total = _content_range(answer.headers.get("content-range", ""))
             if not self._received or first != self._received or self._total not in (None, total):
                 self._whole = True
-                raise NetworkError(f"`{shown}` continues at another place than asked", transient=True)
+                raise NetworkError(f"`{shown}` continues the download at another position than asked", transient=True)
             return 0
         total = self._size if answer.length is None else answer.length
         if self._size is not None and total != self._size:
             raise NetworkError(f"`{shown}` offers {total} bytes where there must be {self._size}")
         if total is not None and total > LARGEST:
-            raise NetworkError(f"`{shown}` offers {total} bytes, more than the {LARGEST} that are taken")
+            raise NetworkError(f"`{shown}` offers {total} bytes, more than the {LARGEST} that are allowed")
         if self._received and total != self._total:
-            raise NetworkError(f"`{shown}` has another file now than when the download began")
+            raise NetworkError(f"`{shown}` has another file than when the download began")
         if not self._received and self._total is None and total is not None:
             self._total = total
             self._status.expect(total)

@@ -74,7 +74,7 @@ class Answer:
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes; raise NetworkError where it breaks off, stalls, or is encoded."""
         if self._encoding not in ("", "identity"):
-            raise NetworkError(f"`{urls.shown(self.url)}` sent an encoded body that nobody asked for")
+            raise NetworkError(f"`{urls.shown(self.url)}` sent an encoded body, which was not asked for")
         yield from self._raw_pieces()
 
     @property
@@ -122,7 +122,7 @@ class Answer:
         deadline = self._client.clock.now() + self._client.policy.total_timeout
         if (self.length or 0) > most:
             raise NetworkError(
-                f"`{urls.shown(self.url)}` sent {self.length} bytes where at most {most} are fit"
+                f"`{urls.shown(self.url)}` sent {self.length} bytes where at most {most} are allowed"
             )
         body = bytearray()
         for piece in pieces:
@@ -413,7 +413,7 @@ def explain(error: Exception, url: str, policy: RetryPolicy, proxy: str = "") ->
             return NetworkError(f"no secure connection to {path}: {_words(each.reason)}")
     if isinstance(error, (exceptions.ProtocolError, exceptions.SSLError, OSError)):
         return NetworkError(f"the connection to {path} broke: {_reason(chain)}", transient=True)
-    return NetworkError(f"{path} cannot be asked: {type(error).__name__}")
+    return NetworkError(f"{path} cannot be read: {_words(type(error).__name__)}")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -437,7 +437,7 @@ def _reason(chain: list[BaseException]) -> str:
             return each.strerror
     names = {
         "IncompleteRead": "its body is shorter than announced",
-        "RemoteDisconnected": "it hung up",
+        "RemoteDisconnected": "the other side closed it",
         "SlowHeadError": "the head of its answer has no end",
     }
     for each in chain:

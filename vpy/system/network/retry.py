@@ -90,7 +90,7 @@ def retry_seconds(environ: Mapping[str, str]) -> float | None:
     except ValueError:
         seconds = float("nan")
     if not seconds < float("inf"):
-        raise UserError(f"`{VARIABLE}` is no number of seconds: `{text}`")
+        raise UserError(f"`{VARIABLE}` is not a number of seconds: `{text}`")
     return max(0.0, seconds)
 
 
@@ -146,7 +146,7 @@ def pause(
     seconds *= 0.5 + clock.random() / 2
     if fault.wait is not None:
         if fault.wait > (policy.longest_asked if left is None else left):
-            fault.add(f", and asks to come back in {fault.wait:.0f} s")
+            fault.add(f", and asks to wait {fault.wait:.0f} s")
             raise fault
         seconds = max(seconds, fault.wait)
     clock.sleep(seconds if left is None else min(seconds, left))

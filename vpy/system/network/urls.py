@@ -42,7 +42,7 @@ def root(url: str) -> str:
     """`scheme://host[:port]` of a checked address with no path, as a service has it; else UserError."""
     parts = urllib.parse.urlsplit(check(url))
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise UserError(f"a service's address has no path: `{shown(url)}`")
+        raise UserError(f"a service's address cannot have a path: `{shown(url)}`")
     return f"{parts.scheme}://{parts.netloc}"
 
 

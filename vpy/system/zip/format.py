@@ -32,7 +32,7 @@ def directory(data: Bytes, most: int) -> tuple[int, int, int]:
     size = len(data)
     at = data.rfind(b"PK\x05\x06", max(0, size - _END.size - _FULL16))
     if at < 0 or at + _END.size > size:
-        raise FormatError("it is no zip archive, or its end is missing")
+        raise FormatError("it is not a zip archive, or its end is missing")
     _, disk, first_disk, here, count, length, start, comment = _END.unpack_from(data, at)
     if at + _END.size + comment != size:
         raise FormatError("bytes follow its end record")
@@ -48,7 +48,7 @@ def directory(data: Bytes, most: int) -> tuple[int, int, int]:
     if disk or first_disk or here != count:
         raise FormatError("it is one part of several")
     if start + length != end:
-        raise FormatError("its directory does not reach from where it should to the end record")
+        raise FormatError("its directory is not where its end record says")
     if count > most:
         raise FormatError(f"it has {count} entries, more than {most}")
     return count, start, end

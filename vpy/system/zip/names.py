@@ -32,7 +32,7 @@ class Names:
         reason = "" if parent in self._sound else fault(parent)
         reason = reason or fault(name[len(parent) + 1 :] if parent else name)
         if reason or len(name) > LONGEST_NAME:
-            raise FormatError(f"the name {name[:200]!r} {reason or 'is too long'}")
+            raise FormatError(f"the name `{name[:200]}` {reason or 'is too long'}")
         self._sound.add(parent)
         folded = name.lower() if name.isascii() else _folded(name)
         if folded in self._seen:

@@ -157,7 +157,7 @@ def _local_headers(data: Bytes, rows: list[Row], directory: int) -> None:
 def _local_header(data: Bytes, offset: int, raw: bytes, flags: int, entry: Entry) -> None:
     data_start = offset + _LOCAL.size
     if data_start > len(data):
-        raise FormatError(f"`{entry.name}` begins behind the end")
+        raise FormatError(f"`{entry.name}` begins after the end")
     signature, _, _, bits, method, _, _, crc, packed, length, name_size, extra_size = _LOCAL.unpack_from(
         data, offset
     )
@@ -190,7 +190,7 @@ def _decoded(raw: bytes, flags: int) -> str:
     try:
         return raw.decode("utf-8" if flags & _UTF8 else "cp437")
     except UnicodeDecodeError:
-        raise FormatError(f"a name is not UTF-8: {raw[:80]!r}") from None
+        raise FormatError(f"a name is not UTF-8: `{raw[:80].decode('ascii', 'backslashreplace')}`") from None
 
 
 def _unreadable(name: str, flags: int, method: int) -> FormatError:

@@ -111,7 +111,7 @@ def odd_address(urls: Iterable[str]) -> str:
         try:
             _ = urllib.parse.urlsplit(url).port
         except ValueError as error:
-            return f"the address of an index is none: `{shown(url)}` ({error})"
+            return f"not the address of an index: `{shown(url)}` ({error})"
     return ""
 
 

@@ -122,7 +122,7 @@ class FinderLog:
         """Note an index if pip leaves it out, with no more than a warning; return whether it does."""
         scheme = url.partition(":")[0].lower()
         if scheme not in ("http", "https", "file"):
-            fact = "its address is none of http, https or file"
+            fact = "its address is neither http, https nor file"
         elif scheme == "http" and not session.is_secure_origin(_pip("_internal.models.link").Link(url)):
             fact = "it is plain http, from a host that pip does not trust"
         else:

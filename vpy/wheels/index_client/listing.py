@@ -287,7 +287,7 @@ def direct_file(name: str, url: str) -> File:
     fields = dict(part.partition("=")[::2] for part in fragment.split("&"))
     filename = unquote(urlsplit(plain).path.rpartition("/")[2])
     if name_and_version(filename)[0] != name:
-        raise UncoveredError(f"{filename} is no wheel of {name}")
+        raise UncoveredError(f"{filename} is not a wheel of {name}")
     return File(filename, plain, fields.get("sha256", "").lower(), None, 0, False)
 
 

@@ -181,7 +181,7 @@ def bytes_of_wheel(file: Any) -> bytes:
         with zipfile.ZipFile(file) as wheel:
             return _member_of(wheel)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zipfile.LargeZipFile) as error:
-        raise errors.UncoveredError("a wheel that is no zip archive") from error
+        raise errors.UncoveredError("a wheel that is not a zip archive") from error
 
 
 def _member_of(wheel: zipfile.ZipFile) -> bytes:

@@ -249,7 +249,7 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
     for place in find_links:
         path = to_path(place) if place.startswith("file:") else place
         if "://" in path or os.path.isfile(path):
-            raise UncoveredError("find-links that are no directory")
+            raise UncoveredError("find-links that are not a directory")
         if os.path.isdir(path):
             for name in os.listdir(path):
                 # A source's name may have a `-` of its own.

@@ -26,7 +26,7 @@ CONNECTIONS = 10
 PLAIN = {"Accept-Encoding": "identity"}
 _MANY = 1 << 30
 _LONGEST_PAUSE = 8  # seconds
-OFFLINE = "offline, and not in the root"
+OFFLINE = "not in the root, and network access is disabled by `-vpython-offline`"
 
 
 class Web:
