@@ -190,7 +190,9 @@ def _as_tool(options: Options, rest: list[str]) -> Options:
         options.help = True
         return options
     if rest[0].startswith("-"):
-        raise CommandError(f"unknown option `{rest[0]}`: the command comes first, and `vpython-tool --help` lists the commands")
+        raise CommandError(
+            f"unknown option `{rest[0]}`: the command comes first, `vpython-tool --help` lists them"
+        )
     options.words += ["-vpython-tool", rest[0]]
     options.tool, options.tool_words = rest[0], rest[1:]
     return options

@@ -54,6 +54,7 @@ def _answered(request: Request, app: str) -> Outcome:
         terminal.error(error)
         return Outcome(exit_code=error.exit_code)
     except KeyboardInterrupt:
+        terminal.interrupted()
         return Outcome(exit_code=130)
     except BrokenPipeError:
         return Outcome(exit_code=141)

@@ -153,7 +153,10 @@ def test_what_vpython_says_wins_over_what_uv_says() -> None:
         ),
         (
             '[tool.uv.sources]\na = { git = "https://g.test" }\n',
-            ["/here/s.py:3:3: `tool.uv.sources.a`: a git source is not a wheel, and only wheels are installed"],
+            [
+                "/here/s.py:3:3: `tool.uv.sources.a`: a git source is not a wheel, "
+                "and only wheels are installed"
+            ],
         ),
         (
             "[tool.uv.sources]\na = { workspace = true }\nc = { path = '.', url = 'x' }\n",

@@ -37,7 +37,8 @@ HELP = {"Command", "Example", "Option", "Positional", "Variable", "compile", "ad
 ERROR = re.compile(r"_?[A-Z]\w*Error$")
 # Texts that programs read: code, patterns, lists of names, names in the root.
 NO_PROSE = re.compile(
-    r"\n *[a-z_]+.*\n|^#!|^import |\\[\w.+(*]|\.\*|\(\w+[^ ()]*\||\?:|^[^ ]*(?: [^ .,:;]+){25}|\) and \{|application/"
+    r"\n *[a-z_]+.*\n|^#!|^import |\\[\w.+(*]|\.\*|\(\w+[^ ()]*\||\?:|^[^ ]*(?: [^ .,:;]+){25}"
+    r"|\) and \{|application/"
 )
 PROSE = re.compile(r"[a-z]{2,}[,:;`]* (?:`|\x00)*[a-z\x00]|\x00[`,:;]* [a-z]{2,}")
 
@@ -146,7 +147,7 @@ def _called(function: ast.expr) -> str:
 
 
 def template(node: ast.AST) -> str | None:
-    """Return the text of a literal; what is filled in stands between `\\x01` and `\\x02`. None for anything else."""
+    """Return the text of a literal; what is filled in is between two controls; None for others."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

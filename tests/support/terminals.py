@@ -21,14 +21,16 @@ PATIENCE = 60.0
 class OnTerminal:
     """Program whose controlling terminal is a new one, so that `^C` reaches it as from a keyboard."""
 
-    def __init__(self, *words: str | Path, environ: Mapping[str, str], columns: int = 80) -> None:
+    def __init__(
+        self, *words: str | Path, environ: Mapping[str, str], columns: int = 80, cwd: Path | None = None
+    ) -> None:
         self.text = ""
         self.columns = columns
         self._terminal, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (24, columns))
         # The leader of a session that opens a terminal gets it as its controlling one.
         command = ["/bin/sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(theirs), *map(str, words)]
-        self.child = subprocess.Popen(command, env=dict(environ), start_new_session=True)
+        self.child = subprocess.Popen(command, env=dict(environ), start_new_session=True, cwd=cwd)
         self._theirs = theirs
 
     def wait_for(self, is_seen: Callable[[str], bool]) -> None:
@@ -82,6 +84,30 @@ def screen(text: str, columns: int) -> list[str]:
             rows[-1][column] = character
             column += 1
     return ["".join(row).rstrip() for row in rows]
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """Return the rows that a person sees at the end, long lines continued in the next; blanks are kept.
+
+    The escape codes that a program could send are none of vpython's: one fails here.
+    """
+    rows: list[list[str]] = [[]]
+    column = 0
+    for character in text.replace("\r\n", "\n"):
+        if character == "\r":
+            column = 0
+        elif character == "\n":
+            rows.append([])
+            column = 0
+        else:
+            assert character.isprintable(), repr(character)
+            if column == columns:
+                rows.append([])
+                column = 0
+            rows[-1] += " " * (column + 1 - len(rows[-1]))
+            rows[-1][column] = character
+            column += 1
+    return ["".join(row) for row in rows]
 
 
 def drawings(text: str) -> list[str]:

@@ -53,7 +53,7 @@ def test_other_names(name: str) -> None:
 @pytest.mark.parametrize("section", ["console_scripts", "gui_scripts"])
 def test_entry_points_are_names(section: str, name: str, tmp_path: Path) -> None:
     message = reason(wheel(tmp_path, {f"{INFO}/entry_points.txt": f"[{section}]\n{name} = demo:main\n"}))
-    assert message.startswith(f"the entry point {name!r}")
+    assert message.startswith(f"the entry point `{name}` ")
 
 
 # What pip's reader makes of each is a launcher beside Python, called `python2` or so.

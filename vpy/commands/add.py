@@ -97,7 +97,8 @@ def _with_package(target: Target, inner: str, entry: str, context: Context) -> t
         if not equals or not wanted.strip():
             hint = f"`vpython-tool find {printable(edit.project(entry))}` lists its versions"
             raise UserError(
-                f"a text spec pins versions: give {quoted(entry)} as NAME==VERSION or PACKAGE@VERSION", hint=hint
+                f"a text spec pins versions: give {quoted(entry)} as NAME==VERSION or PACKAGE@VERSION",
+                hint=hint,
             )
         version = f"version:{wanted.strip()}"
         stem = f"{context.config.wheel_prefix}{edit.project(project).replace('-', '_')}"

@@ -56,7 +56,8 @@ def _everything(names: Names, context: Context, dry_run: bool) -> Report:
     for key, who in names.inventory.builders.items():
         made = key[: inventory.SHORT_KEY]
         context.terminal.warning(
-            f"environment {made} is being made by {inventory.command(who[0])}: what it may need is not removed"
+            f"environment {made} is being made by {inventory.command(who[0])}: "
+            "what it may need is not removed"
         )
     policy = policies.whole_root(dry_run=dry_run)
     return prune_run.prune(context.layout, policy, build=BUILD, now=context.now)

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from vpy.operations.settings import Setting
 
 
+NO_HOME = "there is no home directory, and so no configuration file"
+
+
 def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Print a line for each setting, those of the script's spec among them where one is named."""
-    from vpy.commands.support import invocation, text_output
+    from vpy.commands.support import fitted_table, invocation, text_output
     from vpy.operations import plan, settings
 
     asked = invocation.of(request, arguments, context)
@@ -33,11 +36,15 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
         return 0
     shorten = text_output.shortener(context.environ)
     shown = [(row["name"], shorten(row["value"]) or "-", shorten(row["from"])) for row in rows]
-    text_output.show("\n".join(text_output.columns(shown)))
-    state = "read" if os.path.isfile(user) else "not there"
-    text_output.show(
-        f"\nyour configuration file is `{shorten(user)}` ({state})" if user else "\nthere is no home directory, and so no configuration file"
-    )
+    width = fitted_table.terminal_width()
+    table = text_output.columns(shown)
+    if width and max(map(len, table)) > width:  # one above the other
+        table = text_output.columns(
+            [pair for name, value, origin in shown for pair in ((name, value), ("", origin))]
+        )
+    state = "read" if os.path.isfile(user) else "does not exist"
+    where = f"your configuration file is `{shorten(user)}` ({state})" if user else NO_HOME
+    text_output.show("\n".join([*table, "", *text_output.wrapped(where, width)]))
     return 0
 
 

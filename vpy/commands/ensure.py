@@ -110,9 +110,7 @@ def _loader(request: Request, context: Context, file: EnsureFile) -> PackageLoad
     requested = source_setting.requested(request, context)
     members = tuple(source for source in requested.members if source.kind != "index")
     if not members:
-        raise UserError(
-            f"`ensure` takes no packages from `{requested}`", hint="use cipd or directory:PATH"
-        )
+        raise UserError(f"`ensure` takes no packages from `{requested}`", hint="use cipd or directory:PATH")
 
     def loader(source: Source) -> PackageLoader:
         if source.kind == "cipd":

@@ -99,7 +99,9 @@ class Converter:
     def _into_script(self, path: str, script: str) -> Conversion | None:
         """Return what puts the spec of one script into the script."""
         if os.path.islink(script) or not spec_files.is_script(script):
-            raise UserError(f"`{printable(script)}` cannot hold a block: it is a link, or not a text of Python")
+            raise UserError(
+                f"`{printable(script)}` cannot hold a block: it is a link, or not a text of Python"
+            )
         text, before = self._text(path), self._text(script)
         written, spec = self._written(SpecSource("partner", "text", path, _decoded(text, path)), script)
         source = inline.find(_encoded(before), script)

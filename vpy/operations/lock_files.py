@@ -249,7 +249,9 @@ def _before(path: str, kind: LockfileFormat, *, is_kept: bool) -> Lockfile | Non
         return instance_pins.read(data, path) if kind == "versions" else read.read(data, path, kind)
     except UserError as error:
         if is_kept:
-            raise UserError(error.lines, hint="mend it, or make a new one with `vpython-tool lock --upgrade`") from None
+            raise UserError(
+                error.lines, hint="mend it, or make a new one with `vpython-tool lock --upgrade`"
+            ) from None
         return None
 
 

@@ -350,7 +350,10 @@ def catalogue(source: Source, context: Context) -> Catalogue:
             directory.FolderReader(path), lambda: repository.package_names(path)
         )
     if context.offline:
-        raise ToolError(f"cannot ask `{source}`: network access is disabled by `-vpython-offline`", hint="run it without -vpython-offline")
+        raise ToolError(
+            f"cannot ask `{source}`: network access is disabled by `-vpython-offline`",
+            hint="run it without -vpython-offline",
+        )
 
     client = http_client(context)
     if source.kind == "directory":

@@ -126,7 +126,9 @@ class ServiceCatalogue:
         return rows
 
     def _damaged_reply(self) -> NetworkError:
-        return NetworkError(f"`{urls.shown(self._service.root)}` sent a list of its packages that cannot be read")
+        return NetworkError(
+            f"`{urls.shown(self._service.root)}` sent a list of its packages that cannot be read"
+        )
 
 
 class DirectoryCatalogue:

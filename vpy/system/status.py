@@ -71,6 +71,7 @@ class Status:
 
     def __init__(self, display: Display = "off", tell: Callable[[str], None] = lambda _: None) -> None:
         self.display = display
+        self.interrupted: Stage | None = None  # the stage that Ctrl-C ended
         self._tell = tell
         self._began = time.monotonic()
         self._due = self._began + (FIRST_DRAWN if display == "live" else FIRST_LINE)
@@ -96,6 +97,9 @@ class Status:
             self._update()
             self._tell_summary()
             yield
+        except KeyboardInterrupt:
+            self.interrupted = self.interrupted or stage
+            raise
         finally:
             with self._state:
                 self._stages.remove(stage)

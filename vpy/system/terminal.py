@@ -79,13 +79,40 @@ class Terminal:
         if self.level <= 2:
             self._write(text)
 
+    def interrupted(self) -> None:
+        """Say what is kept after Ctrl-C, where somebody saw what was being done."""
+        stage = self.status.interrupted
+        if stage is None or self.status.display == "off":
+            return
+        if stage.total:
+            kept = f"{stage.done} of {stage.total} {stage.noun} are kept"
+            self._write(f"interrupted: {kept}, and the next start goes on with the rest")
+        else:
+            self._write(f"interrupted while {stage.text()}")
+
     def error(self, error: VpythonError) -> None:
         """Show the fact, the line that it is about, then the hint after a blank line."""
         self.status.write(f"vpython: {error.message}\n")
         if error.excerpt:
-            self.status.write(f"{shown.page(error.excerpt)}\n")
+            self.status.write(f"{_fitted(shown.page(error.excerpt))}\n")
         if error.hint:
             self.status.write(f"\nhint: {shown.line(error.hint)}\n")
+
+
+def _fitted(excerpt: str) -> str:
+    """Return the part of an excerpt around its caret that fits on the terminal."""
+    import os
+
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        return excerpt
+    above, line, caret = excerpt.split("\n")
+    margin = line.index(" | ") + 3
+    room, place = max(10, columns - margin), len(caret) - 1 - margin
+    start = max(0, min(place - room // 2, len(line) - margin - room))
+    shown_line = line[margin + start : margin + start + room]
+    return "\n".join((above, line[:margin] + shown_line, f"{caret[:margin]}{' ' * (place - start)}^"))
 
 
 def _display(environ: Mapping[str, str], level: int) -> Display:

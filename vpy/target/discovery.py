@@ -137,7 +137,9 @@ def _command_names(requirement: PythonRequirement, platform: str) -> tuple[str, 
 def _check_explicit(search: _Search, path: str) -> Interpreter:
     """Return the Python at a path that the user named: even a shim is probed, but it must run and fit."""
     if not files.is_file(path):
-        raise UserError(f"the interpreter `{path}` does not exist", hint="give the path of a Python executable")
+        raise UserError(
+            f"the interpreter `{path}` does not exist", hint="give the path of a Python executable"
+        )
 
     try:
         interpreter = search.probe(path)

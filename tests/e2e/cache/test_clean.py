@@ -145,8 +145,7 @@ def test_nothing_of_that_name(cache: Cache) -> None:
         "vpython: no environment belongs to `reprot.py`: did you mean `report.py`?\n"
     )
     assert fails(cache, "zzz\x1b") == (
-        "vpython: no environment belongs to `zzz\\x1b`\n\n"
-        "hint: `vpython-tool list` shows the environments\n"
+        "vpython: no environment belongs to `zzz\\x1b`\n\nhint: `vpython-tool list` shows the environments\n"
     )
     (cache.work / "deep" / "x").mkdir()
     done = cache.run("-vpython-tool", "clean", "report", cwd=cache.work / "deep" / "x")

@@ -461,7 +461,9 @@ def test_commands_know_of_an_embedded_one(site: Site) -> None:
 
     added = site.run("-vpython-tool", "add", "s.py", script="b")
     assert added.returncode == 0, added.stderr
-    assert f"`{script}` does not have this change yet: `vpython-tool lock` brings it up to date" in added.stderr
+    assert (
+        f"`{script}` does not have this change yet: `vpython-tool lock` brings it up to date" in added.stderr
+    )
 
 
 def test_an_empty_file_beside_is_no_embedded_one(site: Site) -> None:

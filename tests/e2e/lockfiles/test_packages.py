@@ -588,4 +588,7 @@ def test_add_says_that_it_is_stale(project: Project) -> None:
     project.offer("three", "3.0", tags=("version:3",))
     done = project.run("-vpython-tool", "add", "s.py", f"{THREE}@version:3")
     assert done.returncode == 0
-    assert f"`{project.lockfile}` does not have this change yet: `vpython-tool lock` brings it up to date" in done.stderr
+    assert (
+        f"`{project.lockfile}` does not have this change yet: `vpython-tool lock` brings it up to date"
+        in done.stderr
+    )

@@ -147,7 +147,9 @@ def test_packages_that_contradict_each_other(yard: Yard) -> None:
     assert done.returncode == 0
     done = yard.tool(source, "verify", yard.spec(("pure-py3", "1.0"), ("twin-py3", "3.0")))
     assert done.returncode == 1
-    assert "hold two wheels of `pure`: `pure-1.0-py3-none-any.whl`, `pure-3.0-py3-none-any.whl`" in done.stderr
+    assert (
+        "hold two wheels of `pure`: `pure-1.0-py3-none-any.whl`, `pure-3.0-py3-none-any.whl`" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("source", ["index"], indirect=True)
@@ -155,7 +157,9 @@ def test_two_versions_of_a_project(yard: Yard, source: str) -> None:
     """Two package names that mean one project of an index, at versions that differ."""
     done = yard.tool(source, "verify", yard.spec(("pure-py3", "1.0"), ("pure-py2_py3", "1.1"), tags=TAGS[:1]))
     assert done.returncode == 1
-    assert "hold two wheels of `pure`: `pure-1.1-py3-none-any.whl`, `pure-1.0-py3-none-any.whl`" in done.stderr
+    assert (
+        "hold two wheels of `pure`: `pure-1.1-py3-none-any.whl`, `pure-1.0-py3-none-any.whl`" in done.stderr
+    )
 
 
 def test_a_package_with_the_wrong_wheel(yard: Yard) -> None:

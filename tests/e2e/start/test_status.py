@@ -94,7 +94,7 @@ def test_ctrl_c(first: First) -> None:
     terminal.wait_for(lambda text: "resolving" in text)
     terminal.press("\x03")
     assert terminal.end() == 130
-    assert screen(terminal.text, 80) == [""]
+    assert screen(terminal.text, 80) == ["vpython: interrupted while resolving 2 requirements", ""]
 
 
 def test_terminated(first: First) -> None:

@@ -59,7 +59,10 @@ def test_help(tool: Stage, door: Door) -> None:
     ("words", "message"),
     [
         (("instal",), "unknown command `instal`: did you mean `install`?"),
-        (("--jsn",), "unknown option `--jsn`: the command comes first, and `vpython-tool --help` lists the commands"),
+        (
+            ("--jsn",),
+            "unknown option `--jsn`: the command comes first, `vpython-tool --help` lists them",
+        ),
         (("-vpython-ofline", "list"), "unknown option `-vpython-ofline`: did you mean `-vpython-offline`?"),
     ],
 )

@@ -130,7 +130,9 @@ def test_the_base_python_becomes_another_minor_version(ground: Ground, door: Doo
         for _ in ("cold", "warm"):
             done = ground.run(ground.script, door=door)
             assert done.returncode == 0, done.stderr
-            assert re.fullmatch(r"(vpython: the Python of `[^`]+` no longer exists: choosing another\n)?", done.stderr)
+            assert re.fullmatch(
+                r"(vpython: the Python of `[^`]+` no longer exists: choosing another\n)?", done.stderr
+            )
             told.append(done.stdout.strip())
         assert done.stderr == ""
     first, second = f"{sys.version_info[0]}.{sys.version_info[1]}", ".".join(other.name.split(".")[:2])

@@ -80,7 +80,8 @@ def test_a_bare_environment(standing: tuple[Ground, Path]) -> None:
     code, out, err = ground.see(bare)
     assert (code, out) == (0, "None\n")
     assert err.endswith(
-        " contains `extra`, which is to be declared in a spec, such as a `# /// script` block: making it again\n"
+        " contains `extra`, which is to be declared in a spec, such as a `# /// script` block: "
+        "making it again\n"
     )
 
 
@@ -101,7 +102,9 @@ def test_a_package_that_was_replaced_comes_back(standing: tuple[Ground, Path]) -
     install(ground, ground.script.with_name("s.py.vpython3").read_text(), wheel)
     code, out, err = ground.see()
     assert (code, out.split()) == (0, [str(environment), *WHEELS])
-    assert err.startswith(f"vpython: the environment `{environment}` contains `one`, which is to be declared in `")
+    assert err.startswith(
+        f"vpython: the environment `{environment}` contains `one`, which is to be declared in `"
+    )
     assert ground.good() == environment
 
 

@@ -159,7 +159,8 @@ def test_mistakes_with_their_places(text: str, message: str) -> None:
     ("a x\na y", "e:2:1: `a` is already on line 1"),
     ("@Subdir s\na x\n\na x", "e:4:1: `a` is already on line 2 in `s`"),
     ("A x\na !\nb x",
-     "e:1:1: not a package name: `A`\ne:2:3: not a version: `!` is neither an instance id nor a ref nor a tag"),
+     "e:1:1: not a package name: `A`\n"
+     "e:2:3: not a version: `!` is neither an instance id nor a ref nor a tag"),
     ("\0 x", "e:1:1: not a package name: `\\x00`"),
 ])  # fmt: skip
 def test_mistakes_that_show_when_expanded(text: str, message: str) -> None:

@@ -73,10 +73,15 @@ def test_offline(look: Look, index: AwkwardIndex, offers: bool) -> None:
     put(index, "d")
     assert look(offline=True) == first
     (row,) = look("d", offline=True)["errors"]
-    assert (row["kind"], row["fact"]) == ("network", "not in the root, and network access is disabled by `-vpython-offline`: the page of `d`")
+    assert (row["kind"], row["fact"]) == (
+        "network",
+        "not in the root, and network access is disabled by `-vpython-offline`: the page of `d`",
+    )
     (row,) = look("b<2", offline=True, look=False)["errors"]
     assert row["kind"] == "network"
-    assert row["fact"].startswith("not in the root, and network access is disabled by `-vpython-offline`: `http://127.0.0.1:")
+    assert row["fact"].startswith(
+        "not in the root, and network access is disabled by `-vpython-offline`: `http://127.0.0.1:"
+    )
     assert row["fact"].endswith("/files/b-1.0-py3-none-any.whl`")
     assert index.asked == []
 
@@ -86,7 +91,10 @@ def test_offline_without_metadata(look: Look, index: AwkwardIndex) -> None:
     look()
     (row,) = look("a<1", offline=True)["errors"]
     name = "a-0.9-py3-none-any.whl"
-    assert (row["kind"], row["fact"]) == ("network", f"not in the root, and network access is disabled by `-vpython-offline`: METADATA of `{name}`")
+    assert (row["kind"], row["fact"]) == (
+        "network",
+        f"not in the root, and network access is disabled by `-vpython-offline`: METADATA of `{name}`",
+    )
 
 
 @pytest.mark.parametrize("wanted", ["a==7", "a==1.0+local", "a @ http://127.0.0.1:9/a-1.0-py3-none-any.whl"])
@@ -95,7 +103,9 @@ def test_what_is_left_to_pip_offline(look: Look, index: AwkwardIndex, wanted: st
     look()
     (row,) = look(wanted, offline=True)["errors"]
     assert row["kind"] == "network"
-    assert row["fact"].startswith("not in the root, and network access is disabled by `-vpython-offline`: `http://127.0.0.1:")
+    assert row["fact"].startswith(
+        "not in the root, and network access is disabled by `-vpython-offline`: `http://127.0.0.1:"
+    )
     assert index.asked == []
 
 

@@ -304,7 +304,9 @@ def test_what_repeats_itself_is_proved_once(ask: Asker) -> None:
 def test_too_many_rounds() -> None:
     row = {"kind": "rounds", "rounds": 20_000, "names": ["a", "b"], "together": ["a==1.0", "b==2.0"]}
     error = errors.failure([row], TAG)
-    assert error.message == "no resolution after 20000 rounds of resolution: conflicts keep being about `a`, `b`"
+    assert (
+        error.message == "no resolution after 20000 rounds of resolution: conflicts keep being about `a`, `b`"
+    )
     assert error.hint == "these go together: `a==1.0`, `b==2.0`"
     error = errors.failure([{**row, "together": []}], TAG)
     assert error.hint == "give what the conflicts are about narrower bounds in the script"

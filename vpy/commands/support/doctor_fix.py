@@ -105,7 +105,7 @@ def _repair(finding: Finding, request: Request, context: Context) -> tuple[bool,
     if verify.LOCK in finding.facts:
         locks.ensure_lock_file(layout.lock("environment", key))
         if len(finding.facts) > 1:
-            return False, "left: without its lock file it cannot be told what runs in it; run again"
+            return False, "left: without its lock file it is not known what runs in it; run again"
         return True, "has a lock file again"
     if all(fact in (compiled.FORGED, compiled.UNREADABLE) for fact in finding.facts.values()):
         for path in finding.facts:

@@ -210,7 +210,9 @@ def claim(package: str, file: str, sha256: str, owners: Owners) -> None:
     owner, earlier, digest = owners.setdefault(project, (package, file, sha256))
     # Of a wheel that only an index has named no hash is known.
     if earlier != file or (digest != sha256 and digest and sha256):
-        raise UserError(f"packages `{owner}` and `{package}` hold two wheels of `{project}`: `{earlier}`, `{file}`")
+        raise UserError(
+            f"packages `{owner}` and `{package}` hold two wheels of `{project}`: `{earlier}`, `{file}`"
+        )
 
 
 def _fill_from_index(draft: Draft, source: Source, context: Context) -> None:

@@ -41,10 +41,10 @@ NOUNS = {
 }
 SMALL = ("pages", "resolutions", "records", "copies", "directories")
 COLUMNS = (
-    Column("what", rank=2),
+    Column("what"),
     Column("name", cut="start"),
-    Column("size", is_number=True),
-    Column("why", rank=1),
+    Column("size", rank=1, is_number=True),
+    Column("why", rank=2),
 )
 
 
@@ -132,12 +132,13 @@ def account(report: Report, found: Names | None, *, dry_run: bool) -> dict[str, 
 
 def show(report: Report, found: Names | None, *, dry_run: bool, now: float) -> None:
     """Print the summary, then a line for each thing; of small things one for all of a kind."""
-    text_output.show(summary(report.removed, dry_run=dry_run))
+    width = fitted_table.terminal_width()
+    text_output.show("\n".join(text_output.wrapped(summary(report.removed, dry_run=dry_run), width)))
     stored = found.stored if found else {}
     rows = [*_rows(report.removed, stored, now), *_rows_of_small(report.removed, now)]
     if rows:
         text_output.show("")
-        text_output.show("\n".join(fitted_table.lines(COLUMNS, rows, fitted_table.terminal_width())))
+        text_output.show("\n".join(fitted_table.lines(COLUMNS, rows, width)))
 
 
 def summary(removed: Sequence[Removed], *, dry_run: bool) -> str:
@@ -176,7 +177,8 @@ def _rows_of_small(removed: Sequence[Removed], now: float) -> Iterator[tuple[str
 def reason(removed: Removed, now: float) -> str:
     """Return why something goes."""
     if removed.reason == "unused" and removed.used is not None:
-        return f"not used for {fitted_table.duration(now - removed.used)}"
+        idle = now - removed.used
+        return "used just now" if idle < 60 else f"not used for {fitted_table.duration(idle)}"
     if removed.reason == "asked":
         return "" if removed.used is None else f"last used {fitted_table.ago(now - removed.used)}"
     return {"unused": "not used", "max-size": "over --max-size"}.get(removed.reason, removed.reason)

@@ -34,7 +34,9 @@ def default_directory(environ: Mapping[str, str]) -> str:
     """Return `~/.local/bin`; raise UserError where there is no home."""
     home = environ.get("HOME", "")
     if not os.path.isabs(home):
-        raise UserError("there is no home directory to put the launcher in", hint="name a directory with --directory DIR")
+        raise UserError(
+            "there is no home directory to put the launcher in", hint="name a directory with --directory DIR"
+        )
     return os.path.join(home, ".local", "bin")
 
 
@@ -66,7 +68,9 @@ def write(launcher: Launcher, vpython: str) -> None:
     """Write a launcher; raise UserError where another file has its name."""
     if os.path.lexists(launcher.path) and read(launcher.path) is None:
         hint = "remove it, or choose another name with --name"
-        raise UserError(f"`{launcher.path}` already exists, and is not a launcher that vpython made", hint=hint)
+        raise UserError(
+            f"`{launcher.path}` already exists, and is not a launcher that vpython made", hint=hint
+        )
     quoted = shlex.quote(launcher.script)
     text = f'#!/bin/sh\n{MARK}{quoted}\nexec {shlex.quote(vpython)} {quoted} "$@"\n'
     try:

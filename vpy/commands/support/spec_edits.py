@@ -159,4 +159,7 @@ def finish(target: Target, text: str, context: Context) -> None:
 
         found, _ = lockfile_search.of_requirements(target.source, parse(target, text))
         if found is not None:
-            context.terminal.warning(f"`{printable(found[0])}` does not have this change yet: `vpython-tool lock` brings it up to date")
+            context.terminal.warning(
+                f"`{printable(found[0])}` does not have this change yet: "
+                "`vpython-tool lock` brings it up to date"
+            )

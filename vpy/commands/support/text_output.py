@@ -7,7 +7,9 @@ import os
 import sys
 
 from bootstrap import shown
+from vpy.commands.support import fitted_table
 from vpy.errors import ToolError, UserError
+from vpy.system import status_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,14 +54,30 @@ def show_json(account: object) -> None:
 
 
 def render(sections: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Return sections, each with its title in front of its first line; those without lines are left out."""
+    """Return sections, each with its title in front of its first line; those without lines are left out.
+
+    On a terminal a line that is too long goes on below, further in.
+    """
+    width = fitted_table.terminal_width()
+    room = max(width - LEFT, LEFT) if width else None
     lines = []
     for title, rows in sections:
-        texts = [shown.line(line) for row in rows for line in row.split("\n")]
+        long = [shown.line(line) for row in rows for line in row.split("\n")]
+        texts = [part for line in long for part in wrapped(line, room, indent="  ")]
         lines += [
             f"{title if not number else '':<{LEFT}}{line}".rstrip() for number, line in enumerate(texts)
         ]
     return "\n".join(lines)
+
+
+def wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
+    """Return a text in lines that fit into `width` where that is given, broken between its words."""
+    if width is None or status_line.width(text) <= width:
+        return [text]
+    import textwrap
+
+    lead = text[: len(text) - len(text.lstrip())] + indent
+    return textwrap.wrap(text, width, subsequent_indent=lead, break_long_words=False, break_on_hyphens=False)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from vpy.config import Config
 
 NARROWEST, WIDEST = 40, 100
-WIDEST_NAME = 26
+WIDEST_NAME, WIDEST_NAME_BELOW_60 = 26, 10
 INDENT = "  "
+FURTHER = " " * 11  # where a usage goes on
 
 
 def width_of(environ: Mapping[str, str]) -> int:
@@ -89,7 +90,7 @@ def command_screen(command: Command, config: Config, width: int) -> str:
     """Return what `NAME --help` shows."""
     options = [(option_name(option), option_help(option, config)) for option in command.all_options]
     blocks = [
-        f"{command.name}: {command.summary}",
+        _wrapped(f"{command.name}: {command.summary}", width),
         _usage_block([f"vpython-tool {usage(command)}"], width),
         _wrapped(command.description, width),
     ]
@@ -113,7 +114,7 @@ def main_screen(config: Config, root: str, width: int) -> str:
     names = " ".join(table.NAMES)
     return "\n\n".join(
         [
-            f"vpython {config.version}: {table.PURPOSE}",
+            _wrapped(f"vpython {config.version}: {table.PURPOSE}", width),
             _usage_block(table.USAGE, width),
             _listed("options of vpython:", options, width),
             f"commands:\n{_wrapped(names, width, INDENT)}",
@@ -139,10 +140,14 @@ def tool_screen(config: Config, width: int) -> str:
 def _usage_block(lines: Iterable[str], width: int) -> str:
     shown = []
     for number, line in enumerate(lines):
-        # What stands in brackets stays on one line.
-        joined = re.sub(r"\[[^]]*]|\([^)]*\)|--[a-z]+ [A-Z]+", lambda part: part[0].replace(" ", "\0"), line)
+        # What stands in brackets stays on one line, where it fits.
+        joined = re.sub(
+            r"\[[^]]*]|\([^)]*\)|--[a-z]+ [A-Z]+",
+            lambda part: part[0].replace(" ", "\0") if len(part[0]) <= width - len(FURTHER) else part[0],
+            line,
+        )
         first = "usage: " if number == 0 else "       "
-        shown += _lines(joined, width, first, " " * 11)
+        shown += _lines(joined, width, first, FURTHER)
     return "\n".join(shown).replace("\0", " ")
 
 
@@ -152,7 +157,7 @@ def _wrapped(text: str, width: int, indent: str = "") -> str:
 
 def _listed(title: str, rows: Sequence[tuple[str, str]], width: int) -> str:
     """Return names in a column and their meanings beside it, or below a name that is too long."""
-    widest = min(max(len(name) for name, _ in rows), WIDEST_NAME if width >= 60 else 14)
+    widest = min(max(len(name) for name, _ in rows), WIDEST_NAME if width >= 60 else WIDEST_NAME_BELOW_60)
     left = " " * (len(INDENT) + widest + 2)
     lines = [title]
     for name, text in rows:

@@ -172,7 +172,9 @@ def parse_tag(text: str) -> str:
     if not key or not _KEY.issuperset(key):
         raise UserError(f"not a tag: `{printable(text)}`: a key is of a-z, 0-9, `_` and `-`")
     if not content or not _TAG_VALUE.issuperset(content) or content != content.strip(" "):
-        raise UserError(f"not a tag: `{printable(text)}`: the value is empty, or has characters that a tag cannot have")
+        raise UserError(
+            f"not a tag: `{printable(text)}`: the value is empty, or has characters that a tag cannot have"
+        )
     return text
 
 

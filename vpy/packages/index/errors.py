@@ -190,7 +190,8 @@ def offline(rows: Sequence[Mapping[str, Any]]) -> UnreachableError:
     """Return the error of requirements that only the index could answer."""
     listed = ", ".join(f"`{row['text']}`" for row in rows)
     return UnreachableError(
-        f"not in the root, and network access is disabled by `-vpython-offline`: {listed}", hint="run it once without -vpython-offline"
+        f"not in the root, and network access is disabled by `-vpython-offline`: {listed}",
+        hint="run it once without -vpython-offline",
     )
 
 

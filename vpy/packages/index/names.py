@@ -31,7 +31,9 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
     from packaging.version import InvalidVersion, Version
 
     if wanted.instance_id:
-        raise MissingError(f"an index does not have the instance `{wanted.instance_id}`, to which `{wanted.name}` is locked")
+        raise MissingError(
+            f"an index does not have the instance `{wanted.instance_id}`, to which `{wanted.name}` is locked"
+        )
     project = _project(wanted.name, config.wheel_prefix)
     if not wanted.version.startswith(_VERSION_KEY):
         raise MissingError(f"not a version of an index: `{wanted.version}` of `{wanted.name}`")

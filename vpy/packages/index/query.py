@@ -61,7 +61,10 @@ def _ask(index: IndexLoader, requirements: Sequence[str], *, dependencies: bool)
     if not requirements:
         return {"wheels": [], "errors": []}
     if index.offline:
-        raise ToolError("cannot ask the index: network access is disabled by `-vpython-offline`", hint="run it without -vpython-offline")
+        raise ToolError(
+            "cannot ask the index: network access is disabled by `-vpython-offline`",
+            hint="run it without -vpython-offline",
+        )
     answer = index.look(requirements, dependencies=dependencies)
     if any("row" not in row for row in answer["errors"]) and not dependencies:
         raise _failure(index, answer["errors"])

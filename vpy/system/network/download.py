@@ -114,7 +114,9 @@ class Download:
             first, total = _content_range(answer.headers.get("content-range", ""))
             if not self._received or first != self._received or self._total not in (None, total):
                 self._whole = True
-                raise NetworkError(f"`{shown}` continues the download at another position than asked", transient=True)
+                raise NetworkError(
+                    f"`{shown}` continues the download at another position than asked", transient=True
+                )
             return 0
         total = self._size if answer.length is None else answer.length
         if self._size is not None and total != self._size:
