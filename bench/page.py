@@ -30,13 +30,13 @@ QUICK = """
 def render(chapters: Sequence[Chapter], machine: Mapping[str, str], *, quick: bool) -> str:
     """Return the whole page; charts are named as files beside it."""
     goals = [goal for chapter in chapters for goal in chapter.goals]
-    parts = [HEAD + (QUICK if quick else ""), "## The machine\n", _table(_machine(machine))]
+    parts = [HEAD + (QUICK if quick else ""), "## The machine\n", table_text(_machine(machine))]
     if goals:
-        parts += ["## Goals\n", GOALS, _table(_goals(goals)), *filter(None, [reasons(goals)])]
+        parts += ["## Goals\n", GOALS, table_text(_goals(goals)), *filter(None, [reasons(goals)])]
     for chapter in chapters:
         parts += [f"## {chapter.title}\n", chapter.text]
         parts += [f"![{title}]({name})\n" for name, title, _ in chapter.charts]
-        parts += [_table(table) for table in chapter.tables]
+        parts += [table_text(table) for table in chapter.tables]
     return "\n".join(parts)
 
 
@@ -51,6 +51,7 @@ def _goals(goals: Sequence[Goal]) -> Table:
     )
 
 
-def _table(table: Table) -> str:
+def table_text(table: Table) -> str:
+    """Return a table in Markdown."""
     lines = [table.head, ("---",) * len(table.head), *table.rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

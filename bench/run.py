@@ -28,6 +28,7 @@ import index
 import roots
 import space
 import starts
+import tasks
 from machine import facts
 from page import render
 from timing import BenchError
@@ -50,6 +51,7 @@ MEASUREMENTS: dict[str, Callable[[Yard, Effort], Chapter]] = {
     "roots": roots.measure,
     "memory": space.measure_memory,
     "disk": space.measure_disk,
+    "tasks": tasks.measure,
 }
 
 

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bootstrap.request import Request
+    from vpy.commands.support.package_versions import PackageVersion
     from vpy.operations.context import Context
     from vpy.operations.plan import Plan
-
-WORKERS = 8
 
 
 def run(request: Request, context: Context, arguments: Namespace) -> int:
@@ -69,16 +68,27 @@ def _newest(names: list[str], decided: Plan, context: Context) -> Mapping[str, s
     if context.offline:
         raise UserError("`outdated` asks the index", hint="run it without -vpython-offline")
     targets = platform_targets.verified(Spec(), context.config, "config.toml")
-    found = {}
+
+    def ask(asked: list[str]) -> dict[str, list[PackageVersion]]:
+        return package_versions.each_in_index(asked, find.SHOWN, decided.sources, targets, context)
+
+    try:
+        found = ask(names)
+    except VpythonError:  # which of them cannot be asked for is seen one by one
+        found = {}
+        for name in names:
+            try:
+                found |= ask([name])
+            except VpythonError as error:
+                context.terminal.warning(f"`{name}`: {error.message}")
     for name in names:
-        try:
-            versions = package_versions.in_index(name, find.SHOWN, decided.sources, targets, context)
-        except VpythonError as error:
-            context.terminal.warning(f"`{name}`: {error.message}")
-            continue
-        if versions:
-            found[name] = find.newest(versions).version.removeprefix("version:")
-    return found
+        if name in found and not found[name]:
+            context.terminal.warning(f"`{name}`: the index has no wheel of it")
+    return {
+        name: find.newest(versions).version.removeprefix("version:")
+        for name, versions in found.items()
+        if versions
+    }
 
 
 def _is_newer(text: str, other: str) -> bool:

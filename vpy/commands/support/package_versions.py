@@ -165,20 +165,33 @@ def in_index(
     """
     from packaging.utils import InvalidName, canonicalize_name
 
-    from vpy.packages.index import query
-
     try:
         project = str(canonicalize_name(_index_name(name, context.config.wheel_prefix), validate=True))
     except InvalidName:
         raise MissingError(f"no project of an index is called `{name}`") from None
-    index: IndexLoader = sources.index_loader(asked, targets[0].interpreter, context)
-    by_version: dict[str, list[WheelName]] = {}
-    for wheel in _wheels(query.files(index, project)):
-        by_version.setdefault(wheel.version, []).append(wheel)
-    if not by_version:
+    versions = each_in_index([project], most, asked, targets, context)[project]
+    if not versions:
         raise no_such_package(name, [])
-    newest = sorted(by_version, key=lambda version: _rank(f"version:{version}"), reverse=True)[:most]
-    return [_version(project, version, by_version[version], targets, context) for version in newest]
+    return versions
+
+
+def each_in_index(
+    projects: Sequence[str], most: int, asked: Sources, targets: Sequence[Target], context: Context
+) -> dict[str, list[PackageVersion]]:
+    """Return the versions of each project, by its normal name, as `in_index` does; [] where it has none."""
+    from vpy.packages.index import query
+
+    index: IndexLoader = sources.index_loader(asked, targets[0].interpreter, context)
+    found = {}
+    for project, files in query.files(index, projects).items():
+        by_version: dict[str, list[WheelName]] = {}
+        for wheel in _wheels(files):
+            by_version.setdefault(wheel.version, []).append(wheel)
+        newest = sorted(by_version, key=lambda version: _rank(f"version:{version}"), reverse=True)[:most]
+        found[project] = [
+            _version(project, version, by_version[version], targets, context) for version in newest
+        ]
+    return found
 
 
 def _index_name(name: str, prefix: str) -> str:

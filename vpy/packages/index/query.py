@@ -51,10 +51,11 @@ def resolved(index: IndexLoader, requirements: Sequence[str]) -> tuple[str, ...]
     return tuple(row["filename"] for row in answer["wheels"])
 
 
-def files(index: IndexLoader, project: str) -> tuple[str, ...]:
-    """Return the names of all wheels of a project; () where the index has none or no such project."""
-    answer = _ask(index, [project], dependencies=False)
-    return tuple(name for row in answer["wheels"] for name in row["files"])
+def files(index: IndexLoader, projects: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the names of all wheels of each project; () where the index has none or no such project."""
+    answer = _ask(index, projects, dependencies=False)
+    names = {projects[row["row"]]: tuple(row["files"]) for row in answer["wheels"]}
+    return {project: names.get(project, ()) for project in projects}
 
 
 def _ask(index: IndexLoader, requirements: Sequence[str], *, dependencies: bool) -> Mapping[str, Any]:
