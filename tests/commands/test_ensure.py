@@ -264,7 +264,7 @@ def test_from_stdin_and_offline(site: Site) -> None:
         (("-root", "x", "-resolve"), "`ensure` needs either `--root` or `--resolve`"),
         (
             ("-bogus",),
-            "unknown option `-bogus` of `ensure`; `-vpython-tool ensure --help` lists those there are",
+            "unknown option `-bogus` of `ensure`; `vpython-tool ensure --help` lists them",
         ),
         (("--rot", "x"), "unknown option `--rot` of `ensure`: did you mean `--root`?"),
         (("y", "-root", "x"), "`ensure` takes one FILE, got `{file} y`"),

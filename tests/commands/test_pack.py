@@ -163,7 +163,7 @@ def test_nothing_is_written_where_one_wheel_is_bad(bench: Bench) -> None:
         bench.pack(good, str(bad))
     with pytest.raises(ToolError, match="cannot read"):
         bench.pack(good, str(bench.wheels / "absent-1.0-py3-none-any.whl"))
-    with pytest.raises(UserError, match="for no platform that packages are named by"):
+    with pytest.raises(UserError, match="for a platform for which no package can be named"):
         bench.pack(good, bench.wheel("odd", "1.0", "py3-none-plan9"))
     with pytest.raises(
         UserError, match=r"would both be `infra/python/wheels/a/linux-amd64_cp311_cp311` at `version:1.0`"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONFIG = config.load()
 BY_NAME = {command.name: command for command in table.COMMANDS}
 PYTHON_COMMANDS = [command.name for command in table.COMMANDS if command.takes_python]
-LISTS = "lists those there are"
+LISTS = "lists them"
 
 
 def parse(name: str, *argv: str) -> argparse.Namespace:
@@ -119,7 +119,7 @@ def test_width(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", table.NAMES)
 def test_an_unknown_option(name: str) -> None:
-    more = f"`-vpython-tool {name} --help` {LISTS}"
+    more = f"`vpython-tool {name} --help` {LISTS}"
     assert mistake(name, "--pigeon") == f"unknown option `--pigeon` of `{name}`; {more}"
     assert mistake(name, "--pigeon=1", "x") == f"unknown option `--pigeon` of `{name}`; {more}"
 
@@ -131,7 +131,7 @@ def test_json_where_something_is_reported(command: Command) -> None:
         assert mistake(command.name, "--jsn") == fact
         assert mistake(command.name, "-json") == fact.replace("--jsn", "-json")
     else:
-        more = f"`-vpython-tool {command.name} --help` {LISTS}"
+        more = f"`vpython-tool {command.name} --help` {LISTS}"
         assert mistake(command.name, "--json") == f"unknown option `--json` of `{command.name}`; {more}"
 
 
@@ -186,7 +186,7 @@ def test_what_stands_behind_two_dashes_is_no_option() -> None:
         (("completion", "4dos"), "unknown SHELL `4dos`: bash, zsh, fish or powershell"),
         (
             ("verify", "s.py", "-c", "x"),
-            f"unknown option `-c` of `verify`; `-vpython-tool verify --help` {LISTS}",
+            f"unknown option `-c` of `verify`; `vpython-tool verify --help` {LISTS}",
         ),
         (("install", "-u", "--json"), "option `--json` of `install` goes before Python's own options"),
         (("install", "-u", "--jsn"), "unknown option `--jsn` of `install`: did you mean `--json`?"),

@@ -139,10 +139,10 @@ def test_a_lockfile_goes_with_its_text_spec(folder: Checkout) -> None:
     ]
     assert folder.says("-legacy", ".") == [
         "build/.vpython3: removed, build/vpython.toml says the same"
-        "; its lockfile build/.vpython3.versions is gone, `lock` makes another",
+        "; its lockfile build/.vpython3.versions is removed, `vpython-tool lock` makes another",
         "tools/one.py.vpython3: now a PEP 723 block in tools/one.py"
-        "; its lockfile tools/one.py.vpython3.versions is gone, `lock` makes another",
-        "tools/two: now a PEP 723 block; its lockfile tools/two.versions is gone, `lock` makes another",
+        "; its lockfile tools/one.py.vpython3.versions is removed, `vpython-tool lock` makes another",
+        "tools/two: now a PEP 723 block; its lockfile tools/two.versions is removed, `vpython-tool lock` makes another",
     ]
     assert folder.files() == CONVERTED
 

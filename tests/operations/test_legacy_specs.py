@@ -120,7 +120,7 @@ LEFT: list[tuple[dict[str, str], str, str]] = [
      "`{0}/s.py` already has tables, which say something else"),
     ({"s.py": f"{BLOCK}\n{GUARDED}"}, "s.py", "its text spec is not used: its PEP 723 block comes first"),
     ({"p/s.py": "", "p.vpython3": SPEC}, "p.vpython3",
-     "it is the spec of all that is in `{0}/p`, which no block can be"),
+     "it is the spec of everything in `{0}/p`, which a block cannot be"),
     ({"s": "data\n", "s.vpython3": SPEC}, "s.vpython3",
      "`{0}/s` cannot hold a block: it is a link, or not a text of Python"),
     ({"s.py": "x\0", "s.py.vpython3": SPEC}, "s.py.vpython3",

@@ -17,7 +17,7 @@ from vpy.system import status_line
 if TYPE_CHECKING:
     from pathlib import Path
 
-BYTES = "`--max-size` takes a number of bytes, with K, M, G or T behind it"
+BYTES = "`--max-size` takes a number of bytes, with K, M, G or T after it"
 
 
 def test_age(cache: Cache) -> None:

@@ -118,7 +118,7 @@ def test_unknown_command(yard: Yard, tool: str, end: str) -> None:
 @pytest.mark.parametrize("tool", NAMES)
 def test_option_that_a_command_does_not_know(yard: Yard, tool: str) -> None:
     said = yard.refuse("-vpython-tool", tool, "--pigeon", "good.py")
-    lists = f"`-vpython-tool {tool} --help` lists those there are"
+    lists = f"`vpython-tool {tool} --help` lists them"
     assert said == f"unknown option `--pigeon` of `{tool}`; {lists}"
 
 

@@ -76,5 +76,5 @@ def test_commands_that_edit_leave_them_alone(site: Site) -> None:
     written(site, "requirements.txt", "a\n")
     done = site.run("-vpython-tool", "add", "requirements.txt", script="b")
     assert done.returncode == 2
-    assert "is a requirements file, which is not edited here" in done.stderr
+    assert "is a requirements file, which `add` and `remove` do not edit" in done.stderr
     assert (site.place / "requirements.txt").read_text() == "a\n"

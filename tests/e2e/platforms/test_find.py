@@ -157,7 +157,7 @@ def test_a_tree_without_a_list(yard: Yard, service: Service) -> None:
         (("a", "b"), "`find` takes one NAME, got `a b`"),
         (
             ("--none", "a"),
-            "unknown option `--none` of `find`; `-vpython-tool find --help` lists those there are",
+            "unknown option `--none` of `find`; `vpython-tool find --help` lists them",
         ),
         (("--jsn", "a"), "unknown option `--jsn` of `find`: did you mean `--json`?"),
         (("-json", "a"), "unknown option `-json` of `find`: did you mean `--json`?"),

@@ -260,7 +260,7 @@ def test_bytes_that_went_bad_in_the_mirror_are_put_right(yard: Yard) -> None:
         (("-o",), "option `--output` lacks its value"),
         (
             ("-x", "-o", "m"),
-            "unknown option `-x` of `mirror`; `-vpython-tool mirror --help` lists those there are",
+            "unknown option `-x` of `mirror`; `vpython-tool mirror --help` lists them",
         ),
         (("--out", "m"), "unknown option `--out` of `mirror`: did you mean `--output`?"),
         (("-vpython-spec", "x", "-o", "m"), "option `-vpython-spec` goes before `-vpython-tool`"),

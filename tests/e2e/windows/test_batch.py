@@ -134,10 +134,10 @@ def test_a_service_that_does_not_answer(checkout: Checkout) -> None:
     assert err.startswith("vpython: cannot fetch ")
     code, out, err = checkout.run(env={"VPYTHON_OFFLINE": "1"})
     assert (code, out) == (1, "")
-    assert err.startswith("vpython: not here yet, and the network may not be asked")
+    assert err.startswith("vpython: not downloaded yet, and network access is disabled")
     assert checkout.run("-vpython-offline", "x") == (code, out, err)
     plain = {"CIPD_SERVICE_URL": "http://192.0.2.1:80"}
-    assert checkout.run(env=plain)[2].startswith("vpython: not fetched, since it is not https")
+    assert checkout.run(env=plain)[2].startswith("vpython: refused to fetch what is not https")
     assert list((checkout.bin / "cipd_manifest.txt").iterdir()) == []
 
 
