@@ -67,8 +67,10 @@ def test_the_screen_of_a_command(command: Command, width: int) -> None:
     screen = usage.command_screen(command, CONFIG, width)
     lines = screen.splitlines()
     joined = " ".join(screen.split())
-    assert lines[0].startswith(f"{command.name}: ")
-    assert lines[2].startswith(f"usage: vpython-tool {command.name}")
+    title = lines[: lines.index("")]
+    assert " ".join(title) == f"{command.name}: {command.summary}"
+    assert all(len(line) <= width for line in title)
+    assert lines[len(title) + 1].startswith(f"usage: vpython-tool {command.name}")
     assert command.description in joined
     for option in command.all_options:
         assert any(line.startswith(f"  {usage.option_name(option)}") for line in lines), option.name

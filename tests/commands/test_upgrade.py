@@ -142,7 +142,8 @@ def test_a_lockfile_goes_with_its_text_spec(folder: Checkout) -> None:
         "; its lockfile build/.vpython3.versions is removed, `vpython-tool lock` makes another",
         "tools/one.py.vpython3: now a PEP 723 block in tools/one.py"
         "; its lockfile tools/one.py.vpython3.versions is removed, `vpython-tool lock` makes another",
-        "tools/two: now a PEP 723 block; its lockfile tools/two.versions is removed, `vpython-tool lock` makes another",
+        "tools/two: now a PEP 723 block; "
+        "its lockfile tools/two.versions is removed, `vpython-tool lock` makes another",
     ]
     assert folder.files() == CONVERTED
 
