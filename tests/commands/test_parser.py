@@ -140,7 +140,9 @@ def test_json_where_something_is_reported(command: Command) -> None:
 def test_an_unknown_command() -> None:
     with pytest.raises(UserError, match=r"^unknown command `instal`: did you mean `install`\?$"):
         parser.find_command("instal")
-    with pytest.raises(UserError, match=f"^unknown command `zzz`: the commands are {', '.join(table.NAMES)}$"):
+    with pytest.raises(
+        UserError, match=f"^unknown command `zzz`: the commands are {', '.join(table.NAMES)}$"
+    ):
         parser.find_command("zzz")
 
 
