@@ -121,7 +121,7 @@ def _reader(setting: Setting, context: Context) -> FolderReader | WebReader:
     from vpy.system.network import urls
 
     if "?" in text or "#" in text:
-        raise UserError(f"the address of releases has no `?` and no `#`: `{urls.shown(text)}`")
+        raise UserError(f"the address of releases cannot have `?` or `#`: `{urls.shown(text)}`")
     client = None if context.offline else sources.http_client(context)
     return web.WebReader(text, client, context.terminal.status)
 
@@ -133,7 +133,7 @@ def _parsed(data: bytes, shown: str) -> list[Release]:
         rows = json.loads(data)["releases"]
         return [_release(row) for row in rows]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ToolError(f"`{LIST}` at {shown} is no list of releases") from None
+        raise ToolError(f"`{LIST}` at {shown} is not a list of releases") from None
 
 
 def _release(row: Any) -> Release:
@@ -156,7 +156,7 @@ def _bounded(pieces: Iterable[bytes], size: int, shown: str) -> bytes:
     for piece in pieces:
         data += piece
         if len(data) > size:
-            raise ToolError(f"{shown} sends more than the {size} bytes that are listed")
+            raise ToolError(f"{shown} sent more than the {size} bytes that are listed")
     if len(data) < size:
         raise ToolError(f"{shown} sent {len(data)} of the {size} bytes that are listed")
     return bytes(data)

@@ -181,10 +181,13 @@ def environments(source: Source, context: Context) -> Environments:
 
         path = os.path.abspath(source.local_path)
         if not os.path.exists(path):
-            raise UserError(f"the OCI image layout `{path}` is not there")
+            raise UserError(f"the OCI image layout `{path}` does not exist")
         return Environments(LayoutImages(path, str(source)), str(source))
     if context.offline:
-        raise ToolError(f"`{source}` may not be asked", hint="run it without -vpython-offline")
+        raise ToolError(
+            f"cannot ask `{source}`: network access is disabled by `-vpython-offline`",
+            hint="run it without -vpython-offline",
+        )
     return Environments(registry(str(source), context), str(source))
 
 

@@ -289,8 +289,8 @@ def test_names_are_no_paths(site: Site) -> None:
 def test_a_kit_that_is_none(site: Site) -> None:
     site.script("a")
     for name, fact in {
-        "s.py": "is no OCI image layout",
-        "nothing.tar": "is not there",
+        "s.py": "is not an OCI image layout",
+        "nothing.tar": "does not exist",
         ".": "has no `index.json`",
     }.items():
         done = from_kit(site, kit=name)

@@ -13,7 +13,7 @@ from vpy.commands.table import NAMES
 if TYPE_CHECKING:
     from tests.e2e.hostile.yard import Yard
 
-ALL = f"there are {', '.join(NAMES)}"
+ALL = f"the commands are {', '.join(NAMES)}"
 SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL, or several with commas"
 
 
@@ -50,7 +50,7 @@ SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL
         (("-vpython-spec", ".", "good.py"), "cannot read the spec `{work}`: Is a directory"),
         (
             ("-vpython-interpreter", "missing", "good.py"),
-            "the interpreter `{work}/missing` is not there\n\nhint: give the path of a Python executable",
+            "the interpreter `{work}/missing` does not exist\n\nhint: give the path of a Python executable",
         ),
         (
             ("-vpython-interpreter", "good.py", "good.py"),

@@ -126,7 +126,7 @@ def test_other_packages_of_the_service(yard: Yard, service: Service) -> None:
     done = yard.harness.run(
         "-vpython-offline", "-vpython-source", f"cipd:{service.rpc_url}", "-vpython-tool", "find", "x"
     )
-    assert done.stderr.startswith(f"vpython: `cipd:{service.rpc_url}` may not be asked")
+    assert done.stderr.startswith(f"vpython: cannot ask `cipd:{service.rpc_url}`: network access is disabled")
 
 
 def test_a_tree_without_a_list(yard: Yard, service: Service) -> None:

@@ -224,7 +224,10 @@ def test_a_canary(checkout: Checkout) -> None:
         assert checkout.run(env={"VPYTHON_MANIFEST": name}).stdout == "vpython3 canary\n"
     assert checkout.run().stdout == "vpython3 1\n"
     done = checkout.run(env={"VPYTHON_MANIFEST": "/nonexistent/m.txt"})
-    assert (done.returncode, done.stderr) == (1, "vpython: the manifest `/nonexistent/m.txt` is not there\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "vpython: the manifest `/nonexistent/m.txt` does not exist\n",
+    )
 
 
 def test_the_service_can_be_another(checkout: Checkout) -> None:

@@ -148,7 +148,7 @@ def test_a_canary(pinning: Pinning) -> None:
         assert told[: len(words) + 2] == ["vpython3", *words, "s.py"]
         pinning.ours("s.py")
     done = pinning.run("-vpython-manifest", "/nonexistent", "s.py")
-    assert (done.returncode, done.stderr) == (2, "vpython: the manifest `/nonexistent` is not there\n")
+    assert (done.returncode, done.stderr) == (2, "vpython: the manifest `/nonexistent` does not exist\n")
 
 
 def test_a_temporary_root_goes(pinning: Pinning, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_wrong_options(full: Stage, words: tuple[str, ...], fact: str) -> None:
 def test_an_unknown_tool(full: Stage) -> None:
     code, out, err = full.everywhere("-vpython-tool", "unheard-of", "s.py", recorded=False)
     assert (code, out) == (2, "")
-    assert err == f"vpython: unknown command `unheard-of`: there are {', '.join(NAMES)}\n"
+    assert err == f"vpython: unknown command `unheard-of`: the commands are {', '.join(NAMES)}\n"
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -132,7 +132,7 @@ class Credentials:
         helpers = document.get("credHelpers") or {}
         store = document.get("credsStore") or ""
         if not isinstance(helpers, dict) or not isinstance(store, str):
-            raise UserError(f"`{path}` is no configuration of docker that can be read", hint=HINT)
+            raise UserError(f"`{path}` is not a configuration of docker that can be read", hint=HINT)
         for key, name in helpers.items():
             if isinstance(name, str) and name and _is_host(key, host):
                 return self._ask(name, path, _server(host))
@@ -205,7 +205,7 @@ def _read(path: str) -> dict[str, Any] | None:
         document = None
     if not isinstance(document, dict) or len(data) > LARGEST_FILE:
         # Not a word of what is in it, nor why: it may be half a password.
-        raise UserError(f"`{path}` is no configuration of docker that can be read: not JSON", hint=HINT)
+        raise UserError(f"`{path}` is not a configuration of docker that can be read: not JSON", hint=HINT)
     return document
 
 
@@ -222,7 +222,7 @@ def _from_auths(auths: Any, path: str, host: str, repository: str) -> Credential
     if auths is None:
         return None
     if not isinstance(auths, dict):
-        raise UserError(f"`{path}` is no configuration of docker that can be read: `auths`", hint=HINT)
+        raise UserError(f"`{path}` is not a configuration of docker that can be read: `auths`", hint=HINT)
     parts = f"{host}/{repository}".split("/")
     names = ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
     keys = [name for name in names if name in auths]

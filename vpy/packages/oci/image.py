@@ -140,7 +140,7 @@ def listed(images: Images, origin: str) -> Iterator[Descriptor]:
     """
     root = images.manifest("")
     if root is None:
-        raise ToolError(f"`{origin}` is not there")
+        raise ToolError(f"`{origin}` does not exist")
     data, media_type = root
     todo = [(Descriptor(media_type, digest_of(data), len(data)), data, 0)]
     count = 0

@@ -53,7 +53,7 @@ class LayoutImages:
         with self._opened(INDEX) as found:
             if found is None:
                 raise UserError(
-                    f"`{self.origin}` is no OCI image layout: it has no `{INDEX}`",
+                    f"`{self.origin}` is not an OCI image layout: it has no `{INDEX}`",
                     hint="`vpython-tool bundle SCRIPT -o KIT.tar` makes one",
                 )
             data = self._read(*found, image.LARGEST_DOCUMENT)
@@ -90,7 +90,9 @@ class LayoutImages:
 
     def _read(self, file: BinaryIO, size: int, most: int) -> bytes:
         if size > most:
-            raise ToolError(f"`{self.origin}` holds a document of {size} bytes where at most {most} are fit")
+            raise ToolError(
+                f"`{self.origin}` holds a document of {size} bytes where at most {most} are allowed"
+            )
         return file.read(size)
 
     @contextlib.contextmanager
@@ -128,7 +130,7 @@ class LayoutImages:
                         members[member.name.removeprefix("./")] = member.offset_data, member.size
         except tarfile.TarError:
             raise UserError(
-                f"`{self.origin}` is no OCI image layout: neither a directory nor a tar archive",
+                f"`{self.origin}` is not an OCI image layout: neither a directory nor a tar archive",
                 hint="one that is compressed must be unpacked first",
             ) from None
         self._members = members

@@ -134,7 +134,7 @@ class OciLoader:
     def _fetch(self, pin: Pin) -> str:
         algorithm, digest = reference_from_id(pin.instance_id)
         if algorithm != SHA256:
-            raise UserError(f"`{pin.instance_id}` is no SHA-256, by which `{self._origin}` has its files")
+            raise UserError(f"`{pin.instance_id}` is not a SHA-256, by which `{self._origin}` has its files")
         path = self._layout.package(pin.instance_id)
         if pin.filename and self._is_installed(digest):
             return path

@@ -64,7 +64,7 @@ def parse(text: str) -> Reference:
     if "@" in host or (at and "/" in last):
         # Nothing of it is shown: what stands before the `@` may be a password, or the end of one.
         raise UserError(
-            "a reference of an image in a registry has no name or password in it",
+            "a reference of an image in a registry cannot have a name or password in it",
             hint="log in with `docker login HOST`",
         )
     if not text.startswith(SCHEME):
@@ -89,11 +89,11 @@ def host_name(host: str) -> str:
 
 def _check_host(host: str, text: str) -> None:
     if not _HOST.fullmatch(host):
-        raise UserError(f"no host of a registry: `{host}` in `{text}`", hint=HINT)
+        raise UserError(f"not a host of a registry: `{host}` in `{text}`", hint=HINT)
     try:
         urls.check(f"https://{host}")
     except UserError:
-        raise UserError(f"no host of a registry: `{host}` in `{text}`", hint=HINT) from None
+        raise UserError(f"not a host of a registry: `{host}` in `{text}`", hint=HINT) from None
 
 
 def check_repository(name: str, text: str = "") -> str:
@@ -103,10 +103,10 @@ def check_repository(name: str, text: str = "") -> str:
     within = f" in `{text}`" if text else ""
     if name != name.lower() and _REPOSITORY.fullmatch(name.lower()):
         raise UserError(
-            f"no name of a repository: `{name}`{within}", hint=f"it is lower case: `{name.lower()}`"
+            f"not a name of a repository: `{name}`{within}", hint=f"it is lower case: `{name.lower()}`"
         )
     raise UserError(
-        f"no name of a repository: `{name}`{within}",
+        f"not a name of a repository: `{name}`{within}",
         hint=f"words of a-z and 0-9 with `.`, `_`, `-` or `/` between them; {HINT}",
     )
 
@@ -117,7 +117,7 @@ def check_tag(tag: str, text: str = "") -> str:
         return tag
     within = f" in `{text}`" if text else ""
     raise UserError(
-        f"no tag: `{tag}`{within}",
+        f"not a tag: `{tag}`{within}",
         hint="a tag is at most 128 letters, digits, `_`, `.` and `-`, and begins with none of the last two",
     )
 
@@ -128,7 +128,7 @@ def check_digest(digest: str, text: str = "") -> str:
         return digest
     within = f" in `{text}`" if text else ""
     raise UserError(
-        f"no digest: `{digest}`{within}",
+        f"not a digest: `{digest}`{within}",
         hint="a digest is `sha256:` and 64 hex digits, or `sha512:` and 128, in lower case",
     )
 
