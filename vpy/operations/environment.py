@@ -242,7 +242,7 @@ def foreign_files(
     names = ", ".join(f"`{name}`" for name in found[:MOST_NAMED])
     spec = plan.discovery.source.path
     where = f"`{spec}`" if spec else "a spec, such as a `# /// script` block"
-    return f"{names}{more}, which is to be declared in {where}"
+    return f"{names}{more}, to be declared in {where}"
 
 
 def why_json(plan: Plan, wheels: WheelSet, ingredients: Mapping[str, object]) -> dict[str, object]:

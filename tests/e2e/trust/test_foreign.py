@@ -80,8 +80,7 @@ def test_a_bare_environment(standing: tuple[Ground, Path]) -> None:
     code, out, err = ground.see(bare)
     assert (code, out) == (0, "None\n")
     assert err.endswith(
-        " contains `extra`, which is to be declared in a spec, such as a `# /// script` block: "
-        "making it again\n"
+        " contains `extra`, to be declared in a spec, such as a `# /// script` block: making it again\n"
     )
 
 
@@ -90,7 +89,7 @@ def test_what_somebody_put_there_goes(standing: tuple[Ground, Path], path: str) 
     ground, environment = standing
     (environment / path).mkdir() if path.endswith("empty") else (environment / path).touch()
     spec = ground.script.with_name("s.py.vpython3")
-    said = f"contains `{path}`, which is to be declared in `{spec}`: making it again\n"
+    said = f"contains `{path}`, to be declared in `{spec}`: making it again\n"
     assert ground.good(said=f"vpython: the environment `{environment}` {said}") == environment
     assert not (environment / path).exists()
     ground.good()
@@ -102,9 +101,7 @@ def test_a_package_that_was_replaced_comes_back(standing: tuple[Ground, Path]) -
     install(ground, ground.script.with_name("s.py.vpython3").read_text(), wheel)
     code, out, err = ground.see()
     assert (code, out.split()) == (0, [str(environment), *WHEELS])
-    assert err.startswith(
-        f"vpython: the environment `{environment}` contains `one`, which is to be declared in `"
-    )
+    assert err.startswith(f"vpython: the environment `{environment}` contains `one`, to be declared in `")
     assert ground.good() == environment
 
 
