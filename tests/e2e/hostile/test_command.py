@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from tests.e2e.hostile.yard import Yard
 
 ALL = f"the commands are {', '.join(NAMES)}"
-SOURCES = "use cipd, cipd:URL, directory:PATH, directory:URL, index or index:URL, or several with commas"
+SOURCES = (
+    "use cipd, cipd:URL, directory:PATH, directory:URL, oci:PATH, oci://HOST/NAME, index or index:URL, "
+    "or several with commas"
+)
 
 
 @pytest.mark.parametrize(
