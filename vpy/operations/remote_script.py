@@ -228,7 +228,7 @@ def _refuse_page(asked: _Asked, fetched: _Fetched) -> None:
     raw = forges.raw(asked.address)
     there = "" if urls.same_origin(asked.address, fetched.url) else f", from `{urls.shown(fetched.url)}`"
     raise UserError(
-        f"`{asked.shown}` is a page in HTML, no Python script{there}",
+        f"`{asked.shown}` is a page in HTML, not a Python script{there}",
         hint=f"the script itself may be `{raw}`" if raw else "name the address of the file itself",
     )
 

@@ -194,7 +194,7 @@ LARGE = b" " * (4194304 + 1)
 GZIP = {"Content-Encoding": "gzip"}
 # What comes, its status and headers; the exit code, and what is said.
 REFUSED: dict[str, tuple[bytes, int, dict[str, str], int, str]] = {
-    "page": (PAGE, 200, {}, 2, "`{}` is a page in HTML, no Python script"),
+    "page": (PAGE, 200, {}, 2, "`{}` is a page in HTML, not a Python script"),
     "missing": (b"", 404, {}, 1, "{cannot}answered with status 404"),
     "unknown": (b"", 304, {}, 1, "{cannot}says that it has not changed, and it is not known"),
     "large": (LARGE, 200, {}, 1, "{cannot}sent 4194305 bytes where at most 4194304 are fit"),
