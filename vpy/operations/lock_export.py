@@ -79,7 +79,10 @@ def with_files(
                 f" {', '.join(before.get(name, ['-']))} any more, but to {', '.join(after.get(name, ['-']))}",
                 hint="`vpython-tool lock` locks again",
             )
-    known = {(each.name, each.version): each.hashes for each in lockfile.distributions if each.hashes}
+    known: dict[tuple[str, str], tuple[str, ...]] = {}
+    for each in lockfile.distributions:
+        key = (each.name, each.version)
+        known[key] = (*known.get(key, ()), *each.hashes)
     return replace(
         made,
         distributions=tuple(

@@ -157,9 +157,10 @@ def _read(
     if additions.are_asked_for(request) or lockfile_search.is_spec(source, found[0]):
         return lockfile, ()  # it locks the spec, to which the command line adds; or it is the spec
     markers = dict(interpreter.markers)
-    wanted = _wanted(spec, interpreter) if lockfile.requirements is None else spec.dependencies
+    needed = _wanted(spec, interpreter)
+    wanted = needed if lockfile.requirements is None else spec.dependencies
     return lockfile, current.differences(
-        lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec)
+        lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec), needed
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from vpy.model import Interpreter, Sources, Spec, SpecSource
+    from vpy.model import Interpreter, ProjectSource, Sources, Spec, SpecSource
     from vpy.operations.context import Context
     from vpy.operations.lock_targets import LockTarget
     from vpy.packages.index.loader import IndexLoader
@@ -79,13 +79,13 @@ def lock(
     Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
     Pythons, are left out with a warning.
     """
-    meant = _meant(spec, interpreter, exclude_newer)
+    meant, origins = _meant(spec, interpreter, exclude_newer)
     oldest = lock_targets.pythons_of(spec, interpreter)[0]
     requires_python = spec.requires_python or f">={oldest[0]}.{oldest[1]}"
     targets = lock_targets.targets_of(spec, interpreter, context)
     with context.terminal.status.stage("locking"):
         index = sources.index_loader(packages, interpreter, context, resolution=meant.resolution)
-        answer = _answer(index, meant, packages, targets, requires_python, keeping, context)
+        answer = _answer(index, meant, origins, packages, targets, requires_python, keeping, context)
     left, warnings = lock_targets.judge(targets, answer["targets"], index)
     requires_python += lock_targets.upper_bound(targets, left)
     return Locking(
@@ -110,25 +110,28 @@ def normalized_requirements(requirements: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(normalized(Requirement(text)) for text in requirements))
 
 
-def _meant(spec: Spec, interpreter: Interpreter, exclude_newer: str) -> Spec:
-    """Return a spec with its requirements as they are meant on all targets alike.
+def _meant(
+    spec: Spec, interpreter: Interpreter, exclude_newer: str
+) -> tuple[Spec, tuple[ProjectSource, ...]]:
+    """Return a spec with its requirements as they are meant on all targets alike, and what is by target.
 
-    Raises UserError where a project comes from other places on other targets.
+    The latter are the sources of projects that come from other places on other targets.
     """
-    if by_marker := [each.project for each in spec.resolution.sources if each.marker]:
-        raise UserError(
-            f"`{by_marker[0]}` has different sources on different platforms, which a lockfile cannot express",
-            hint="leave out the `marker` in its `sources`",
-        )
-    meant = spec_settings.for_target(spec, interpreter)
-    if not exclude_newer:
-        return meant
-    return replace(meant, resolution=replace(meant.resolution, exclude_newer=exclude_newer))
+    by_marker = {each.project for each in spec.resolution.sources if each.marker}
+    origins = tuple(each for each in spec.resolution.sources if each.project in by_marker)
+    alike = tuple(each for each in spec.resolution.sources if each.project not in by_marker)
+    if exclude_newer:
+        spec = replace(spec, resolution=replace(spec.resolution, exclude_newer=exclude_newer))
+    meant = spec_settings.for_target(
+        replace(spec, resolution=replace(spec.resolution, sources=alike)), interpreter
+    )
+    return meant, tuple(map(spec_settings.with_hash, origins))
 
 
 def _answer(
     index: IndexLoader,
     spec: Spec,
+    origins: Sequence[ProjectSource],
     packages: Sources,
     targets: Sequence[LockTarget],
     requires_python: str,
@@ -148,6 +151,7 @@ def _answer(
         builder=wheel_build.builder(packages, index.interpreter, spec, context),
         stage=context.layout.staging,
         before=before,
+        origins=origins,
     )
 
 
@@ -199,11 +203,11 @@ def compact(lockfile: Lockfile, spec: Spec, interpreter: Interpreter, context: C
 
 def versions(lockfile: Lockfile, *, has_urls: bool = True) -> dict[str, list[str]]:
     """Return the versions of each distribution; with `has_urls` the URL of one that has none."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for each in lockfile.distributions:
         if each.version or has_urls:
-            found.setdefault(each.name, []).append(each.version or each.url)
-    return found
+            found.setdefault(each.name, {})[each.version or each.url] = None
+    return {name: list(texts) for name, texts in found.items()}
 
 
 def _target(target: LockTarget, keeping: Keeping) -> UniversalTarget:
@@ -230,26 +234,32 @@ def _lockfile(answer: Mapping[str, Any], requires_python: str, path: str, kind: 
     targets = [
         universal.ResolvedTarget(
             markers=tuple(sorted(row["markers"].items())),
-            chosen=tuple((name, each["version"]) for name, each in row["chosen"].items()),
+            chosen=tuple((name, _label(each)) for name, each in row["chosen"].items()),
         )
         for row in answer["targets"]
         if "chosen" in row
     ]
     distributions = [
-        universal.ResolvedDistribution(row["name"], row["version"], tuple(row["dependencies"]))
+        universal.ResolvedDistribution(row["name"], _label(row), tuple(row["dependencies"]), row["origin"])
         for row in answer["distributions"]
     ]
-    placed = universal.place(answer["requirements"], targets, distributions, requires_python)
+    origins = [(row["project"], row["origin"], row["marker"]) for row in answer["sources"]]
+    placed = universal.place(answer["requirements"], targets, distributions, requires_python, origins)
     return Lockfile(
         path=path,
         format=kind,
         digest="",
         distributions=tuple(
-            _distribution(row, placed[row["name"], row["version"]]) for row in answer["distributions"]
+            _distribution(row, placed[row["name"], _label(row)]) for row in answer["distributions"]
         ),
         requires_python=requires_python,
         direct=frozenset(name for (name, _), each in placed.items() if "" in each.via),
     )
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    """Return what tells one version of a project from another: the same version may have two origins."""
+    return f"{row['version']} {row['origin']}".rstrip()
 
 
 def _distribution(row: Mapping[str, Any], placed: Any) -> LockedDistribution:

@@ -127,6 +127,14 @@ def _with_hash(text: str) -> str:
     return str(requirement)
 
 
+def with_hash(source: ProjectSource) -> ProjectSource:
+    """Return a source whose wheel, where it is one of this machine, has its hash in the URL."""
+    if not source.url:
+        return source
+    _, _, url = _with_hash(f"{source.project} @ {source.url}").partition(" @ ")
+    return replace(source, url=url)
+
+
 def _local_path(text: str) -> str | None:
     """Return the path of the wheel of this machine that a requirement names, if it names one."""
     if "file:" not in text:

@@ -412,10 +412,22 @@ class IndexLoader:
             raise self._failure([{**row, "note": ", which a start builds"} for row in lacking])
         return builds.build(lacking, asked, builder, self.sdists, directory, self.layout)
 
-    def sdists(self, texts: Iterable[str], directory: str) -> list[dict[str, str]]:
-        """Fetch the sdists of requirements into a directory; return a row for each that there is."""
-        rows = [{"text": text, "hashes": []} for text in texts]
+    def sdists(
+        self,
+        texts: Iterable[str],
+        directory: str,
+        hashes: Mapping[str, Sequence[str]] | None = None,
+        *,
+        pinned: Mapping[str, str] | None = None,
+    ) -> list[dict[str, str]]:
+        """Fetch the sdists of requirements into a directory; return a row for each that there is.
+
+        Of several sdists of one version that is taken which has one of the `hashes` of its project. `pinned`
+        are indexes that alone have a project, besides those of the rules.
+        """
+        rows = [{"text": text, "hashes": list((hashes or {}).get(text, ()))} for text in texts]
         job = self.job(rows, directory, dependencies=False, is_building=True)
+        job["pinned"] = {**job.get("pinned", {}), **(pinned or {})}
         answer = self.ask({**job, "sdists": True}, None)
         if answer["errors"]:
             raise self._failure(answer["errors"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.errors import VpythonError
-    from vpy.model import Interpreter
+    from vpy.model import Interpreter, ProjectSource
     from vpy.packages.index.builds import Builder
     from vpy.packages.index.loader import IndexLoader
 
@@ -45,15 +45,21 @@ def resolve(
     builder: Builder,
     stage: str,
     before: Mapping[str, Sequence[str]] | None = None,
+    origins: Sequence[ProjectSource] = (),
 ) -> Mapping[str, Any]:
     """Return what requirements come to on each target, as `index_client.lock` answers.
 
+    `origins` are where projects come from on targets for which their markers hold.
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
     job = _job(index, requirements, targets, before or {})
     job |= {
         "requires_python": requires_python,
+        "sources": [
+            {"project": each.project, "url": each.url, "index": each.index, "marker": each.marker}
+            for each in origins
+        ],
         "forbidden": ["*"] if builder.build is None or builder.forbidden("") else [],
     }
     built: dict[str, str] = {}
@@ -105,7 +111,8 @@ def _build(index: IndexLoader, row: Mapping[str, str], builder: Builder, directo
     """Fetch an sdist and return the path of its wheel."""
     sources = os.path.join(directory, "sdists")
     os.makedirs(sources, exist_ok=True)
-    for each in index.sdists([f"{row['name']}=={row['version']}"], sources):
+    pinned = {row["name"]: row["index"]} if row["index"] else {}
+    for each in index.sdists([f"{row['name']}=={row['version']}"], sources, pinned=pinned):
         path = os.path.join(sources, each["filename"])
         sdist = builds.Sdist(each["name"], each["version"], each["filename"], each["sha256"], path)
         return builds.get(builder, sdist, os.path.join(directory, "wheels"), index.layout)

@@ -30,12 +30,13 @@ def differences(
     requires_python: str,
     markers: Mapping[str, str],
     settings: Sequence[str] = (),
+    needed: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return how a lockfile differs from what a spec asks for, a fact each; () where it is current.
 
-    A lockfile that says what it was made for must say the same; any other must hold every requirement
-    whose marker holds, at a version that the requirement allows. `settings` are those of the spec that narrow
-    the versions, a line for each.
+    A lockfile that says what it was made for must say the same, and have the projects of what is `needed`
+    here; any other must hold every requirement whose marker holds, at a version that the requirement allows.
+    `settings` are those of the spec that narrow the versions, a line for each.
     """
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
@@ -54,13 +55,28 @@ def differences(
         narrowed = set(lockfile.settings or ())
         found += [f"it was made without `{each}`" for each in sorted(set(settings) - narrowed)]
         found += [f"it was made with `{each}`" for each in sorted(narrowed - set(settings))]
-        return tuple(found)
+        return tuple(found or _absent(lockfile, [Requirement(text) for text in needed], markers))
 
     found += _unmet(lockfile, wanted, markers)
     if lockfile.direct is not None:
         names = {normalized_name(each) for each in wanted}
         found += [f"`{name}` is only in it" for name in sorted(lockfile.direct - names)]
     return tuple(found)
+
+
+def _absent(lockfile: Lockfile, needed: Sequence[Requirement], markers: Mapping[str, str]) -> list[str]:
+    """Return a fact for each project that is needed here, and of which a lockfile for this has nothing."""
+    from vpy.spec.lockfile import select
+
+    if lockfile.edges or not select.is_for(lockfile, markers):
+        return []  # who follows it says so
+    holds = select.judge(markers)
+    there = {each.name for each in lockfile.distributions if not each.marker or holds(each.marker)}
+    return [
+        f"`{normalized_name(each)}` is not in it for this Python and platform"
+        for each in needed
+        if normalized_name(each) not in there and (each.marker is None or holds(str(each.marker)))
+    ]
 
 
 def normalized_name(requirement: Requirement) -> str:

@@ -41,7 +41,7 @@ _PYTHON = ("python_version", "python_full_version")
 
 
 class TooManyTermsError(Exception):
-    """Condition that would take more terms than anybody would read."""
+    """Condition that would take more terms than anybody would read, or that has no opposite."""
 
 
 @value
@@ -69,6 +69,18 @@ class Condition:
         """Return the condition that holds where this one and another do."""
         products = (_product(one, two) for one in self.terms for two in other.terms)
         return _simplified(term for term in products if term is not None)
+
+    def not_(self) -> Condition:
+        """Return the condition that holds where this one does not."""
+        found = ALWAYS
+        for term in self.terms:
+            opposite = between(_complement(term.pythons))
+            for name, operator, text in term.comparisons:
+                if operator not in _INVERSE:
+                    raise TooManyTermsError
+                opposite = opposite.or_(comparison(name, _INVERSE[operator], text))
+            found = found.and_(opposite)
+        return found
 
     def within(self, pythons: Sequence[Span]) -> Condition:
         """Return the condition as it is to be read where only these Pythons count.
@@ -230,6 +242,11 @@ def _union(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             found.append((low, high))
     return tuple(found)
+
+
+def _complement(spans: Sequence[Span]) -> tuple[Span, ...]:
+    bounds = [EVERY[0][0], *(bound for span in spans for bound in span), NEVER]
+    return _union(zip(bounds[::2], bounds[1::2], strict=True))
 
 
 def _intersection(one: Sequence[Span], two: Sequence[Span]) -> tuple[Span, ...]:

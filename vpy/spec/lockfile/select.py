@@ -7,7 +7,7 @@ from vpy.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from vpy.model import Interpreter
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile
@@ -15,24 +15,33 @@ if TYPE_CHECKING:
 
 def applying(lockfile: Lockfile, interpreter: Interpreter) -> Iterator[LockedDistribution]:
     """Yield the distributions that a lockfile has for a Python; raise UserError where it is not for it."""
-    _check_python(lockfile, interpreter)
+    _check_python(lockfile, dict(interpreter.markers))
     yield from _applying(lockfile, interpreter)
 
 
-def _check_python(lockfile: Lockfile, interpreter: Interpreter) -> None:
-    from packaging.markers import Marker
+def is_for(lockfile: Lockfile, markers: Mapping[str, str]) -> bool:
+    """Return whether a lockfile is for a Python with these markers, on this platform."""
+    return _allows_python(lockfile, markers) and _allows_platform(lockfile, markers)
+
+
+def _allows_python(lockfile: Lockfile, markers: Mapping[str, str]) -> bool:
     from packaging.specifiers import SpecifierSet
 
-    markers = dict(interpreter.markers)
-    if lockfile.requires_python:
+    allowed = SpecifierSet(lockfile.requires_python)
+    return allowed.contains(markers["python_full_version"], prereleases=True)
+
+
+def _allows_platform(lockfile: Lockfile, markers: Mapping[str, str]) -> bool:
+    return not lockfile.environments or any(map(judge(markers), lockfile.environments))
+
+
+def _check_python(lockfile: Lockfile, markers: Mapping[str, str]) -> None:
+    if not _allows_python(lockfile, markers):
         full = markers["python_full_version"]
-        if not SpecifierSet(lockfile.requires_python).contains(full, prereleases=True):
-            raise UserError(
-                f"{printable(lockfile.path)}: it is for Python {lockfile.requires_python}, this one is {full}"
-            )
-    if lockfile.environments and not any(
-        Marker(each).evaluate(dict(markers)) for each in lockfile.environments
-    ):
+        raise UserError(
+            f"{printable(lockfile.path)}: it is for Python {lockfile.requires_python}, this one is {full}"
+        )
+    if not _allows_platform(lockfile, markers):
         raise UserError(
             f"{printable(lockfile.path)}: it is not for this platform: none of its environments fits"
         )
@@ -40,7 +49,7 @@ def _check_python(lockfile: Lockfile, interpreter: Interpreter) -> None:
 
 def _applying(lockfile: Lockfile, interpreter: Interpreter) -> Iterator[LockedDistribution]:
     """Yield the distributions that are for a Python."""
-    holds = _judge(interpreter)
+    holds = judge(dict(interpreter.markers))
     if lockfile.edges:
         from vpy.spec.lockfile import uv_script
 
@@ -51,11 +60,11 @@ def _applying(lockfile: Lockfile, interpreter: Interpreter) -> Iterator[LockedDi
             yield distribution
 
 
-def _judge(interpreter: Interpreter) -> Callable[[str], bool]:
+def judge(markers: Mapping[str, str]) -> Callable[[str], bool]:
     """Return what says whether a marker holds for a Python, with no extra asked for."""
     from packaging.markers import Marker
 
-    environment = {**dict(interpreter.markers), "extra": ""}
+    environment = {**markers, "extra": ""}
     known: dict[str, bool] = {}
 
     def holds(marker: str) -> bool:

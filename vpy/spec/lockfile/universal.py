@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vpy.spec.lockfile import markers
 from vpy.spec.lockfile.markers import ALWAYS, NOWHERE, Condition, TooManyTermsError
+from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Node = tuple[str, str]
     # `sys_platform` and `platform_machine`.
     Platform = tuple[str, str]
+    # Project, where it comes from, and the marker of where that counts.
+    Origin = tuple[str, str, str]
 
 
 @value
@@ -37,11 +40,16 @@ class ResolvedTarget:
 
 @value
 class ResolvedDistribution:
-    """Version that some target has: its dependencies as METADATA has them, PEP 508 texts."""
+    """Version that some target has: its dependencies as METADATA has them, PEP 508 texts.
+
+    `version` is any text that tells it from others of its name. Where its project comes from different places
+    on different targets, `origin` is the one of this version.
+    """
 
     name: str
     version: str
     dependencies: tuple[str, ...]
+    origin: str = ""
 
 
 @value
@@ -60,9 +68,13 @@ def place(
     targets: Sequence[ResolvedTarget],
     distributions: Sequence[ResolvedDistribution],
     requires_python: str,
+    origins: Sequence[Origin] = (),
 ) -> dict[Key, Placed]:
-    """Return where each version is needed, by (name, version)."""
-    universe = _Universe(targets, requires_python)
+    """Return where each version is needed, by (name, version).
+
+    `origins` say where a project comes from: the first whose marker holds, and from "" where none does.
+    """
+    universe = _Universe(targets, requires_python, _Origins(distributions, origins))
     graph = _Graph(requirements, distributions, universe)
     placed = {}
     for distribution in distributions:
@@ -74,10 +86,44 @@ def place(
     return placed
 
 
+class _Origins:
+    """Conditions under which projects come from one place and not from another."""
+
+    def __init__(self, distributions: Sequence[ResolvedDistribution], origins: Sequence[Origin]) -> None:
+        self._of = {(each.name, each.version): each.origin for each in distributions}
+        self._by_project: dict[str, dict[str, Condition]] = {}
+        for project in dict.fromkeys(project for project, *_ in origins):
+            rows = [(origin, marker) for each, origin, marker in origins if each == project]
+            # Of what has no short opposite the targets themselves are listed.
+            with contextlib.suppress(TooManyTermsError):
+                self._by_project[project] = _in_turn(rows)
+
+    def condition(self, key: Key) -> Condition | None:
+        """Return where a version's project comes from where it does; None where there is but one place."""
+        found = self._by_project.get(key[0], {}).get(self._of[key])
+        return None if found == ALWAYS else found
+
+    def is_same(self, key: Key, version: str) -> bool:
+        """Return whether another version of a project comes from the same place."""
+        return self._of.get((key[0], version)) == self._of[key]
+
+
+def _in_turn(rows: Sequence[tuple[str, str]]) -> dict[str, Condition]:
+    """Return where each origin counts of those with markers: the first whose marker holds, else ""."""
+    found: dict[str, Condition] = {}
+    left = ALWAYS
+    for origin, marker in (*rows, ("", "")):
+        holds = markers.parse(marker)
+        found[origin] = found.get(origin, NOWHERE).or_(left.and_(holds))
+        left = left.and_(holds.not_())
+    return found
+
+
 class _Universe:
     """Targets of a lockfile, as Python versions and platforms."""
 
-    def __init__(self, targets: Sequence[ResolvedTarget], requires_python: str) -> None:
+    def __init__(self, targets: Sequence[ResolvedTarget], requires_python: str, origins: _Origins) -> None:
+        self._origins = origins
         self._markers = [dict(target.markers) for target in targets]
         self._chosen = [dict(target.chosen) for target in targets]
         allowed = markers.spans_of(requires_python)
@@ -100,8 +146,11 @@ class _Universe:
         """Return what tells a version from the others of its name; ALWAYS where there are none."""
         name, version = key
         versions = self._versions(name)
+        condition = self._origins.condition(key)
+        if condition is not None:
+            versions = {at: each for at, each in versions.items() if self._origins.is_same(key, each)}
         if len(set(versions.values())) < 2:
-            return ALWAYS
+            return condition or ALWAYS
         pythons = sorted({python for _, python in versions}, key=_numbers)
         by_platform: dict[tuple[str, ...], list[Platform]] = {}
         for platform in dict.fromkeys(platform for platform, _ in versions):
@@ -112,7 +161,7 @@ class _Universe:
             spans = _widened(row, pythons, self.spans, version)
             on_platforms = ALWAYS if len(by_platform) == 1 else self._platforms(platforms)
             found = found.or_(markers.between(spans).and_(on_platforms))
-        return found
+        return found if condition is None else found.and_(condition)
 
     def _platforms(self, platforms: Sequence[Platform]) -> Condition:
         """Return the condition of some platforms among all."""

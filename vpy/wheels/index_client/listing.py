@@ -30,11 +30,21 @@ SDISTS = (".tar.gz", ".zip")
 
 
 class UnbuiltError(UncoveredError):
-    """METADATA is asked for that only a build of the sdist tells."""
+    """METADATA is asked for that only a build of the sdist tells.
 
-    def __init__(self, file: File) -> None:
+    `row` is {name, version, filename, url, sha256, index}; the `index` alone has the project, "" for any.
+    """
+
+    def __init__(self, file: File, name: str, version: str, index: str) -> None:
         super().__init__(f"{file.filename} is not built")
-        self.file = file
+        self.row = {
+            "name": name,
+            "version": version,
+            "filename": file.filename,
+            "url": file.url,
+            "sha256": file.sha256,
+            "index": index,
+        }
 
 
 class UnfitError(UncoveredError):
@@ -89,6 +99,7 @@ class Library:
         self._lock = threading.Lock()
         self._listings: dict[str, Future[dict[Any, Listed]]] = {}
         self._by_url: dict[str, File] = {}
+        self._owners: dict[str, tuple[str, str]] = {}
         self._excluded: dict[str, list[str]] = {}
         self.asked: dict[str, Future[Metadata | None]] = {}
 
@@ -119,9 +130,10 @@ class Library:
                 version, build, tags = _sdist_version(file.filename, project), (), None
             if version is not None:
                 found.setdefault(version, []).append((file, requires, build, tags))
-        for each in found.values():
+        for version, each in found.items():
             representative = min((row[0] for row in each), key=_difficulty)
             self._by_url.update({row[0].url: representative for row in each})
+            self._owners[representative.url] = (project, str(version))
         listed = {version: Listed(version, found[version]) for version in sorted(found, reverse=True)}
         if not any(each.has_wheel for each in listed.values()):
             self._without_wheels.add(project)
@@ -231,6 +243,10 @@ class Library:
         """Return the file whose METADATA stands for all of a version: a wheel, where there is one."""
         return self._by_url.get(file.url, file)
 
+    def owner(self, file: File) -> tuple[str, str]:
+        """Return the project and the version that a representative file is of, whatever its name is like."""
+        return self._owners[file.url]
+
     def metadata(self, file: File) -> Metadata | None:
         """Return METADATA that is here already: of a wheel that was built, or that lies on this machine."""
         if file.filename in self._built:
@@ -265,11 +281,12 @@ class TargetCatalogue(Catalogue):
         """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for this."""
         chosen = self._library.representative(file)
         found = self._library.metadata(chosen)
+        project, version = self._library.owner(chosen)
         if found is None and not is_wheel(chosen):
-            raise UnbuiltError(chosen)
+            raise UnbuiltError(chosen, project, version, self.rules.pinned.get(project, ""))
         found = found or super().metadata(chosen)
         if not self.target.allows(found.requires_python):
-            raise UnfitError(*name_and_version(chosen.filename))
+            raise UnfitError(project, version)
         return found
 
     def _ask_metadata(self, file: File) -> Future[Metadata | None]:

@@ -14,10 +14,10 @@ from vpy.wheels.index_client import contents, download, errors, listing, metadat
 from vpy.wheels.index_client.cache import Cache, without_user
 from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
-from vpy.wheels.index_client.listing import Library, TargetCatalogue, UnbuiltError, UnfitError
+from vpy.wheels.index_client.listing import TargetCatalogue, UnbuiltError, UnfitError
+from vpy.wheels.index_client.origins import Place, Places
 from vpy.wheels.index_client.pages import Target
 from vpy.wheels.index_client.resolution import Provider, applies, resolve_extras
-from vpy.wheels.index_client.rules import Rules
 from vpy.wheels.index_client.web import Web
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from vpy.wheels.index_client.errors import NoResolutionError
     from vpy.wheels.index_client.pages import File
+    from vpy.wheels.index_client.rules import Rules
 
     Explain = Callable[[NoResolutionError, Mapping[str, Any]], list[dict[str, Any]]]
     # By project: its version, and the extras of it that are asked for.
@@ -50,14 +51,16 @@ def run(
     """Return what a job's requirements come to on each target, and the distributions that this takes.
 
     `requirements` are the job's, with those in their places that override them. A target is {markers, chosen:
-    {name: {version, extras}}} or {markers, errors}. A distribution is {name, version, url, requires_python,
-    dependencies, extras, files: [[filename, url, sha256, size, yanked]]}.
+    {name: {version, origin, extras}}} or {markers, errors}. A distribution is {name, version, origin, url,
+    requires_python, dependencies, extras, files: [[filename, url, sha256, size, yanked]]}. The `origin` is
+    the URL or the index that a project alone comes from, "" for where all others do; `sources` say where
+    which one counts: {project, origin, marker}, the first whose marker holds.
 
     Of what differs from the job's `before`, versions by project, `contents` are {scripts, pth} by `NAME
     VERSION`. Of what is needed still, `listed` are {sha256, yanked, newest} by the same: the hashes that the
     index has for it, none where it has no such version, and the newest version that is not withdrawn.
     `elsewhere` are projects that directories of find-links have files of, too, which do not count. Where
-    METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256}} alone.
+    METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256, index}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
     web = Web(session, Cache(job.get("pages", ""), _EVERY_FILE, offline=bool(job.get("offline"))))
@@ -70,9 +73,7 @@ def run(
         web.stop_retrying()
         raise
     except UnbuiltError as error:
-        name, version = listing.name_and_version(error.file.filename)
-        row = {"name": name, "version": version, "filename": error.file.filename}
-        return {"unbuilt": {**row, "url": error.file.url, "sha256": error.file.sha256}}
+        return {"unbuilt": error.row}
     finally:
         web.close()
 
@@ -102,102 +103,81 @@ class Lock:
         self._parse = importlib.import_module("pip._vendor.packaging.requirements").Requirement
         self._parse_version = importlib.import_module("pip._vendor.packaging.version").Version
         self._job = job
+        self._web = web
         self._wheels = wheels
         self._elsewhere = elsewhere
         self._explain = explain
         self._requirements = [self._parse(row["text"]) for row in job["requirements"]]
-        forbidden = set(job.get("forbidden", ()))
-        self._direct = dict(self._direct_files())
         self._wanted: dict[int, Wanted] = {}
-        self._library = Library(
-            web,
-            indexes,
-            wheels,
-            direct=self._direct,
-            built=job.get("built", {}),
-            rules=rules,
-            forbids=lambda project: bool(forbidden & {"*", project}),
-            pinned=frozenset(self._pins()),
-        )
-
-    def _direct_files(self) -> Iterator[tuple[str, File]]:
-        """Yield the wheels that requirements name by URL."""
-        normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
-        known: dict[str, str] = {}
-        for requirement in self._requirements:
-            if requirement.url:
-                name = normalize(requirement.name)
-                if known.setdefault(name, requirement.url) != requirement.url:
-                    raise errors.RefusedError(
-                        {"kind": "other", "fact": f"`{name}` is asked for from two places", "url": ""}
-                    )
-                yield name, listing.direct_file(name, requirement.url)
-
-    def _pins(self) -> Iterator[tuple[str, str]]:
-        normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
-        for requirement in self._requirements:
-            for part in requirement.specifier:
-                if part.operator == "==" and "*" not in part.version:
-                    yield normalize(requirement.name), str(self._parse_version(part.version))
+        self._places = Places(job, web, indexes, wheels, rules)
 
     def answer(self) -> dict[str, Any]:
         """Resolve for each target, and for those that patch versions make of it."""
         rows: list[dict[str, Any]] = []
-        chosen: list[Chosen] = []
-        leaders: dict[str, Chosen] = {}
+        chosen: list[tuple[Place, Chosen]] = []
+        leaders: dict[str, dict[tuple[str, str], tuple[Any, frozenset[str]]]] = {}
         waiting = list(self._job["targets"])
         seen: set[tuple[str, str, str]] = set()
         while waiting:
             target = waiting.pop(0)
             markers = target["markers"]
             seen.add(_key(markers))
+            place = self._places.of(markers)
             try:
-                found = self._resolve(target, leaders.get(markers["python_version"], {}))
+                known = leaders.setdefault(markers["python_version"], {})
+                leader = {name: row for (name, origin), row in known.items() if origin == place.origin(name)}
+                found = self._resolve(target, place, leader)
             except errors.NoResolutionError as error:
                 rows.append({"markers": markers, "errors": self._explain(error, target)})
                 continue
-            leaders[markers["python_version"]] = {**found, **leaders.get(markers["python_version"], {})}
-            chosen.append(found)
+            for name, each in found.items():
+                known.setdefault((name, place.origin(name)), each)
+            chosen.append((place, found))
             rows.append({"markers": markers, "chosen": {
-                name: {"version": str(version), "extras": sorted(extras)}
+                name: {"version": str(version), "origin": place.origin(name), "extras": sorted(extras)}
                 for name, (version, extras) in sorted(found.items())
             }})  # fmt: skip
             if len(seen) < _MOST_SPLITS + len(self._job["targets"]):
-                new = [each for each in self._splits(found) if _key(each["markers"]) not in seen]
+                new = [each for each in self._splits(place, found) if _key(each["markers"]) not in seen]
                 seen.update(_key(each["markers"]) for each in new)
                 waiting += new
         distributions = list(self._distributions(chosen))
-        needed = {name for each in chosen for name in each}
+        needed = {name for _, each in chosen for name in each}
+        from_index = {name for place, each in chosen for name in each if name not in place.direct}
         return {
             "requirements": [str(requirement) for requirement in self._requirements],
+            "sources": list(self._places.conditions()),
             "targets": rows,
             "distributions": distributions,
             "contents": self._contents(distributions),
-            "listed": dict(self._listed(needed)),
-            "elsewhere": sorted(self._elsewhere & (needed - self._direct.keys())),
+            "listed": dict(self._listed(needed & from_index)),
+            "elsewhere": sorted(self._elsewhere & from_index),
         }
 
     def _listed(self, needed: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield what the index has for the versions of before."""
+        """Yield what the indexes have for the versions of before."""
         for name, texts in (self._job.get("before") or {}).items():
-            if name not in needed or name in self._direct:
+            if name not in needed:
                 continue
-            every = self._library.files(name)
+            libraries = [place.library for place in self._places.every(name) if name not in place.direct]
+            listed = [library.files(name) for library in libraries]
             whole = [
-                version for version, each in every.items() if not all(row[0].yanked for row in each.rows)
+                version
+                for every in listed
+                for version, each in every.items()
+                if not version.is_prerelease and not all(row[0].yanked for row in each.rows)
             ]
-            newest = next((version for version in whole if not version.is_prerelease), None)
             for text in texts:
-                found = every.get(self._parse_version(text))
-                rows = found.rows if found else []
-                if not rows and self._library.excludes(name, text):
+                version = self._parse_version(text)
+                files = [row[0] for every in listed if version in every for row in every[version].rows]
+                if not files and any(library.excludes(name, text) for library in libraries):
                     continue
                 yield (
                     f"{name} {text}",
                     {
-                        "sha256": [file.sha256 for file, *_ in rows],
-                        "yanked": bool(rows) and all(file.yanked for file, *_ in rows),
-                        "newest": str(newest or ""),
+                        "sha256": [file.sha256 for file in files],
+                        "yanked": bool(files) and all(file.yanked for file in files),
+                        "newest": str(max(whole, default="")),
                     },
                 )
 
@@ -213,45 +193,48 @@ class Lock:
             if before and set(texts) - set(before.get(name, ()))
             for text in {*texts, *before.get(name, ())}
         ]
-        found = self._library.web.workers.map(lambda key: self._contents_of(*key), keys)
+        found = self._web.workers.map(lambda key: self._contents_of(*key), keys)
         return {f"{name} {text}": each for (name, text), each in zip(keys, found, strict=True) if each}
 
     def _contents_of(self, name: str, text: str) -> dict[str, list[str]] | None:
-        found = self._library.files(name).get(self._parse_version(text))
-        file = self._library.representative(found.rows[0][0]) if found else None
-        if file is None or not listing.is_wheel(file) or file.url.startswith("file:"):
-            return None
-        try:
-            return contents.of_wheel(metadata.Tail(self._library.web, file.url))
-        except (metadata.NoRangesError, UncoveredError, errors.RefusedError):
-            return None
+        version = self._parse_version(text)
+        for place in self._places.every(name):
+            found = place.library.files(name).get(version)
+            file = place.library.representative(found.rows[0][0]) if found else None
+            if file is not None and listing.is_wheel(file) and not file.url.startswith("file:"):
+                try:
+                    return contents.of_wheel(metadata.Tail(self._web, file.url))
+                except (metadata.NoRangesError, UncoveredError, errors.RefusedError):
+                    return None
+        return None
 
-    def _resolve(self, row: Mapping[str, Any], leader: Chosen) -> Chosen:
+    def _resolve(self, row: Mapping[str, Any], place: Place, leader: Chosen) -> Chosen:
         """Return what the requirements come to on a target, with the versions of `leader` where they fit."""
         target = Target({"tags": row["tags"], "version": row["version"], "markers": row["markers"]})
+        library = place.library
         wanted = [
-            Wanted(self._public(_without_url(requirement)))
-            for requirement in self._requirements
+            Wanted(self._public(requirement, place))
+            for requirement in place.requirements
             if requirement.marker is None or requirement.marker.evaluate(target.markers)
         ]
-        rules = Rules({**self._job, "markers": row["markers"]})
+        rules = place.rules(row["markers"])
         as_wheels = row["prefers_wheels"]
-        followed = self._follow(wanted, leader, target, rules, as_wheels=as_wheels) if leader else None
+        followed = self._follow(wanted, leader, target, place, rules, as_wheels=as_wheels) if leader else None
         if followed is not None:
             return followed
         preferred = {name: [version] for name, (version, _) in leader.items()}
         for name, texts in row.get("preferred", {}).items():
             preferred.setdefault(name, []).extend(map(self._parse_version, texts))
         while True:
-            catalogue = TargetCatalogue(self._library, target, rules, prefers_wheels=row["prefers_wheels"])
+            catalogue = TargetCatalogue(library, target, rules, prefers_wheels=as_wheels)
             provider = Provider(catalogue, wanted, dependencies=True, preferred=preferred)
             try:
                 candidates = resolve_extras(catalogue, wanted, provider)
             except UnfitError as error:
-                self._library.unfit.add(error.version)
+                library.unfit.add(error.version)
                 continue
             except errors.NoResolutionError as error:
-                if self._library.build_more({each.name for each, _ in error.lacking}):
+                if library.build_more({each.name for each, _ in error.lacking}):
                     continue
                 raise
             found: Chosen = {}
@@ -260,13 +243,14 @@ class Lock:
                 found[candidate.name] = (candidate.version, extras | candidate.extras)
             return found
 
-    def _public(self, requirement: Any) -> Any:
+    def _public(self, requirement: Any, place: Place) -> Any:
         """Return a requirement of a local version (PEP 440) that the index lacks as one of the public."""
         parts = list(requirement.specifier)
         if not any("+" in part.version for part in parts):
             return requirement
         name = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name(requirement.name)
-        if any(requirement.specifier.contains(each, prereleases=True) for each in self._library.files(name)):
+        listed = place.library.files(name)
+        if any(requirement.specifier.contains(each, prereleases=True) for each in listed):
             return requirement
         public = type(requirement)(str(requirement))
         texts = [f"{part.operator}{part.version.partition('+')[0]}" for part in parts]
@@ -274,7 +258,14 @@ class Lock:
         return public
 
     def _follow(
-        self, wanted: Sequence[Wanted], leader: Chosen, target: Target, rules: Rules, *, as_wheels: bool
+        self,
+        wanted: Sequence[Wanted],
+        leader: Chosen,
+        target: Target,
+        place: Place,
+        rules: Rules,
+        *,
+        as_wheels: bool,
     ) -> Chosen | None:
         """Return the versions of other targets, where they are an answer on this one too; else None."""
         found: Chosen = {}
@@ -289,13 +280,13 @@ class Lock:
             narrowing = (each.specifier for each in rules.constraints.get(name, ()))
             if not all(specifier.contains(version, prereleases=True) for specifier in narrowing):
                 return None
-            if name not in found and not self._library.has(name, version, target, as_wheel=as_wheels):
+            if name not in found and not place.library.has(name, version, target, as_wheel=as_wheels):
                 return None
             found[name] = (version, found.get(name, (None, frozenset()))[1] | requirement.extras)
             for extras in {frozenset(), requirement.extras}:
                 if (name, extras) not in seen:
                     seen.add((name, extras))
-                    known = self._metadata(name, version)
+                    known = _metadata(place, name, version)
                     if not target.allows(known.requires_python):
                         return None
                     waiting += [
@@ -310,13 +301,14 @@ class Lock:
             self._wanted[id(requirement)] = Wanted(requirement)
         return self._wanted[id(requirement)]
 
-    def _splits(self, chosen: Chosen) -> Iterator[dict[str, Any]]:
+    def _splits(self, place: Place, chosen: Chosen) -> Iterator[dict[str, Any]]:
         """Yield the targets that differ by the patch versions in markers of what is chosen."""
         texts = [str(requirement.marker or "") for requirement in self._requirements]
+        texts += [source["marker"] for source in self._job.get("sources", ())]
         least = []
         for name, (version, _) in chosen.items():
-            known = self._metadata(name, version)
-            least += [known.requires_python or "", *self._library.requires_python(name, version)]
+            known = _metadata(place, name, version)
+            least += [known.requires_python or "", *place.library.requires_python(name, version)]
             texts += [text for text, _ in known.row()["dependencies"]]
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers").SpecifierSet
         allowed = specifiers(self._job.get("requires_python", ""))
@@ -329,25 +321,24 @@ class Lock:
                     }  # fmt: skip
                     yield {**target, "markers": markers, "version": [*target["version"][:2], patch]}
 
-    def _metadata(self, name: str, version: Any) -> metadata.Metadata:
-        """Return the METADATA of a version that was chosen on some target."""
-        every = _EveryPython({"tags": [], "version": [3], "markers": {}})
-        file = self._library.files(name)[version].rows[0][0]
-        return TargetCatalogue(self._library, every, self._library.rules, prefers_wheels=True).metadata(file)
-
-    def _distributions(self, chosen: Iterable[Chosen]) -> Iterator[dict[str, Any]]:
-        """Yield each version that some target has, with all of its files."""
-        wanted = {(name, version) for each in chosen for name, (version, _) in each.items()}
-        files = {key: self._library.files(key[0])[key[1]].rows for key in wanted}
+    def _distributions(self, chosen: Iterable[tuple[Place, Chosen]]) -> Iterator[dict[str, Any]]:
+        """Yield each version that some target has, by where it comes from, with all of its files."""
+        places: dict[tuple[str, Any, str], Place] = {}
+        for place, each in chosen:
+            for name, (version, _) in each.items():
+                places.setdefault((name, version, place.origin(name)), place)
+        files = {key: place.library.files(key[0])[key[1]].rows for key, place in places.items()}
         hashes = self._hashes([file for rows in files.values() for file, *_ in rows if not file.sha256])
-        for name, version in sorted(wanted, key=lambda key: (key[0], key[1])):
-            known = self._metadata(name, version).row()
+        for key in sorted(places):
+            (name, version, origin), place = key, places[key]
+            known = _metadata(place, name, version).row()
             yield {
                 "name": name,
                 "version": str(version),
-                "url": self._direct[name].url if name in self._direct else "",
+                "origin": origin,
+                "url": place.direct[name].url if name in place.direct else "",
                 "requires_python": known["requires_python"] or "",
-                "dependencies": list(self._dependencies(known["dependencies"])),
+                "dependencies": list(self._dependencies(place, known["dependencies"])),
                 "extras": list(known["extras"]),
                 "files": [
                     [
@@ -357,14 +348,14 @@ class Lock:
                         file.size,
                         file.yanked,
                     ]
-                    for file, *_ in files[name, version]
+                    for file, *_ in files[key]
                 ],
             }
 
-    def _dependencies(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    def _dependencies(self, place: Place, rows: Sequence[Sequence[str]]) -> Iterator[str]:
         """Yield dependencies with those in their places that override them."""
         for text, _ in rows:
-            for each in self._library.rules.overridden([self._parse(text)]):
+            for each in place.library.rules.overridden([self._parse(text)]):
                 yield str(each)
 
     def _hashes(self, unknown: Sequence[File]) -> dict[str, str]:
@@ -376,11 +367,12 @@ def _key(markers: Mapping[str, str]) -> tuple[str, str, str]:
     return markers["python_full_version"], markers["sys_platform"], markers["platform_machine"]
 
 
-def _without_url(requirement: Any) -> Any:
-    if requirement.url:
-        requirement = type(requirement)(str(requirement))
-        requirement.url = None
-    return requirement
+def _metadata(place: Place, name: str, version: Any) -> metadata.Metadata:
+    """Return the METADATA of a version that was chosen on some target."""
+    library = place.library
+    every = _EveryPython({"tags": [], "version": [3], "markers": {}})
+    file = library.files(name)[version].rows[0][0]
+    return TargetCatalogue(library, every, library.rules, prefers_wheels=True).metadata(file)
 
 
 def _last_patches(pattern: re.Pattern[str], texts: Iterable[str]) -> set[tuple[str, int]]:
