@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class LockTarget:
     """Target of a lockfile: a Python on a platform.
 
-    `is_own`: it is this machine's platform; `is_required`: a lockfile without it is none.
+    `is_own`: it is this machine's platform; `is_required`: a lockfile without it is none. `is_new`: wheels of
+    many projects are not built for this Python yet, and it takes the versions of the one before it or none.
     """
 
     python: Version
@@ -31,6 +32,7 @@ class LockTarget:
     interpreter: Interpreter
     is_own: bool
     is_required: bool
+    is_new: bool = False
 
 
 def pythons_of(spec: Spec, interpreter: Interpreter) -> list[Version]:
@@ -57,14 +59,16 @@ def targets_of(spec: Spec, interpreter: Interpreter, context: Context) -> list[L
     names = dict.fromkeys(tag.platform for tag in platforms.tags_to_verify(spec, defaults))
     own = _place(interpreter)
     targets = []
-    for python in pythons_of(spec, interpreter):
+    pythons = pythons_of(spec, interpreter)
+    for python in pythons:
+        is_new = python == (3, platforms.MINORS[-1]) and pythons[0] < python > interpreter.version[:2]
         row = []
         for name in names:
             tag = _tag(python, name)
             found = _at_patch(platforms.interpreter_for(tag, systems), spec.requires_python)
             is_own = _place(found) == own
             is_required = is_own or bool(spec.verify_platforms)
-            row.append(LockTarget(python, tag, found, is_own, is_required))
+            row.append(LockTarget(python, tag, found, is_own, is_required, is_new))
         if not any(target.is_own for target in row) and python == interpreter.version[:2]:
             row.append(LockTarget(python, interpreter.tags[0], interpreter, is_own=True, is_required=True))
         targets += sorted(row, key=lambda target: not target.is_own)
@@ -101,11 +105,16 @@ def _at_patch(interpreter: Interpreter, requires_python: str) -> Interpreter:
 
 
 def judge(
-    targets: Sequence[LockTarget], rows: Sequence[Mapping[str, Any]], index: IndexLoader
+    targets: Sequence[LockTarget],
+    rows: Sequence[Mapping[str, Any]],
+    index: IndexLoader,
+    spec: Spec,
+    own: Version,
 ) -> tuple[list[LockTarget], list[str]]:
     """Return the targets that have an answer, and a line for those that are left out.
 
-    Raises the error of one that the spec asks for: all of its Pythons here, but the newest ones.
+    Raises the error of one that the spec asks for: all of its Pythons here, but the newest ones, and but
+    those before this machine's `own` where `requires-python` names no minor version.
     """
     by_markers = {tuple(sorted(row["markers"].items())): row for row in rows}
     failed = {
@@ -115,27 +124,58 @@ def judge(
     }
     left = [target for target in targets if target not in failed]
     newest = max((target.python for target in left if target.is_own), default=(0, 0))
-    fatal = [target for target in failed if (target.is_required and target.python < newest) or not left]
-    if fatal or not newest > (0, 0):
-        target = fatal[0] if fatal else next(iter(failed))
-        raise _failure(target, failed[target], index, is_oldest=target.python < newest)
+    required = [target for target in failed if target.is_required and target.python < newest]
+    oldest = _first(targets, required)
+    may_drop = bool(required) and oldest <= own and not _names_minor(spec.requires_python)
+    if (required and not may_drop) or newest == (0, 0):
+        target = next(iter([*required, *failed]))
+        instead = narrowed(spec.requires_python, oldest) if required else ""
+        raise _failure(target, failed[target], index, instead)
     # What is left of the answer is about patch versions of a Python.
     patches = {
         f"Python {dict(markers)['python_full_version']}": row["errors"]
         for markers, row in by_markers.items()
         if row.get("errors")
     }
-    newer = {
+    # Whole Pythons, and platforms of the others.
+    pythons = {
         f"Python {_dotted(target.python)}": errors
         for target, errors in failed.items()
-        if target.is_own and target.python > newest
+        if target.is_own and not oldest <= target.python <= newest
     }
-    others = {target: errors for target, errors in failed.items() if target.python <= newest}
-    lines = [f"not locked for {name}: {_reason(errors, index)}" for name, errors in (newer | patches).items()]
+    others = {target: errors for target, errors in failed.items() if oldest <= target.python <= newest}
+    lines = [
+        f"not locked for {name}: {_reason(errors, index)}" for name, errors in (pythons | patches).items()
+    ]
     return (
-        [target for target in left if target.python <= newest],
+        [target for target in left if oldest <= target.python <= newest],
         [*_left_out(others, [target.python for target in targets if target.is_own], index), *lines],
     )
+
+
+def _first(targets: Sequence[LockTarget], failed: Sequence[LockTarget]) -> Version:
+    """Return the oldest Python of all, or that after the last of those that failed."""
+    last = max((target.python for target in failed), default=(0, 0))
+    return min(target.python for target in targets if target.python > last)
+
+
+def _names_minor(requires_python: str) -> bool:
+    """Return whether a specifier set begins at a minor version: `>=3` is no promise of the oldest one."""
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version as Parsed
+
+    lower = [
+        part for part in SpecifierSet(requires_python) if part.operator in (">=", ">", "~=", "==", "===")
+    ]
+    return any(any(Parsed(part.version.removesuffix(".*")).release[1:2]) for part in lower)
+
+
+def narrowed(requires_python: str, oldest: Version) -> str:
+    """Return what `requires_python` leaves of the Pythons from one on, as a specifier set."""
+    from packaging.specifiers import SpecifierSet
+
+    rest = [str(part) for part in SpecifierSet(requires_python) if part.operator not in (">=", ">")]
+    return ",".join((f">={_dotted(oldest)}", *sorted(rest)))
 
 
 def _left_out(
@@ -174,15 +214,17 @@ def _without_patch(line: str) -> str:
 
 
 def _failure(
-    target: LockTarget, errors: Sequence[Mapping[str, Any]], index: IndexLoader, *, is_oldest: bool
+    target: LockTarget, errors: Sequence[Mapping[str, Any]], index: IndexLoader, instead: str
 ) -> VpythonError:
-    """Return an error that names the target which it is about."""
+    """Return an error that names the target which it is about, and the `requires-python` without it."""
     from vpy.packages.index import universal
 
     error = universal.failure(index, errors, str(target.tag))
     python = _dotted(target.python)
     where = f"on Python {python}" if target.is_own else f"on `{target.tag}`"
-    hint = f"raise `requires-python` above {python}" if is_oldest and target.is_own else error.hint
+    hint = (
+        f'there is an answer for `requires-python = "{instead}"`' if instead and target.is_own else error.hint
+    )
     first, *rest = map(_without_patch, error.lines)
     return type(error)([f"{where}: {first}", *rest], hint=hint and _without_patch(hint))
 

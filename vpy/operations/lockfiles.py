@@ -159,8 +159,9 @@ def _read(
     markers = dict(interpreter.markers)
     needed = _wanted(spec, interpreter)
     wanted = needed if lockfile.requirements is None else spec.dependencies
+    sourced = {each.project for each in spec.resolution.sources}
     return lockfile, current.differences(
-        lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec), needed
+        lockfile, wanted, spec.requires_python, markers, spec_settings.lines(spec), needed, sourced
     )
 
 

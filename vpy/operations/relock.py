@@ -76,8 +76,8 @@ def lock(
     """Resolve a spec's requirements for all of its platforms and Pythons.
 
     `interpreter` is the Python that the spec runs on here; `exclude_newer` takes the place of the spec's.
-    Raises the error of a target that the spec asks for; a default platform that cannot be had, and the newest
-    Pythons, are left out with a warning.
+    Raises the error of a target that the spec asks for; a default platform that cannot be had, and Pythons
+    that it does not promise, are left out with a warning.
     """
     meant, origins = _meant(spec, interpreter, exclude_newer)
     oldest = lock_targets.pythons_of(spec, interpreter)[0]
@@ -86,7 +86,10 @@ def lock(
     with context.terminal.status.stage("locking"):
         index = sources.index_loader(packages, interpreter, context, resolution=meant.resolution)
         answer = _answer(index, meant, origins, packages, targets, requires_python, keeping, context)
-    left, warnings = lock_targets.judge(targets, answer["targets"], index)
+    left, warnings = lock_targets.judge(targets, answer["targets"], index, spec, interpreter.version[:2])
+    first = min(target.python for target in left)
+    if first > oldest:
+        requires_python = lock_targets.narrowed(requires_python, first)
     requires_python += lock_targets.upper_bound(targets, left)
     return Locking(
         lockfile=replace(
@@ -223,7 +226,9 @@ def _target(target: LockTarget, keeping: Keeping) -> UniversalTarget:
                     preferred[distribution.name] = [distribution.version]
         except UserError:  # it was not for this target
             preferred = {}
-    return UniversalTarget(target.interpreter, target.is_required, preferred)
+    return UniversalTarget(
+        target.interpreter, target.is_required and not target.is_new, preferred, target.is_new
+    )
 
 
 def _lockfile(answer: Mapping[str, Any], requires_python: str, path: str, kind: LockfileFormat) -> Lockfile:

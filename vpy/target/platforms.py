@@ -36,7 +36,7 @@ _PLATFORMS = {
     "windows-amd64": "win_amd64",
     "windows-arm64": "win_arm64",
 }
-MINORS = range(8, 15)  # of the Pythons that a spec may be verified for
+MINORS = range(8, 16)  # of the Pythons that a spec may be verified for
 _PYTHON = re.compile(r"([a-z]+)(\d)_?(\d*)")
 _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
 _MACHINES = {"linux-386": "i686", "linux-amd64": "x86_64", "linux-arm64": "aarch64", "mac-amd64": "x86_64",

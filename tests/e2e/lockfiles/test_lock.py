@@ -351,8 +351,21 @@ def test_an_older_python_that_cannot(site: Site) -> None:
     done = site.lock()
     assert done.returncode == 2
     assert done.stderr.startswith("vpython: on Python 3.10: no version of `a` is for Python 3.10")
-    assert done.stderr.endswith("\n\nhint: raise `requires-python` above 3.10\n")
+    assert done.stderr.endswith('\n\nhint: there is an answer for `requires-python = ">=3.11"`\n')
     assert not site.lockfile().exists()
+
+    # What a converted text spec says is no promise of each Python: those that cannot are left out.
+    site.script("a", python=">=3,<4")
+    row = site.locked()
+    lines = [line.partition(": ")[0] for line in row["warnings"]]
+    assert lines == [f"not locked for Python 3.{minor}" for minor in (8, 9, 10)]
+    tables = tomllib.loads(site.lockfile().read_text())
+    assert tables["requires-python"] == ">=3.11,<4"
+    assert tables["tool"]["vpython"]["requires-python"] == ">=3,<4"
+    text = site.lockfile().read_text()
+    assert (site.lock("--check").returncode, site.lockfile().read_text()) == (0, text)
+    assert site.run("-vpython-tool", "verify").returncode == 0
+    assert site.run(env={"CI": "1"}).stdout == "2.0 1.1\n"
 
 
 def test_a_newer_python_that_cannot(site: Site) -> None:
@@ -361,14 +374,34 @@ def test_a_newer_python_that_cannot(site: Site) -> None:
     site.script("a")
     row = site.locked()
     assert [line.partition(":")[0] for line in row["warnings"]] == [
-        "not locked for Python 3.13", "not locked for Python 3.14"
-    ]  # fmt: skip
+        f"not locked for Python 3.{minor}" for minor in (13, 14, 15)
+    ]
     tables = tomllib.loads(site.lockfile().read_text())
     assert tables["requires-python"] == ">=3.11,<3.13"
     assert tables["tool"]["vpython"]["requires-python"] == ">=3.11"
     assert site.run(env={"CI": "1"}).stdout == "2.0 1.1\n"
     site.script("a", python=">=3.11,<3.14")
     assert site.run(env={"CI": "1"}).returncode == 2
+
+
+def test_a_python_without_wheels_yet(site: Site) -> None:
+    """The newest one changes no version: it takes those of the one before it, or is left out."""
+    for minor in range(11, 15):
+        make_wheel(site.wheels, "fast", "2.0", tag=f"cp3{minor}-cp3{minor}-manylinux_2_17_x86_64")
+    make_wheel(site.wheels, "fast", "1.0")
+    make_sdist(site.wheels, "fast", "0.1", before="raise SystemExit('built')")
+    site.script("fast", "b", shows="b")
+    row = site.locked("--format", "uv")
+    assert [line for line in row["warnings"] if "3.15" in line] == [
+        "not locked for Python 3.15: `fast==2.0` has no wheel"
+    ]
+    assert site.run("-vpython-tool", "verify").returncode == 0
+
+    make_sdist(site.wheels, "fast", "2.0", before="raise SystemExit('built')")
+    row = site.locked()
+    assert (row["warnings"], row["changed"]) == ([], True)
+    found = versions(site.lockfile("s.py.uv.lock"))
+    assert found == {"b 1.1": "", "fast 2.0": ""}
 
 
 def test_a_lockfile_that_is_no_file_of_ours(site: Site) -> None:

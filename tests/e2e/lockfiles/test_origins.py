@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from typing import TYPE_CHECKING
@@ -121,10 +122,10 @@ def test_a_wheel_of_this_machine(origins: Origins) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fact"),
     [
-        ('a-1.0-py3-none-any.whl"', 'a-2.0-py3-none-any.whl"', "is not consistent with package version"),
+        ('a-1.0-py3-none-any.whl"', 'a-2.0-py3-none-any.whl"', "is locked to another wheel"),
         (LINUX, "sys_platform == 'plan9'", "`a` is not in it for this Python and platform"),
         (WINDOWS, "sys_platform != 'win32'", "`a` is locked to two versions: `1.0` and `3.0`"),
-        ("{digest}", "0" * 64, "has the hash"),
+        ("{digest}", "0" * 64, "other bytes than pinned"),
     ],
     ids=["url", "marker away", "marker here", "hash"],
 )
@@ -152,3 +153,31 @@ def test_a_source_that_changed_is_another_question(origins: Origins) -> None:
     assert f"{origins.lockfile()} is not current: it was made without `sources" in done.stderr
     assert origins.locked("--upgrade")["changed"]
     assert origins.run("-vpython-locked").stdout == "2.0\n"
+
+
+def test_the_lockfile_of_uv(origins: Origins) -> None:
+    """`uv lock --script` has the requirements by source, and two versions under markers of their own."""
+    origins.sources(origins.by_url(), f'{{ index = "other", marker = "{WINDOWS}" }}')
+    url = origins.url(URL_WHEEL)
+    rest = "sys_platform != 'linux' and sys_platform != 'win32'"
+
+    def package(version: str, source: str, marker: str, wheel: str, address: str) -> str:
+        digest = hashlib.sha256(wheel.encode()).hexdigest() if marker != LINUX else origins.sha256(wheel)
+        return (
+            f'[[package]]\nname = "a"\nversion = "{version}"\nsource = {{ {source} }}\n'
+            f'resolution-markers = ["{marker}"]\n'
+            f'wheels = [{{ url = "{address}", hash = "sha256:{digest}" }}]\n'
+        )
+
+    origins.lockfile("s.py.lock").write_text(
+        'version = 1\nrequires-python = ">=3.11"\n[manifest]\nrequirements = [\n'
+        f'{{ name = "a", marker = "{LINUX}", url = "{url}" }},\n'
+        f'{{ name = "a", marker = "{WINDOWS}", specifier = "<4", index = "{origins.other.url}" }},\n'
+        f'{{ name = "a", marker = "{rest}", specifier = "<4" }},\n]\n'
+        + package("1.0", f'url = "{url}"', LINUX, URL_WHEEL, url)
+        + package("2.0", f'registry = "{origins.index.url}"', rest, *["a-2.0-py3-none-any.whl"] * 2)
+    )  # fmt: skip
+    done = origins.run("-vpython-locked")
+    assert (done.stdout, done.stderr, origins.pages()) == ("1.0\n", "", [])
+    origins.sources(origins.by_url("sys_platform == 'darwin'"))
+    assert origins.run("-vpython-locked").returncode == 2

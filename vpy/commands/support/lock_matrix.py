@@ -57,8 +57,21 @@ def find(lockable: Lockable, context: Context) -> LockMatrix | None:
         lockfile = lock_export.with_files(
             lockfile, lockable.spec, lockable.packages, lockable.interpreter, context
         )
-    targets = lock_targets.targets_of(lockable.spec, lockable.interpreter, context)
+    targets = [
+        target
+        for target in lock_targets.targets_of(lockable.spec, lockable.interpreter, context)
+        if not _is_left_out(target, lockfile)
+    ]
     return _of(lockfile, lockable, targets, context)
+
+
+def _is_left_out(target: LockTarget, lockfile: Lockfile) -> bool:
+    """Return whether a lockfile is for fewer Pythons than its spec, as `lock` said, and not for this one."""
+    from packaging.specifiers import SpecifierSet
+
+    python = target.interpreter.version_text
+    is_for = SpecifierSet(lockfile.requires_python).contains(python, prereleases=True)
+    return lockfile.declared_python is not None and not is_for
 
 
 def _of(

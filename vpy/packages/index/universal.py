@@ -28,12 +28,14 @@ _MOST_BUILDS = 50
 class UniversalTarget:
     """Target to resolve for, with the versions by project that are tried first.
 
-    With `prefers_wheels` versions with a wheel for it come before those that have an sdist alone.
+    With `prefers_wheels` versions with a wheel for it come before those that have an sdist alone. With
+    `follows` it gets no older version than the Python before it, and nothing is built to know of more.
     """
 
     interpreter: Interpreter
     prefers_wheels: bool
     preferred: Mapping[str, Sequence[str]]
+    follows: bool = False
 
 
 def resolve(
@@ -103,6 +105,7 @@ def _row(target: UniversalTarget) -> dict[str, Any]:
         "markers": dict(interpreter.markers),
         "version": interpreter.version,
         "prefers_wheels": target.prefers_wheels,
+        "follows": target.follows,
         "preferred": {name: list(versions) for name, versions in target.preferred.items()},
     }
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from vpy.spec.lockfile import select
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile
+
+# Lines of settings that say where projects come from.
+_ORIGINS = ("sources ", "indexes ")
 
 
 def normalized(requirement: Requirement) -> str:
@@ -31,12 +36,14 @@ def differences(
     markers: Mapping[str, str],
     settings: Sequence[str] = (),
     needed: Sequence[str] = (),
+    sourced: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Return how a lockfile differs from what a spec asks for, a fact each; () where it is current.
 
     A lockfile that says what it was made for must say the same, and have the projects of what is `needed`
     here; any other must hold every requirement whose marker holds, at a version that the requirement allows.
-    `settings` are those of the spec that narrow the versions, a line for each.
+    `settings` are those of the spec that narrow the versions, a line for each. uv's own lockfile has what
+    requirements come to by `sources`: those of the projects `sourced` are compared as they are meant here.
     """
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
@@ -50,6 +57,13 @@ def differences(
         found.append(f"`requires-python` is `{requires_python}`, in it `{known}`")
     if lockfile.requirements is not None:
         there, now = set(lockfile.requirements), {normalized(each) for each in wanted}
+        if lockfile.edges:
+            holds = select.judge(markers)
+            there = set(_meant_here(map(Requirement, there), sourced, holds))
+            now = {normalized(each) for each in wanted if normalized_name(each) not in sourced}
+            here = (each for each in map(Requirement, needed) if normalized_name(each) in sourced)
+            now |= set(_meant_here(here, sourced, holds))
+            settings = [each for each in settings if not each.startswith(_ORIGINS)]
         found += [f"`{each}` is not in it" for each in sorted(now - there)]
         found += [f"`{each}` is only in it" for each in sorted(there - now)]
         narrowed = set(lockfile.settings or ())
@@ -64,10 +78,19 @@ def differences(
     return tuple(found)
 
 
+def _meant_here(
+    requirements: Iterable[Requirement], sourced: Collection[str], holds: Callable[[str], bool]
+) -> Iterator[str]:
+    """Yield requirements as normalized text; of `sourced` projects those that hold here, without a marker."""
+    for each in requirements:
+        if normalized_name(each) not in sourced:
+            yield normalized(each)
+        elif each.marker is None or holds(str(each.marker)):
+            yield normalized(each).partition(" ; ")[0].partition("#")[0]
+
+
 def _absent(lockfile: Lockfile, needed: Sequence[Requirement], markers: Mapping[str, str]) -> list[str]:
     """Return a fact for each project that is needed here, and of which a lockfile for this has nothing."""
-    from vpy.spec.lockfile import select
-
     if lockfile.edges or not select.is_for(lockfile, markers):
         return []  # who follows it says so
     holds = select.judge(markers)

@@ -58,7 +58,9 @@ def _package(
     edges = [((name, version, ""), tuple(map(_edge, table.get("dependencies", []))))]
     for extra, rows in table.get("optional-dependencies", {}).items():
         edges.append(((name, version, str(extra)), tuple(map(_edge, rows))))
-    distribution = LockedDistribution(name=name, version=version, files=tuple(files), url=url)
+    # Where one version of several counts; "" for everywhere.
+    marker = " or ".join(f"({text})" for text in map(str, table.get("resolution-markers", [])))
+    distribution = LockedDistribution(name=name, version=version, marker=marker, files=tuple(files), url=url)
     return distribution, edges
 
 
@@ -115,7 +117,7 @@ def walk(lockfile: Lockfile, holds: Any) -> Iterator[LockedDistribution]:
         for edge in edges.get(waiting.pop(), ()):
             if edge.marker and not holds(edge.marker):
                 continue
-            distribution = _only(lockfile, by_name.get(edge.name, []), edge)
+            distribution = _only(lockfile, by_name.get(edge.name, []), edge, holds)
             found.setdefault((distribution.name, distribution.version), distribution)
             for extra in ("", *edge.extras):
                 node = (distribution.name, distribution.version, extra)
@@ -125,8 +127,12 @@ def walk(lockfile: Lockfile, holds: Any) -> Iterator[LockedDistribution]:
     yield from found.values()
 
 
-def _only(lockfile: Lockfile, known: list[LockedDistribution], edge: Dependency) -> LockedDistribution:
+def _only(
+    lockfile: Lockfile, known: list[LockedDistribution], edge: Dependency, holds: Any
+) -> LockedDistribution:
     fitting = [each for each in known if edge.version in ("", each.version)]
+    if len(fitting) > 1:
+        fitting = [each for each in fitting if not each.marker or holds(each.marker)]
     if len(fitting) != 1:
         fact = "is not in it" if not fitting else "is in it at several versions"
         raise UserError(f"{printable(lockfile.path)}: `{edge.name}` is needed and {fact}")

@@ -116,6 +116,7 @@ class Lock:
         rows: list[dict[str, Any]] = []
         chosen: list[tuple[Place, Chosen]] = []
         leaders: dict[str, dict[tuple[str, str], tuple[Any, frozenset[str]]]] = {}
+        last: dict[tuple[str, ...], Chosen] = {}
         waiting = list(self._job["targets"])
         seen: set[tuple[str, str, str]] = set()
         while waiting:
@@ -126,12 +127,15 @@ class Lock:
             try:
                 known = leaders.setdefault(markers["python_version"], {})
                 leader = {name: row for (name, origin), row in known.items() if origin == place.origin(name)}
+                if target["follows"]:
+                    leader = last.get(_key(markers)[1:], leader)
                 found = self._resolve(target, place, leader)
             except errors.NoResolutionError as error:
                 rows.append({"markers": markers, "errors": self._explain(error, target)})
                 continue
             for name, each in found.items():
                 known.setdefault((name, place.origin(name)), each)
+            last[_key(markers)[1:]] = found
             chosen.append((place, found))
             rows.append({"markers": markers, "chosen": {
                 name: {"version": str(version), "origin": place.origin(name), "extras": sorted(extras)}
@@ -234,13 +238,15 @@ class Lock:
                 library.unfit.add(error.version)
                 continue
             except errors.NoResolutionError as error:
-                if library.build_more({each.name for each, _ in error.lacking}):
+                if not row["follows"] and library.build_more({each.name for each, _ in error.lacking}):
                     continue
                 raise
             found: Chosen = {}
             for candidate in candidates:
                 _, extras = found.get(candidate.name, (None, frozenset()))
                 found[candidate.name] = (candidate.version, extras | candidate.extras)
+            if row["follows"]:
+                _check_no_older(found, leader)
             return found
 
     def _public(self, requirement: Any, place: Place) -> Any:
@@ -361,6 +367,15 @@ class Lock:
     def _hashes(self, unknown: Sequence[File]) -> dict[str, str]:
         """Return the hex sha256 of files whose page has none, by URL: they are fetched for it."""
         return {file.url: sha256 for file, sha256 in self._wheels.fetched(unknown)}
+
+
+def _check_no_older(found: Chosen, leader: Chosen) -> None:
+    """Raise NoResolutionError for an older version than the Python before has: of it there is no file yet."""
+    for name, (version, _) in sorted(found.items()):
+        newer = leader.get(name, (version, None))[0]
+        if version < newer:
+            row = {"kind": "wheel", "requirement": f"{name}=={newer}", "project": name, "parent": ""}
+            raise errors.NoResolutionError({**row, "files": []}, [])
 
 
 def _key(markers: Mapping[str, str]) -> tuple[str, str, str]:
