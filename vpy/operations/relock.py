@@ -273,6 +273,7 @@ def _distribution(row: Mapping[str, Any], placed: Any) -> LockedDistribution:
     files = tuple(_files(row["files"]))
     wheels = tuple(file for file in files if file.filename.endswith(".whl"))
     sdists = [file for file in files if not file.filename.endswith(".whl")]
+    sdists.sort(key=lambda file: not file.filename.endswith(".tar.gz"))  # PEP 625
     return LockedDistribution(
         name=row["name"],
         version=row["version"],

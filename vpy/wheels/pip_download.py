@@ -358,7 +358,7 @@ def describe(item: Any, find_links: Sequence[str]) -> dict[str, str]:
     filename = item.link.filename
     return {
         "name": item.name,
-        "version": version_of(filename),
+        "version": version_of(filename, item.name),
         "url": url,
         "filename": filename,
         "sha256": item.link.hash or "" if item.link.hash_name == "sha256" else "",
@@ -417,34 +417,29 @@ def no_candidate(wanted: Any, parent: str, finder: Any, log: FinderLog) -> dict[
     if finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate is not None:
         return None
 
-    passed = [row for row in log.passed_over(wanted.name) if version_of(row[0])]
+    passed = [row for row in log.passed_over(wanted.name) if version_of(row[0], wanted.name)]
     fitting = sorted({candidate.version for candidate in finder.find_all_candidates(wanted.name)})
     row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
     near = {name: reason for name, reason in passed if allows(wanted, name)}
     if near:
-        more = log.other_pythons(near, finder, fitting)
+        more = log.other_pythons(wanted.name, near, finder, fitting)
         return {**row, "kind": "wheel", "files": sorted(near.items()), **more}
     if not passed and not fitting:
         return {**row, "kind": "project", **(log.unread(wanted.name) or {})}
 
     by_version = pip_module("_vendor.packaging.version").Version
-    others = sorted({version_of(name) for name, _ in passed}, key=by_version)
+    others = sorted({version_of(name, wanted.name) for name, _ in passed}, key=by_version)
     return {**row, "kind": "version", "fitting": [str(version) for version in fitting], "others": others}
 
 
-def version_of(filename: str) -> str:
-    """Return the version in a distribution's file name, or ""."""
-    utils = pip_module("_vendor.packaging.utils")
-    parse = utils.parse_wheel_filename if filename.endswith(".whl") else utils.parse_sdist_filename
-    try:
-        return str(parse(filename)[1])
-    except ValueError:
-        return ""
+def version_of(filename: str, project: str) -> str:
+    """Return the version in the file name of a project's distribution, or ""."""
+    return str(importlib.import_module("vpy.wheels.index_client.names").version_of(filename, project) or "")
 
 
 def allows(wanted: Any, filename: str) -> bool:
     """Return whether a requirement allows the version in a file name."""
-    version = version_of(filename)
+    version = version_of(filename, wanted.name)
     return bool(version) and bool(wanted.specifier.contains(version))
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shutil
+import tarfile
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,6 +227,57 @@ def test_an_sdist(site: Site) -> None:
     assert not flag.exists(), "other bytes are not built"
     site.lockfile().write_text(text.replace("sd-1.0.tar.gz", "sd-1.1.tar.gz"))
     assert site.run().returncode in (1, 2)
+
+
+OLD_NAMES = {
+    "post": ("1.2.post1", "post-1.2-1.tar.gz"),
+    "Foo_Bar": ("1.0", "Foo_Bar-1.0.zip"),
+    "dotted.name": ("2.0b1", "dotted.name-2.0-beta1.tar.bz2"),
+}
+
+
+def old_sdist(directory: Path, name: str, version: str, filename: str) -> None:
+    """Make an sdist with a name from before PEP 625, in a format of then."""
+    module = name.replace(".", "_")
+    made = make_sdist(directory, module, version)
+    with tarfile.open(made) as archive:
+        archive.extractall(directory / "unpacked", filter="data")
+    made.unlink()
+    (top,) = (directory / "unpacked").iterdir()
+    top = top.rename(top.with_name(f"{name}-{version}"))
+    for path in top.rglob("*"):
+        os.utime(path)  # a zip archive has no times before 1980
+    kind = {"gz": "gztar", "ip": "zip", "z2": "bztar"}[filename[-2:]]
+    packed = shutil.make_archive(str(directory / "made"), kind, directory / "unpacked", top.name)
+    shutil.rmtree(directory / "unpacked")
+    Path(packed).rename(directory / filename)
+
+
+@each_format
+def test_sdists_from_before_pep_625(site: Site, kind: str) -> None:
+    """Their names are read as pip reads them: locked, verified, built, told from another project's."""
+    for name, (version, filename) in OLD_NAMES.items():
+        old_sdist(site.wheels, name, version, filename)
+    make_sdist(site.wheels, "post", "1.2.post1")  # another sdist of the same version
+    (site.wheels / "post-1.2.post1.tar.gz").rename(site.wheels / "post-1.2.post1.zip")
+    modules = [name.replace(".", "_") for name in OLD_NAMES]
+    site.script(*(f"{name}=={version}" for name, (version, _) in OLD_NAMES.items()), shows=modules)
+    row = site.locked("--format", kind)
+    assert (row["distributions"], row["warnings"]) == (3, [])
+    path = site.lockfile(FILES[kind])
+    assert list(versions(path)) == ["dotted-name 2.0b1", "foo-bar 1.0", "post 1.2.post1"]
+    for _, filename in OLD_NAMES.values():
+        assert site.sha256(filename) in path.read_text()
+    verified = site.run("-vpython-tool", "verify")
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert verified.stdout.count("sdist") > 2
+    site.harness.environ["VPYTHON_VIRTUALENV_ROOT"] = str(site.place / "other-root")
+    assert site.run("-vpython-locked").stdout == "1.2.post1 1.0 2.0b1\n"
+    if kind == "pylock":
+        path.write_text(path.read_text().replace('"post-1.2.post1.tar.gz"', '"post-1.2-2.tar.gz"'))
+        refused = site.run("-vpython-locked")
+        assert refused.returncode == 2
+        assert "`packages[2]`" in refused.stderr or "post-1.2-2.tar.gz" in refused.stderr
 
 
 @each_format

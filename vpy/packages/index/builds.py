@@ -12,7 +12,7 @@ import os
 
 from vpy.errors import ToolError, UserError
 from vpy.packages.cipd import names
-from vpy.system import files, locks, sealed
+from vpy.system import files, locks, sdist_name, sealed
 from vpy.system.lean import json
 from vpy.system.lean.dataclasses import value
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vpy.system.layout import Layout
 
 BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
-SUFFIXES = (".tar.gz", ".zip")
 _UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late", "upload_time_missing")
 
 
@@ -64,7 +63,7 @@ class Builder:
 def is_buildable(row: Mapping[str, Any]) -> bool:
     """Return whether an error of `pip_download` is about the lack of a wheel where there is an sdist."""
     return row["kind"] == "wheel" and any(
-        filename.endswith(SUFFIXES) and reason not in _UNFIT for filename, reason in row["files"]
+        sdist_name.is_sdist(filename) and reason not in _UNFIT for filename, reason in row["files"]
     )
 
 
@@ -77,17 +76,19 @@ def build(
     lacking: Iterable[Mapping[str, Any]],
     asked: Sequence[dict[str, Any]],
     builder: Builder,
-    fetch: Callable[[Iterable[str], str], list[dict[str, str]]],
+    fetch: Callable[[Iterable[str], str, Mapping[str, Sequence[str]]], list[dict[str, str]]],
     directory: str,
     layout: Layout,
 ) -> set[str]:
     """Build wheels for what errors say is lacking, below a directory; return their file names.
 
-    `fetch` fetches the sdists of requirements into a directory. What was `asked` with hashes gets those of
-    the wheels that were made of a locked sdist.
+    `fetch` fetches the sdists of requirements into a directory, those that have the hashes. What was `asked`
+    with hashes gets those of the wheels that were made of a locked sdist.
     """
     sources = os.path.join(directory, "sdists")
     os.makedirs(sources, exist_ok=True)
+    texts = list(dict.fromkeys(str(row["requirement"]) for row in lacking))
+    hashes = {text: [each for row in asked if _is_of(text, row) for each in row["hashes"]] for text in texts}
     found = [
         locked(
             Sdist(
@@ -99,7 +100,7 @@ def build(
             ),
             asked,
         )
-        for row in fetch(dict.fromkeys(str(row["requirement"]) for row in lacking), sources)
+        for row in fetch(texts, sources, hashes)
     ]
     wheels = {sdist: get(builder, sdist, os.path.join(directory, BUILT), layout) for sdist in found}
     _allow(wheels, asked)
@@ -110,7 +111,7 @@ def locked(sdist: Sdist, asked: Iterable[Mapping[str, Any]]) -> Sdist:
     """Return an sdist that was fetched; raise UserError where a lockfile allows only other hashes."""
     digest = files.sha256_of(sdist.path)
     for row in asked:
-        if row["hashes"] and _is_of(sdist, row) and digest not in row["hashes"]:
+        if row["hashes"] and _is_of(sdist.name, row) and digest not in row["hashes"]:
             raise UserError(
                 f"`{sdist.filename}` has another hash than the lockfile allows: sha256 `{digest}`",
                 hint="`vpython-tool lock` locks again, if that is what you want",
@@ -122,16 +123,16 @@ def _allow(wheels: Mapping[Sdist, str], asked: Iterable[dict[str, Any]]) -> None
     """Add the hashes of wheels that were just built to those that may be installed."""
     for row in asked:
         for sdist, wheel in wheels.items() if row["hashes"] else ():
-            if _is_of(sdist, row):
+            if _is_of(sdist.name, row):
                 row["hashes"] = [*row["hashes"], files.sha256_of(wheel)]
 
 
-def _is_of(sdist: Sdist, row: Mapping[str, Any]) -> bool:
-    """Return whether an sdist is of the project that a requirement asks for."""
+def _is_of(asked: str, row: Mapping[str, Any]) -> bool:
+    """Return whether a requirement, or a project, is of the project that another requirement asks for."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    return canonicalize_name(Requirement(row["text"]).name) == canonicalize_name(sdist.name)
+    return canonicalize_name(Requirement(row["text"]).name) == canonicalize_name(Requirement(asked).name)
 
 
 def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vpy.system import sdist_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,15 +68,16 @@ def is_for_other_pythons(row: Mapping[str, Any]) -> bool:
 
 def pythons_by_version(row: Mapping[str, Any]) -> dict[str, str]:
     """Return which Python versions need, newest first; of versions that need the same the newest."""
+    from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
     by_version: dict[Version, str] = {}
     for name, text in row["pythons"].items():
-        for part in name.replace(".tar.gz", "").split("-")[1:2]:
-            try:
-                by_version[Version(part)] = text
-            except InvalidVersion:
-                continue
+        of_sdist = sdist_name.version_text(name, row["project"], canonicalize_name)
+        try:
+            by_version[Version(of_sdist or name.split("-")[1])] = text
+        except (InvalidVersion, IndexError):
+            continue
     newest: dict[str, str] = {}
     for version in sorted(by_version, reverse=True):
         newest.setdefault(by_version[version], str(version))

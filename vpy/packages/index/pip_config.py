@@ -10,7 +10,7 @@ import sys
 
 from bootstrap.shown import without_passwords
 from vpy.model import Observation
-from vpy.system import files
+from vpy.system import files, sdist_name
 from vpy.system.lean import hashlib
 
 TYPE_CHECKING = False
@@ -26,7 +26,6 @@ _VARIABLES = (
     "PIP_PYPI_URL",
     "PIP_UPLOADED_PRIOR_TO",
 )
-_DISTRIBUTIONS = (".whl", ".tar.gz", ".zip")
 # Variables that configuration files are found by.
 _PATH_VARIABLES = {
     "win32": ("APPDATA", "PROGRAMDATA", "USERPROFILE"),
@@ -77,7 +76,9 @@ def files_beside(directories: Sequence[str]) -> tuple[list[str], tuple[Observati
         names.append(directory)
         try:
             observations.append(Observation("listing", (directory, str(os.stat(directory).st_mtime_ns))))
-            names += sorted(name for name in os.listdir(directory) if name.endswith(_DISTRIBUTIONS))
+            names += sorted(
+                name for name in os.listdir(directory) if name.endswith((".whl", *sdist_name.SUFFIXES))
+            )
         except OSError:
             observations.append(Observation("absent", (directory,)))
     return names, tuple(observations)

@@ -10,11 +10,12 @@ from vpy.errors import UserError
 from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
 from vpy.spec.lockfile.toml import load_toml
 from vpy.spec.text import quoted
+from vpy.system import sdist_name
 from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from packaging.pylock import Package, Pylock
@@ -27,7 +28,7 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
     where = printable(path)
     tables = load_toml(text, where)
     try:
-        lock = Pylock.from_dict(tables)
+        lock = Pylock.from_dict(with_plain_sdists(tables))
     except PylockUnsupportedVersionError as error:
         raise UserError(f"{where}: {quoted(str(error), 120).strip('`')}") from None
     except (PylockValidationError, ValueError, TypeError) as error:
@@ -37,7 +38,7 @@ def parse(text: str, path: str, digest: str) -> Lockfile:
         path=path,
         format="pylock",
         digest=digest,
-        distributions=tuple(_distributions(lock, where)),
+        distributions=tuple(_distributions(lock, tables["packages"], where)),
         requires_python=str(lock.requires_python or ""),
         environments=tuple(map(str, lock.environments or ())),
         requirements=_texts(tables, "requirements"),
@@ -60,15 +61,55 @@ def _own(tables: dict[str, Any], key: str, kind: type) -> Any:
     return found if isinstance(found, kind) else None
 
 
-def _distributions(lock: Pylock, where: str) -> Iterator[LockedDistribution]:
+def with_plain_sdists(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return a lockfile whose sdists from before PEP 625 have names of it: `packaging` knows no others.
+
+    One whose name is another project's, or of another version, keeps it.
+    """
+    packages = tables.get("packages")
+    if not isinstance(packages, list):
+        return tables
+    return {**tables, "packages": [_with_plain_sdist(each) for each in packages]}
+
+
+def _with_plain_sdist(package: Any) -> Any:
+    try:
+        name = plain_sdist(_sdist_name(package), package["name"], package["version"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return package  # which is refused, or has no sdist
+    return {**package, "sdist": {**package["sdist"], "name": name}}
+
+
+def plain_sdist(filename: str, project: str, version: str) -> str:
+    """Return the name of PEP 625 for a project's sdist; raise ValueError where it is none of this version."""
+    from packaging.utils import canonicalize_name
+    from packaging.version import Version
+
+    if Version(sdist_name.version_text(filename, project, canonicalize_name)) != Version(version):
+        raise ValueError(filename)
+    return f"{canonicalize_name(project).replace('-', '_')}-{Version(version)}.tar.gz"
+
+
+def _sdist_name(package: dict[str, Any]) -> str:
+    """Return the name of a package's sdist as its table has it."""
+    sdist = package["sdist"]
+    return str(sdist.get("name") or _basename(sdist.get("path") or sdist.get("url") or ""))
+
+
+def _distributions(
+    lock: Pylock, tables: Sequence[dict[str, Any]], where: str
+) -> Iterator[LockedDistribution]:
     """Yield the distributions of the default groups: no others, and no extras, can be asked for."""
     from packaging.utils import canonicalize_name
 
     from vpy.spec.lockfile import markers
 
     groups = frozenset(canonicalize_name(name) for name in lock.default_groups or ())
-    for package in lock.packages:
+    for package, table in zip(lock.packages, tables, strict=True):
         distribution = _distribution(package, where)
+        if distribution.sdist is not None:
+            sdist = replace(distribution.sdist, filename=_sdist_name(table))
+            distribution = replace(distribution, sdist=sdist)
         if "extras" in distribution.marker or "dependency_groups" in distribution.marker:
             try:
                 condition = markers.parse(distribution.marker, groups=groups)

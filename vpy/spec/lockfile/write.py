@@ -48,6 +48,8 @@ def _pylock(lockfile: Lockfile) -> str:
     """Return PEP 751 text, in the order of keys that the specification has."""
     from packaging.pylock import Pylock
 
+    from vpy.spec.lockfile import pylock
+
     own: dict[str, Any] = {"requirements": list(lockfile.requirements or ())}
     if lockfile.settings:
         own["settings"] = list(lockfile.settings)
@@ -62,7 +64,7 @@ def _pylock(lockfile: Lockfile) -> str:
         "tool": {"vpython": own},
     }
     tables = {key: each for key, each in tables.items() if each or key == "packages"}
-    Pylock.from_dict(tables).validate()
+    Pylock.from_dict(pylock.with_plain_sdists(tables)).validate()
     return edit.new_document(tables)
 
 
@@ -76,10 +78,22 @@ def _package(distribution: LockedDistribution) -> dict[str, Any]:
         (file,) = distribution.files
         return {**package, "archive": _file(file)}
     if distribution.sdist is not None:
-        package["sdist"] = {"name": distribution.sdist.filename, **_file(distribution.sdist)}
+        package["sdist"] = {"name": _sdist_name(distribution), **_file(distribution.sdist)}
     if distribution.files:
         package["wheels"] = [{"name": file.filename, **_file(file)} for file in distribution.files]
     return package
+
+
+def _sdist_name(distribution: LockedDistribution) -> str:
+    """Return the name of an sdist, by PEP 625 where its own is older: readers of PEP 751 know no others."""
+    from vpy.spec.lockfile import pylock
+
+    assert distribution.sdist is not None
+    filename = distribution.sdist.filename
+    if not filename.endswith((".tar.gz", ".zip")):
+        return filename
+    plain = pylock.plain_sdist(filename, distribution.name, distribution.version)
+    return plain.replace(".tar.gz", ".zip") if filename.endswith(".zip") else plain
 
 
 def _file(file: LockedFile) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from vpy.wheels.index_client import faults
+from vpy.wheels.index_client import faults, names
 from vpy.wheels.index_client.web import shown
 
 TYPE_CHECKING = False
@@ -134,8 +134,10 @@ class FinderLog:
         """Return the files of a project that were passed over, each with pip's reason."""
         return list(self._passed.get(_pip("_vendor.packaging.utils").canonicalize_name(project), ()))
 
-    def other_pythons(self, filenames: Iterable[str], finder: Any, versions: Sequence[Any]) -> dict[str, Any]:
-        """Return what Python files need that are for another, the target's, and what there is for it.
+    def other_pythons(
+        self, project: str, filenames: Iterable[str], finder: Any, versions: Sequence[Any]
+    ) -> dict[str, Any]:
+        """Return what Python a project's files for others need, the target's, and what there is for it.
 
         Of the sorted `versions` for it that is the newest, and the next one to those of the files.
         """
@@ -143,7 +145,8 @@ class FinderLog:
         pythons = {name: self.pythons[name] for name in filenames if name in self.pythons}
         target = ".".join(map(str, finder.target_python.py_version_info))
         newest = str(versions[-1]) if versions else ""
-        next_one = str(_next(filenames, versions)) if versions else ""
+        given = (names.version_of(name, project) for name in filenames)
+        next_one = str(_next(given, versions)) if versions else ""
         return {"pythons": pythons, "target": target, "newest": newest, "next": next_one}
 
     def withdrawn(self, wanted: Any, parent: str, finder: Any) -> dict[str, Any] | None:
@@ -174,18 +177,11 @@ class FinderLog:
         return [row for row in self._failed if row["kind"] == "network"][:1]
 
 
-def _next(filenames: Iterable[str], versions: Sequence[Any]) -> Any:
-    """Return the first of sorted versions that is newer than all files, else the last."""
-    utils = _pip("_vendor.packaging.utils")
-    given = []
-    for name in filenames:
-        parse = utils.parse_wheel_filename if name.endswith(".whl") else utils.parse_sdist_filename
-        try:
-            given.append(parse(name)[1])
-        except ValueError:
-            continue
+def _next(given: Iterable[Any], versions: Sequence[Any]) -> Any:
+    """Return the first of sorted versions that is newer than all that are given, else the last."""
+    last = max((version for version in given if version is not None), default=None)
     final = [version for version in versions if not version.is_prerelease] or versions
-    newer = (version for version in final if not given or version > max(given))
+    newer = (version for version in final if last is None or version > last)
     return next(newer, final[-1])
 
 

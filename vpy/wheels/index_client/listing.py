@@ -7,8 +7,10 @@ import threading
 from concurrent.futures import Future
 from urllib.parse import unquote, urlsplit
 
+from vpy.system import sdist_name
 from vpy.wheels.index_client import metadata, pages
 from vpy.wheels.index_client.errors import UncoveredError
+from vpy.wheels.index_client.names import version_of
 from vpy.wheels.index_client.pages import File, Names, Page, Release
 from vpy.wheels.index_client.resolution import Catalogue
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     # A file, the `requires-python` that the page has for it, and of a wheel its build number and tags.
     Row = tuple[File, str | None, tuple[Any, ...], tuple[str, ...] | None]
-
-SDISTS = (".tar.gz", ".zip")
 
 
 class UnbuiltError(UncoveredError):
@@ -127,7 +127,7 @@ class Library:
                 version, build = names.parse(file.filename)
                 tags = pages.tags_of(file.filename)
             else:
-                version, build, tags = _sdist_version(file.filename, project), (), None
+                version, build, tags = version_of(file.filename, project), (), None
             if version is not None:
                 found.setdefault(version, []).append((file, requires, build, tags))
         for version, each in found.items():
@@ -168,13 +168,8 @@ class Library:
     def excludes(self, project: str, text: str) -> bool:
         """Return whether the index has files of a version that are too new to count."""
         self.files(project)
-        names = Names(project)
-        for filename in self._excluded.get(project, ()):
-            is_sdist = filename.endswith(SDISTS)
-            version = _sdist_version(filename, project) if is_sdist else names.parse(filename)[0]
-            if str(version) == text:
-                return True
-        return False
+        excluded = self._excluded.get(project, ())
+        return any(str(version_of(filename, project)) == text for filename in excluded)
 
     def page(self, project: str, target: Target, *, prefers_wheels: bool) -> Page:
         """Return the releases for a target: wheels that fit, or sdists where a version has none.
@@ -303,7 +298,7 @@ def direct_file(name: str, url: str) -> File:
     plain, _, fragment = url.partition("#")
     fields = dict(part.partition("=")[::2] for part in fragment.split("&"))
     filename = unquote(urlsplit(plain).path.rpartition("/")[2])
-    if name_and_version(filename)[0] != name:
+    if version_of(filename, name) is None:
         raise UncoveredError(f"{filename} is not a wheel of {name}")
     return File(filename, plain, fields.get("sha256", "").lower(), None, 0, False)
 
@@ -318,35 +313,10 @@ def local_path(url: str) -> str:
     return str(importlib.import_module("pip._internal.utils.urls").url_to_path(url.partition("#")[0]))
 
 
-def name_and_version(filename: str) -> tuple[str, str]:
-    """Return the normalized name and the version in a distribution's file name."""
-    utils = importlib.import_module("pip._vendor.packaging.utils")
-    parse = utils.parse_wheel_filename if filename.endswith(".whl") else utils.parse_sdist_filename
-    try:
-        name, version = parse(filename)[:2]
-    except ValueError as error:
-        raise UncoveredError(str(error)) from error
-    return str(name), str(version)
-
-
 def _is_distribution(filename: str) -> bool:
-    return filename.endswith((".whl", *SDISTS))
+    return filename.endswith(".whl") or sdist_name.is_sdist(filename)
 
 
 def _difficulty(file: File) -> tuple[bool, bool, bool, int, str]:
     """Return what orders the files of a version: the first has METADATA that is the easiest to come by."""
     return (not is_wheel(file), file.metadata is None, file.yanked, file.size, file.filename)
-
-
-def _sdist_version(filename: str, project: str) -> Any:
-    """Return the version of a project's sdist; None for others. Before PEP 625 its name may have a `-`."""
-    utils = importlib.import_module("pip._vendor.packaging.utils")
-    version = importlib.import_module("pip._vendor.packaging.version").Version
-    stem = filename.removesuffix(".zip").removesuffix(".tar.gz")
-    for at in (index for index, letter in enumerate(stem) if letter == "-"):
-        if utils.canonicalize_name(stem[:at]) == project:
-            try:
-                return version(stem[at + 1 :])
-            except ValueError:
-                return None
-    return None

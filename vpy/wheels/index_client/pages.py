@@ -252,9 +252,10 @@ def found_elsewhere(find_links: Sequence[str]) -> frozenset[str]:
             raise UncoveredError("find-links that are not a directory")
         if os.path.isdir(path):
             for name in os.listdir(path):
-                # A source's name may have a `-` of its own.
-                stems = (name.partition("-")[0], name.rpartition("-")[0]) if "-" in name else ()
-                names.update(map(utils.canonicalize_name, stems))
+                # The name of a source, and its version, may have a `-` of its own.
+                ends = [at for at, letter in enumerate(name) if letter == "-"]
+                ends = ends[:1] if name.endswith(".whl") else ends
+                names.update(utils.canonicalize_name(name[:end]) for end in ends)
     return frozenset(names)
 
 

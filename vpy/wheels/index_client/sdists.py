@@ -28,7 +28,10 @@ def fetch(
     """
     found = []
     for item in items:
-        best = finder.find_best_candidate(item.req.name, rules.constrained(item.req)).best_candidate
+        # Of several sdists of one version that is meant which is locked.
+        hashes = item.hashes(trust_internet=False) if item.hash_options else None
+        wanted = rules.constrained(item.req)
+        best = finder.find_best_candidate(item.req.name, wanted, hashes).best_candidate
         if best is not None:
             found.append((str(item.req), best))
     web = Web(session, Cache())
