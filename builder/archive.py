@@ -58,6 +58,8 @@ UNCOMPILED = re.compile(
     # what locks by other means than the kernel's
     | vendor/filelock/( _async_lock | _identity | _soft | _sqlite | asyncio )
     | vendor/packaging/( dependency_groups | direct_url | metadata | ranges )
+    # what the pip of a build gets a copy of
+    | vpy/operations/build_rules\.py
     # other systems, other programs, tests
     | .*/( emscripten | http2/connection | licenses | contrib/pyopenssl | __main__
       | (android|ios|testing|pytest_plugin)\.py )

@@ -37,6 +37,7 @@ UV = (
     ("exclude-newer", "as that of `[tool.vpython]`"),
     ("constraint-dependencies", "narrow the versions of what is needed anyway"),
     ("override-dependencies", "replace every requirement of their projects, whoever has it"),
+    ("build-constraint-dependencies", "narrow the versions of what a build requires"),
     ("no-build", "`true` forbids to build wheels from sources"),
     ("no-build-package", "forbids it for these projects"),
     ("required-version", "is about uv: checked, and nothing more"),

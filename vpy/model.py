@@ -177,7 +177,8 @@ class Spec:
     `vpython.toml` fill `requires_python` (a PEP 440 specifier set) and `dependencies` (PEP 508).
     `warnings` are lines for stderr. `source` is the package source that it names, "" for none;
     `path` is the file that names it. `dev_dependencies` count where they are asked for.
-    `no_build` are projects that may not be built from their source, `*` for all.
+    `no_build` are projects that may not be built from their source, `*` for all; `build_constraints` narrow
+    the versions of what a build requires.
 
     `notices` are lines for stderr too, shown once for each text of the spec. `resolution` narrows what the
     requirements come to. `refresh_after` is the age in seconds at which an index is asked again, 0 for none.
@@ -196,6 +197,7 @@ class Spec:
     path: str = ""
     dev_dependencies: tuple[str, ...] = ()
     no_build: tuple[str, ...] = ()
+    build_constraints: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     resolution: ResolutionSettings = ResolutionSettings()
     refresh_after: int = 0

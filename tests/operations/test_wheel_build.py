@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.packages.conftest import SimpleIndex, simple_index
+from tests.support.awkward_index import AwkwardIndex
 from tests.support.harness import settled
-from tests.support.sdistmaker import make_sdist
+from tests.support.sdistmaker import PYPROJECT, make_sdist
 from tests.support.wheelmaker import make_wheel, spec_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from tests.support.harness import Harness
 
@@ -260,3 +262,101 @@ def test_a_real_one_with_a_compiler(harness: Harness, tmp_path: Path) -> None:
     script.write_text(BLOCK.format("'crcmod==1.7'", "") + "import crcmod._crcfunext\n")
     done = harness.run(script, env={"VPYTHON_PACKAGE_SOURCE": None}, timeout=600)
     assert done.returncode == 0, done.stderr
+
+
+def test_verify_counts_what_a_start_would_build(workshop: Workshop) -> None:
+    """A requirement that leads to an sdist is one; where nothing may be built, it is missing."""
+    make_wheel(workshop.wheels, "plain")
+    make_wheel(workshop.wheels, "above", requires=("middle",))
+    make_sdist(workshop.wheels, "middle", requires=("plain",))
+    spec = workshop.place / "vpython.toml"
+    text = 'requires-python = ">=3.8"\ndependencies = ["plain", "above"]\n'
+    spec.write_text(text)
+    code, out, err = workshop.run("-vpython-tool", "verify", "--json", spec)
+    assert (code, err) == (0, "vpython: building `middle` 1.0 from its source\n")
+    (matrix,) = json.loads(out)
+    states = {row["name"]: {cell["state"] for cell in row["platforms"]} for row in matrix["packages"]}
+    assert (matrix["whole"], states) == (True, {"plain": {"ok"}, "above": {"sdist"}})
+
+    for words, more in ((("-vpython-no-build",), ""), ((), '[tool.uv]\nno-build-package = ["Middle"]\n')):
+        spec.write_text(text + more)
+        code, out, err = workshop.run(*words, "-vpython-tool", "verify", spec)
+        assert code != 0
+        assert "`middle` (wanted by above 1.0)" in err
+
+    script = workshop.place / "t.py"
+    script.write_text("import middle\n")
+    (workshop.place / "t.py.vpython3").write_text(
+        spec_text(("infra/python/wheels/middle-py3", "version:1.0"))
+    )
+    code, out, err = workshop.run("-vpython-tool", "verify", script)
+    assert (code, err) == (0, "")
+    assert out.count("sdist") > 2
+
+
+@pytest.fixture
+def indexes(tmp_path: Path) -> Iterator[tuple[AwkwardIndex, AwkwardIndex]]:
+    """A public index and one of the spec's; both have `tool`, and want a password."""
+    both = []
+    for name, version in (("public", "9.0"), ("own", "1.0")):
+        (tmp_path / name).mkdir()
+        make_wheel(tmp_path / name, "tool", version)
+        both.append(AwkwardIndex(tmp_path / name))
+        both[-1].login = f"user:secret-{name}"
+    yield both[0], both[1]
+    for index in both:
+        index.stop()
+
+
+def with_login(index: AwkwardIndex) -> str:
+    return index.url.replace("://", f"://{index.login}@")
+
+
+def seen_arguments(found: set[str]) -> Callable[[object], None]:
+    """Return what notes the arguments of all processes that have a password in them."""
+
+    def look(_: object) -> None:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = path.read_text("utf-8", "replace").split("\0")
+                found.update(word for word in words if "secret" in word)
+
+    return look
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at the arguments of processes")
+def test_build_requirements_follow_the_rules_of_the_spec(
+    workshop: Workshop, indexes: tuple[AwkwardIndex, AwkwardIndex]
+) -> None:
+    """Its own index first and alone, its cutoff, its constraints; passwords in no arguments and no log."""
+    public, own = indexes
+    arguments: set[str] = set()
+    public.before = own.before = seen_arguments(arguments)
+    workshop.harness.environ |= {"VPYTHON_PACKAGE_SOURCE": "index", "PIP_INDEX_URL": with_login(public)}
+    make_sdist(
+        public.folder, "lone",
+        before="import tool\nVERSION = tool.VERSION",
+        files={"pyproject.toml": PYPROJECT.replace("[]", '["tool"]', 1)},
+    )  # fmt: skip
+    more = f"# [[tool.uv.index]]\n# name = 'own'\n# url = '{with_login(own)}'\n"
+    assert workshop.run(workshop.script("lone"))[:2] == (0, "9.0\n")
+    assert workshop.run(workshop.script("lone", more=more))[:2] == (0, "1.0\n"), "another wheel, built anew"
+
+    make_wheel(own.folder, "tool", "2.0")
+    own.uploaded = {f"tool-{year}.0-py3-none-any.whl": f"202{year}-01-01T00:00:00Z" for year in (1, 2)}
+    public.uploaded = {"lone-1.0.tar.gz": "2020-01-01T00:00:00Z"}
+    newer = "# [tool.uv]\n# exclude-newer = '2021-06-01'\n"
+    assert workshop.run(workshop.script("lone", more=newer + more))[:2] == (0, "1.0\n")
+    narrow = "# [tool.uv]\n# build-constraint-dependencies = ['tool<1.5']\n"
+    assert workshop.run(workshop.script("lone", more=narrow + more))[:2] == (0, "1.0\n")
+    assert workshop.run("-vpython-refresh", workshop.script("lone", more=more))[0] == 0
+
+    (own.folder / "tool-1.0-py3-none-any.whl").unlink()
+    code, out, err = workshop.run(workshop.script("lone", more=narrow + more))
+    assert (code, out, "secret" in err) == (0, "1.0\n", False), "it was kept"
+    narrow = narrow.replace("1.5", "1")
+    code, out, err = workshop.run(workshop.script("lone", more=narrow + more))
+    assert (code, out, "secret" in err) == (1, "", False)
+    (log,) = (workshop.harness.root / "logs").glob("build-*")
+    assert "secret" not in log.read_text()
+    assert arguments == set()

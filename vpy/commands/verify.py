@@ -1,4 +1,4 @@
-"""`-vpython-tool verify`: check that every package of a spec has a wheel for every platform."""
+"""`-vpython-tool verify`: check that every package of a spec has a wheel for every platform, or an sdist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vpy.commands.support.platform_matrix import Cell, Matrix
     from vpy.operations.context import Context
 
-SHOWN = {"ok": "ok", "skipped": "-", "missing": "missing", "failed": "?"}
+SHOWN = {"ok": "ok", "sdist": "sdist", "skipped": "-", "missing": "missing", "failed": "?"}
 FAILED = {"missing": "missing", "?": "not known"}
 
 
@@ -37,7 +37,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
             if (of_lockfile := _locked(asked, context)) is not None:
                 locked.append(of_lockfile)
             else:
-                matrices.append(platform_matrix.matrix_of(asked, context))
+                matrices.append(platform_matrix.matrix_of(asked, context, may_build=True))
         except UserError as error:
             errors.append(error)
 

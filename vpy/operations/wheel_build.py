@@ -10,11 +10,13 @@ import os
 import re
 import shutil
 
+from bootstrap.shown import without_passwords
 from vpy.environment import seeds
 from vpy.errors import ToolError
 from vpy.packages.freshness import cutoff_at
 from vpy.packages.index.builds import Builder, BuiltWheel
 from vpy.system import files, process
+from vpy.system.lean import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ _PROGRAM = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv[0] = 'pip'; "
     "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 )
+# Module of pip that stands for its collector of links.
+_COLLECTOR = b"""\
+import sys
+from pip._internal import build_rules
+from pip._internal.index import own_collector
+build_rules.attach(own_collector)
+sys.modules[__name__] = own_collector
+"""
 # Old sources need an old setuptools: what their log says, and the newest that will do.
 _OLDER_SETUPTOOLS = ((r"use_2to3 is invalid", "58"), (r"No module named '(pkg_resources|imp)'", "81"))
 _REASON = re.compile(r"\s*(?:.*fatal error|(?:\w+\.)*\w*(?:Error|Exception)|error): ?\S")
@@ -59,17 +69,47 @@ def builder(sources: Sources, interpreter: Interpreter, spec: Spec, context: Con
     def build(sdist: Sdist, directory: str) -> BuiltWheel:
         return _build(sdist, directory, sources, interpreter, spec, context)
 
-    identity = [
+    identity: list[object] = [
         interpreter.executable,
         list(interpreter.signature),
         interpreter.version_text,
         interpreter.platform,
         _compiler(context.environ),
     ]
-    return Builder(build, identity, _forbidden(spec, context))
+    projects = _projects(spec)
+    if rules := _rules(sources, spec):
+        identity.append(rules)
+    return Builder(build, identity, _forbidden(projects, context), projects)
 
 
-def _forbidden(spec: Spec, context: Context) -> Callable[[str], str]:
+def _rules(sources: Sources, spec: Spec) -> list[object]:
+    """Return what of a spec and its sources decides which build requirements are taken; [] for nothing.
+
+    A wheel that was built by other rules is another wheel: an index may have its own setuptools.
+    """
+    resolution = spec.resolution
+    index = sources.index.address if sources.index is not None else None
+    rows: list[object] = [
+        without_passwords(index.asked) if index is not None else "",
+        sorted(map(without_passwords, sources.find_links)),
+        list(map(without_passwords, resolution.indexes)),
+        sorted([each.project, without_passwords(each.index)] for each in resolution.sources if each.index),
+        resolution.exclude_newer,
+        sorted(spec.build_constraints),
+    ]
+    return rows if any(rows) else []
+
+
+def _projects(spec: Spec) -> frozenset[str]:
+    """Return the projects that a spec forbids to build, by their normalized names."""
+    if not spec.no_build:
+        return frozenset()
+    from packaging.utils import canonicalize_name
+
+    return frozenset(name if name == "*" else canonicalize_name(name) for name in spec.no_build)
+
+
+def _forbidden(projects: frozenset[str], context: Context) -> Callable[[str], str]:
     """Return a function that says who forbids to build a project."""
 
     def who(project: str) -> str:
@@ -79,8 +119,7 @@ def _forbidden(spec: Spec, context: Context) -> Callable[[str], str]:
 
         if anywhere := settings.no_build(context):
             return anywhere
-        named = {name if name == "*" else canonicalize_name(name) for name in spec.no_build}
-        return "[tool.uv] of the spec" if named & {"*", canonicalize_name(project)} else ""
+        return "[tool.uv] of the spec" if projects & {"*", canonicalize_name(project)} else ""
 
     return who
 
@@ -108,7 +147,8 @@ def _build(
     ):
         out = os.path.join(stage, "wheel")
         pip = _pip(interpreter, stage, context)
-        environ = _environ(sources, spec, stage, context)
+        _write_rules(pip, spec, context)
+        environ = _environ(sources, stage, context)
         words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
         command = [interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
         log = ""
@@ -116,7 +156,9 @@ def _build(
             if not re.search(pattern, log):
                 continue
             try:
-                finished = process.run(command, environ={**environ, **_constraint(limit, stage)}, cwd=stage)
+                finished = process.run(
+                    command, environ={**environ, **_constraints(limit, spec, stage)}, cwd=stage
+                )
             except OSError as error:
                 raise ToolError(f"cannot start `{interpreter.executable}`: {error.strerror}") from error
             log += (finished.stdout + finished.stderr).decode("utf-8", "replace")
@@ -129,30 +171,46 @@ def _build(
 
 
 def _pip(interpreter: Interpreter, stage: str, context: Context) -> str:
-    """Return the directory or wheel that `pip` is imported from by a target's Python."""
-    for wheel in seeds.wheels_of(interpreter):
-        if os.path.basename(wheel).startswith("pip-"):
-            return wheel
+    """Return a directory of the build's own that `pip` is imported from by a target's Python."""
     import zipfile
 
     from vpy.operations import sources
     from vpy.wheels.pip_runner import REST_OF_PIP
 
-    own = sources.host_python(context).pip
-    if not os.path.isfile(own):
-        return own
     unpacked = os.path.join(stage, "pip")
-    for path in (own, os.path.join(os.path.dirname(own), REST_OF_PIP)):
+    brought = [wheel for wheel in seeds.wheels_of(interpreter) if os.path.basename(wheel).startswith("pip-")]
+    own = sources.host_python(context).pip
+    parts = brought[:1] or [own, os.path.join(os.path.dirname(own), REST_OF_PIP)]
+    if os.path.isdir(parts[0]):
+        shutil.copytree(os.path.join(parts[0], "pip"), os.path.join(unpacked, "pip"))
+        return unpacked
+    for path in parts:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(unpacked)
     return unpacked
 
 
-def _environ(sources: Sources, spec: Spec, stage: str, context: Context) -> dict[str, str]:
-    """Return the variables of a build: the user's, of pip's only how to reach an index.
+def _write_rules(pip: str, spec: Spec, context: Context) -> None:
+    """Let the pip of a build follow the rules by which a spec is resolved (`build_rules`)."""
+    resolution = spec.resolution
+    rules = {
+        "first": list(resolution.indexes),
+        "pinned": {each.project: each.index for each in resolution.sources if each.index},
+        "cutoff": cutoff_at(resolution.exclude_newer, context.now()) if resolution.exclude_newer else "",
+    }
+    package = os.path.join(pip, "pip", "_internal")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build_rules.py")
+    files.write_bytes(os.path.join(package, "build_rules.py"), files.read_bytes(source), mode=0o600)
+    files.write_bytes(os.path.join(package, "build_rules.json"), json.dumps(rules).encode(), mode=0o600)
+    collector = os.path.join(package, "index", "collector.py")
+    for suffix in ("", "c"):
+        if os.path.exists(collector + suffix):
+            os.rename(collector + suffix, os.path.join(package, "index", f"own_collector.py{suffix}"))
+    files.write_bytes(collector, _COLLECTOR, mode=0o600)
 
-    An older pip than 26 does not know of a cutoff, and takes the newest build requirements.
-    """
+
+def _environ(sources: Sources, stage: str, context: Context) -> dict[str, str]:
+    """Return the variables of a build: the user's, of pip's only how to reach an index."""
     from pathlib import Path
 
     environ = process.clean_environ(context.environ)
@@ -166,8 +224,6 @@ def _environ(sources: Sources, spec: Spec, stage: str, context: Context) -> dict
         # The variable is a list with blanks between, which a URL does not have.
         beside = [path if "://" in path else Path(path).as_uri() for path in sources.find_links]
         environ["PIP_FIND_LINKS"] = " ".join((environ.get("PIP_FIND_LINKS", ""), *beside)).strip()
-    if spec.resolution.exclude_newer:
-        environ["PIP_UPLOADED_PRIOR_TO"] = cutoff_at(spec.resolution.exclude_newer, context.now())
     temporary = os.path.join(stage, "tmp")
     os.makedirs(temporary, exist_ok=True)
     return {
@@ -178,12 +234,13 @@ def _environ(sources: Sources, spec: Spec, stage: str, context: Context) -> dict
     }
 
 
-def _constraint(limit: str | None, stage: str) -> dict[str, str]:
-    """Return the variables that keep setuptools below a version while the build requirements are resolved."""
-    if limit is None:
+def _constraints(limit: str | None, spec: Spec, stage: str) -> dict[str, str]:
+    """Return the variables that narrow build requirements: as a spec does, and setuptools below a version."""
+    lines = [*spec.build_constraints, *([f"setuptools<{limit}"] if limit is not None else [])]
+    if not lines:
         return {}
     path = os.path.join(stage, "constraints.txt")
-    files.write_bytes(path, f"setuptools<{limit}\n".encode(), mode=0o644)
+    files.write_bytes(path, "".join(f"{line}\n" for line in lines).encode(), mode=0o644)
     return {"PIP_CONSTRAINT": path, "PIP_BUILD_CONSTRAINT": path}
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Those that change which versions or files are taken, and are not followed.
 UNFOLLOWED = (
-    "build-constraint-dependencies", "config-settings", "config-settings-package", "conflicts",
+    "config-settings", "config-settings-package", "conflicts",
     "dependency-groups", "dependency-metadata", "environments", "exclude-dependencies",
     "exclude-newer-package", "extra-build-dependencies", "extra-build-variables", "extra-index-url",
     "find-links", "fork-strategy", "index-strategy", "index-url", "no-binary", "no-binary-package",
@@ -39,6 +39,11 @@ def no_build(uv: Table) -> tuple[str, ...]:
     """Return the projects that may not be built from their source; `*` for all of them."""
     projects = uv.texts("no-build-package")
     return ("*", *projects) if uv.flag("no-build", default=False) else projects
+
+
+def build_constraints(uv: Table) -> tuple[str, ...]:
+    """Return what narrows the versions of build requirements."""
+    return uv.checked("build-constraint-dependencies", requirement_fact)
 
 
 def exclude_newer(table: Table) -> str:

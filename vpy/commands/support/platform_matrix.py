@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import MissingError, UserError, VpythonError
+from vpy.errors import MissingError, ToolError, UserError, VpythonError
 from vpy.operations import (
     expansion,
     instance_pins,
@@ -21,15 +21,16 @@ from vpy.system.lean.dataclasses import replace, value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Literal, TypeVar
+    from typing import Any, Literal, TypeVar
 
     from bootstrap.request import Request
-    from vpy.model import Pin, Source, Sources, Spec, Target, Wanted, WheelFile
+    from vpy.model import Pin, Source, Sources, Spec, SpecSource, Target, Wanted, WheelFile
     from vpy.operations.context import Context
+    from vpy.packages.index.builds import Builder
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
 
-    State = Literal["ok", "skipped", "missing", "failed"]
+    State = Literal["ok", "sdist", "skipped", "missing", "failed"]
     Row = tuple[str, str]
     Answer = TypeVar("Answer")
     # By distribution: the package that has it, the wheel's file name, its sha256.
@@ -78,11 +79,14 @@ class Matrix:
     def is_whole(self) -> bool:
         """Whether nothing is missing anywhere."""
         states = {cell.state for row in self.cells for cell in row}
-        return not self.faults and states <= {"ok", "skipped"}
+        return not self.faults and states <= {"ok", "sdist", "skipped"}
 
 
-def matrix_of(request: Request, context: Context) -> Matrix:
-    """Return the matrix of a request's spec; raise UserError where there is no spec, or a wrong one."""
+def matrix_of(request: Request, context: Context, *, may_build: bool = False) -> Matrix:
+    """Return the matrix of a request's spec; raise UserError where there is no spec, or a wrong one.
+
+    Where a start `may_build` wheels, an sdist will do.
+    """
     discovery, spec = plan.read_spec(request, context)
     if discovery.source.kind == "empty":
         raise UserError("there is no spec here", hint=NO_SPEC_HINT)
@@ -92,6 +96,8 @@ def matrix_of(request: Request, context: Context) -> Matrix:
     columns = platform_targets.verified(spec, context.config, discovery.source.path)
 
     draft = Draft(discovery.source.path, spec, columns, asked)
+    if may_build:
+        draft.builder = lambda: _builder(request, context, spec, asked, discovery.source)
     if spec.dependencies:
         _fill_from_requirements(draft, context)
     else:
@@ -114,8 +120,24 @@ def column_names(columns: Sequence[Target]) -> list[tuple[str, str]]:
     ]
 
 
+def _builder(
+    request: Request, context: Context, spec: Spec, asked: Sources, source: SpecSource
+) -> Builder | None:
+    """Return what builds wheels where only a build tells what they need; None where no Python here fits."""
+    from vpy.operations import wheel_build
+
+    try:
+        interpreter = plan.find_interpreter(request, context, spec, source).interpreter
+    except UserError:
+        return None
+    return wheel_build.builder(asked, interpreter, spec, context)
+
+
 class Draft:
-    """Matrix that is being filled: `wanted` has the package of each (row, target) that is to be asked for."""
+    """Matrix that is being filled: `wanted` has the package of each (row, target) that is to be asked for.
+
+    `builder` returns what a start would build wheels with.
+    """
 
     def __init__(self, path: str, spec: Spec, columns: tuple[Target, ...], asked: Sources) -> None:
         self.path = path
@@ -128,6 +150,7 @@ class Draft:
         self._owners: dict[Target, Owners] = {target: {} for target in columns}
         self._absent: dict[tuple[Row, Target], list[tuple[str, VpythonError]]] = {}
         self.faults: list[tuple[Target, VpythonError]] = []
+        self.builder: Callable[[], Builder | None] = lambda: None
 
     def expand(self, instances: Mapping[tuple[str, str], str]) -> None:
         """Expand the entries' names on each platform; `instances` are what a lockfile pins packages to."""
@@ -229,7 +252,10 @@ def _fill_from_index(draft: Draft, source: Source, context: Context) -> None:
 
     for target, answer in ask_each_platform(draft.columns, ask, context):
         for row, wheel in answer().items():
-            if isinstance(wheel, VpythonError):
+            if sdist := _sdist_of(wheel, draft.builder):
+                draft.put(row, target, Cell("sdist", asked[row, target].name, wheels=(sdist,), source=source))
+                del draft.wanted[row, target]
+            elif isinstance(wheel, VpythonError):
                 draft.fail(row, target, source, wheel, "")
             else:
                 cell = Cell("ok", asked[row, target].name, wheels=(wheel,), source=source)
@@ -335,7 +361,11 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
         spec = spec_settings.for_target(draft.spec, target.interpreter)
         meant = dict(zip(draft.spec.dependencies, spec.dependencies, strict=True))
         index = sources.index_loader(draft.sources, target.interpreter, context, resolution=spec.resolution)
-        return _requirement_cells(holding, meant, index)
+
+        def with_sdists(left: Mapping[str, str]) -> dict[str, Cell]:
+            return _cells_with_sdists(left, meant, index, draft.builder(), context)
+
+        return _requirement_cells(holding, meant, index, with_sdists)
 
     for target, answer in ask_each_platform(draft.columns, ask, context):
         cells, fault = answer()
@@ -345,13 +375,101 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             draft.faults.append((target, fault))
 
 
+def _sdist_of(wheel: str | VpythonError, builder: Callable[[], Builder | None]) -> str:
+    """Return the sdist that a start would build where there is no wheel; "" for none."""
+    from vpy.packages.index import query
+
+    if not isinstance(wheel, query.LackingError):
+        return ""
+    own = builder()
+    ((project, sdist),) = wheel.sdists.items()
+    return "" if own is None or own.forbidden(project) else sdist
+
+
+def _cells_with_sdists(
+    projects: Mapping[str, str],
+    meant: Mapping[str, str],
+    index: IndexLoader,
+    builder: Builder | None,
+    context: Context,
+) -> dict[str, Cell]:
+    """Return the cells of requirements where some need an sdist; {} where nothing is built.
+
+    A requirement that leads to an sdist is one itself. Raises the error of what even that does not answer.
+    """
+    from vpy.packages.index import universal
+    from vpy.wheels import select
+
+    if builder is None:
+        return {}
+    interpreter = index.interpreter
+    answer = universal.resolve(
+        index,
+        [meant[text] for text in projects],
+        [universal.UniversalTarget(interpreter, prefers_wheels=True, preferred={})],
+        requires_python=f"=={interpreter.version_text}",
+        builder=builder,
+        stage=context.layout.staging,
+    )
+    row = answer["targets"][0]
+    if row.get("errors"):
+        raise universal.failure(index, row["errors"], str(interpreter.tags[0]))
+    files = {}
+    for each in answer["distributions"]:
+        names = [name for name, *_ in each["files"]]
+        best = select.best_filename([name for name in names if name.endswith(".whl")], interpreter.tags)
+        files[each["name"]] = best or next(name for name in names if not name.endswith(".whl"))
+    needs = _needs(answer["distributions"], row["chosen"], dict(interpreter.markers))
+    cells = {}
+    for text, project in projects.items():
+        own = _normalized(project)
+        is_built = any(not files[name].endswith(".whl") for name in _reachable(own, needs))
+        cells[text] = Cell("sdist" if is_built else "ok", project, wheels=(files[own],))
+    return cells
+
+
+def _needs(
+    distributions: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], markers: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return the names that each distribution needs on a target, by its name."""
+    from packaging.requirements import Requirement
+
+    found: dict[str, list[str]] = {}
+    for each in distributions:
+        extras = ("", *chosen[each["name"]]["extras"])
+        for requirement in map(Requirement, each["dependencies"]):
+            marker = requirement.marker
+            if marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in extras):
+                found.setdefault(each["name"], []).append(_normalized(requirement.name))
+    return found
+
+
+def _reachable(name: str, needs: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return a distribution and all that it leads to."""
+    found, waiting = {name}, [name]
+    while waiting:
+        new = set(needs.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _normalized(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
 def _requirement_cells(
-    projects: dict[str, str], meant: dict[str, str], index: IndexLoader
+    projects: dict[str, str],
+    meant: dict[str, str],
+    index: IndexLoader,
+    with_sdists: Callable[[Mapping[str, str]], dict[str, Cell]],
 ) -> RequirementCells:
     """Return the cells of the requirements that hold on a platform, by their text.
 
     `projects` are their names by their text, `meant` is what they mean on the platform. Where some fail, the
-    rest is resolved without them.
+    rest is resolved without them; where only wheels lack, `with_sdists` tells.
     """
     from vpy.packages.index import query
 
@@ -361,6 +479,14 @@ def _requirement_cells(
         try:
             wheels = query.resolved(index, [meant[text] for text in left])
         except VpythonError as error:
+            if isinstance(error, query.LackingError):
+                try:
+                    if built := with_sdists(left):
+                        return {**cells, **built}, None
+                except UserError:
+                    pass  # of what lacks wheels something may not be built, or is not there
+                except ToolError as failed:
+                    error = failed
             blamed = _blamed(left, error)
             if not blamed:
                 cells.update({text: Cell("failed", project) for text, project in left.items()})
@@ -375,10 +501,7 @@ def _requirement_cells(
 
 
 def _wheels_of(project: str, wheels: tuple[str, ...]) -> tuple[str, ...]:
-    from packaging.utils import canonicalize_name
-
-    name = canonicalize_name(project)
-    return tuple(wheel for wheel in wheels if canonicalize_name(wheel.partition("-")[0]) == name)
+    return tuple(wheel for wheel in wheels if _normalized(wheel.partition("-")[0]) == _normalized(project))
 
 
 def _blamed(projects: dict[str, str], error: VpythonError) -> dict[str, Cell]:

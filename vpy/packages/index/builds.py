@@ -52,19 +52,28 @@ class Builder:
 
     `build` makes the wheel of an sdist below a directory; None where that is only looked at. `identity`
     is any JSON that tells this target and its compiler from all others. `forbidden` returns who forbids
-    to build a project, or "".
+    to build a project, or ""; `projects` are the normalized names of those that a spec forbids, `*` for all.
     """
 
     build: Callable[[Sdist, str], BuiltWheel] | None
     identity: object
     forbidden: Callable[[str], str]
+    projects: frozenset[str] = frozenset()
 
 
 def is_buildable(row: Mapping[str, Any]) -> bool:
     """Return whether an error of `pip_download` is about the lack of a wheel where there is an sdist."""
-    return row["kind"] == "wheel" and any(
-        sdist_name.is_sdist(filename) and reason not in _UNFIT for filename, reason in row["files"]
+    return row["kind"] == "wheel" and bool(sdist_in(row))
+
+
+def sdist_in(row: Mapping[str, Any]) -> str:
+    """Return the name of an sdist for this Python that an error of `pip_download` lists; "" for none."""
+    fitting = (
+        filename
+        for filename, reason in row["files"]
+        if sdist_name.is_sdist(filename) and reason not in _UNFIT
     )
+    return max(fitting, default="")
 
 
 def forbidden(builder: Builder, rows: Iterable[Mapping[str, Any]]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from vpy.errors import ToolError, UserError
+from vpy.packages.index import builds
 from vpy.packages.index import errors as index_errors
 from vpy.packages.index.names import public_requirement, requirement_for
 
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
     from vpy.packages.index.loader import IndexLoader
 
 _LISTED = 8
+
+
+class LackingError(UserError):
+    """Requirements without a wheel, each of which has an sdist for the target: `sdists`, by project."""
+
+    sdists: Mapping[str, str] = MappingProxyType({})
 
 
 def wheel_names(index: IndexLoader, packages: Sequence[Wanted]) -> dict[Wanted, str | VpythonError]:
@@ -42,7 +51,8 @@ def wheel_names(index: IndexLoader, packages: Sequence[Wanted]) -> dict[Wanted, 
 def resolved(index: IndexLoader, requirements: Sequence[str]) -> tuple[str, ...]:
     """Return the file names of the wheels that PEP 508 requirements and their dependencies come to.
 
-    Raises UserError where a requirement can be mended, ToolError where the index failed.
+    Raises UserError where a requirement can be mended, LackingError where all that lacks are wheels,
+    ToolError where the index failed.
     """
     plain = [public_requirement(text)[0] for text in requirements]
     answer = _ask(index, plain, dependencies=True)
@@ -77,7 +87,11 @@ def _failure(index: IndexLoader, errors: Sequence[Mapping[str, Any]]) -> Vpython
     contact = index.config.contact
     if all(row["kind"] == "wheel" for row in errors):
         lines = [_misfit(row, index.interpreter.tags) for row in errors]
-        return UserError(lines, hint=contact or None)
+        if not all(map(builds.is_buildable, errors)):
+            return UserError(lines, hint=contact or None)
+        lacking = LackingError(lines, hint=contact or None)
+        lacking.sdists = {row["project"]: builds.sdist_in(row) for row in errors}
+        return lacking
     return index_errors.failure(errors, str(index.interpreter.tags[0]), contact=contact)
 
 

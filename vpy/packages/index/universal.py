@@ -62,7 +62,7 @@ def resolve(
             {"project": each.project, "url": each.url, "index": each.index, "marker": each.marker}
             for each in origins
         ],
-        "forbidden": ["*"] if builder.build is None or builder.forbidden("") else [],
+        "forbidden": ["*"] if builder.build is None or builder.forbidden("") else sorted(builder.projects),
     }
     built: dict[str, str] = {}
     os.makedirs(stage, exist_ok=True)
