@@ -135,7 +135,8 @@ class ResolutionSettings:
 
     `indexes` are addresses asked before the default index: the first that has a project is asked alone.
     `exclude_newer` is a time in UTC (RFC 3339), or an age in seconds: files that are newer do not exist.
-    `constraints` and `overrides` are PEP 508 requirements, as uv means them.
+    `constraints` and `overrides` are PEP 508 requirements, as uv means them; `build_constraints` narrow what
+    the build of an sdist requires.
     """
 
     indexes: tuple[str, ...] = ()
@@ -143,6 +144,7 @@ class ResolutionSettings:
     exclude_newer: str = ""
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    build_constraints: tuple[str, ...] = ()
 
     def rows(self) -> dict[str, list[object]]:
         """Return what is set, as JSON has it; {} for nothing."""
@@ -152,6 +154,7 @@ class ResolutionSettings:
             "exclude_newer": [self.exclude_newer] if self.exclude_newer else [],
             "constraints": list(self.constraints),
             "overrides": list(self.overrides),
+            "build_constraints": list(self.build_constraints),
         }
         return {name: row for name, row in rows.items() if row}
 
@@ -177,8 +180,7 @@ class Spec:
     `vpython.toml` fill `requires_python` (a PEP 440 specifier set) and `dependencies` (PEP 508).
     `warnings` are lines for stderr. `source` is the package source that it names, "" for none;
     `path` is the file that names it. `dev_dependencies` count where they are asked for.
-    `no_build` are projects that may not be built from their source, `*` for all; `build_constraints` narrow
-    the versions of what a build requires.
+    `no_build` are projects that may not be built from their source, `*` for all.
 
     `notices` are lines for stderr too, shown once for each text of the spec. `resolution` narrows what the
     requirements come to. `refresh_after` is the age in seconds at which an index is asked again, 0 for none.
@@ -197,7 +199,6 @@ class Spec:
     path: str = ""
     dev_dependencies: tuple[str, ...] = ()
     no_build: tuple[str, ...] = ()
-    build_constraints: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     resolution: ResolutionSettings = ResolutionSettings()
     refresh_after: int = 0

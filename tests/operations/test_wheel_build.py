@@ -273,7 +273,7 @@ def test_verify_counts_what_a_start_would_build(workshop: Workshop) -> None:
     text = 'requires-python = ">=3.8"\ndependencies = ["plain", "above"]\n'
     spec.write_text(text)
     code, out, err = workshop.run("-vpython-tool", "verify", "--json", spec)
-    assert (code, err) == (0, "vpython: building `middle` 1.0 from its source\n")
+    assert (code, err) == (0, ""), "nothing is built"
     (matrix,) = json.loads(out)
     states = {row["name"]: {cell["state"] for cell in row["platforms"]} for row in matrix["packages"]}
     assert (matrix["whole"], states) == (True, {"plain": {"ok"}, "above": {"sdist"}})

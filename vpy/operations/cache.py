@@ -132,6 +132,7 @@ def _resolution(rows: Mapping[str, Any]) -> ResolutionSettings:
         exclude_newer="".join(rows.get("exclude_newer", ())),
         constraints=tuple(rows.get("constraints", ())),
         overrides=tuple(rows.get("overrides", ())),
+        build_constraints=tuple(rows.get("build_constraints", ())),
     )
 
 

@@ -82,6 +82,12 @@ def builder(sources: Sources, interpreter: Interpreter, spec: Spec, context: Con
     return Builder(build, identity, _forbidden(projects, context), projects)
 
 
+def looking(spec: Spec, context: Context) -> Builder:
+    """Return a builder that builds nothing, but says what may be built for a spec."""
+    projects = _projects(spec)
+    return Builder(None, [], _forbidden(projects, context), projects)
+
+
 def _rules(sources: Sources, spec: Spec) -> list[object]:
     """Return what of a spec and its sources decides which build requirements are taken; [] for nothing.
 
@@ -95,7 +101,7 @@ def _rules(sources: Sources, spec: Spec) -> list[object]:
         list(map(without_passwords, resolution.indexes)),
         sorted([each.project, without_passwords(each.index)] for each in resolution.sources if each.index),
         resolution.exclude_newer,
-        sorted(spec.build_constraints),
+        sorted(spec.resolution.build_constraints),
     ]
     return rows if any(rows) else []
 
@@ -236,7 +242,7 @@ def _environ(sources: Sources, stage: str, context: Context) -> dict[str, str]:
 
 def _constraints(limit: str | None, spec: Spec, stage: str) -> dict[str, str]:
     """Return the variables that narrow build requirements: as a spec does, and setuptools below a version."""
-    lines = [*spec.build_constraints, *([f"setuptools<{limit}"] if limit is not None else [])]
+    lines = [*spec.resolution.build_constraints, *([f"setuptools<{limit}"] if limit is not None else [])]
     if not lines:
         return {}
     path = os.path.join(stage, "constraints.txt")

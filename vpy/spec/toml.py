@@ -108,7 +108,6 @@ def _spec(top: Table, path: str, *, strict: bool) -> Spec:
         requires_python=requires,
         dependencies=dependencies,
         no_build=tool_uv.no_build(uv),
-        build_constraints=tool_uv.build_constraints(uv),
         source=f"index:{index}" if index else "",
         resolution=tool_uv.resolution(uv, (*dependencies, *dev), path),
     )

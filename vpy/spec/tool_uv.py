@@ -41,11 +41,6 @@ def no_build(uv: Table) -> tuple[str, ...]:
     return ("*", *projects) if uv.flag("no-build", default=False) else projects
 
 
-def build_constraints(uv: Table) -> tuple[str, ...]:
-    """Return what narrows the versions of build requirements."""
-    return uv.checked("build-constraint-dependencies", requirement_fact)
-
-
 def exclude_newer(table: Table) -> str:
     """Return the cutoff of `exclude-newer`, a text, or a date or time of TOML; "" for none."""
     given = table.values.get("exclude-newer")
@@ -90,6 +85,7 @@ def resolution(uv: Table, dependencies: Sequence[str], path: str) -> ResolutionS
         exclude_newer=exclude_newer(uv),
         constraints=constraints,
         overrides=overrides,
+        build_constraints=uv.checked("build-constraint-dependencies", requirement_fact),
     )
 
 

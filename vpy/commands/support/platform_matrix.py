@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vpy.errors import MissingError, ToolError, UserError, VpythonError
+from vpy.errors import MissingError, UserError, VpythonError
 from vpy.operations import (
     expansion,
     instance_pins,
@@ -14,8 +14,10 @@ from vpy.operations import (
     source_setting,
     sources,
     spec_settings,
+    wheel_build,
 )
 from vpy.packages import chain
+from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
 
     from bootstrap.request import Request
-    from vpy.model import Pin, Source, Sources, Spec, SpecSource, Target, Wanted, WheelFile
+    from vpy.model import Pin, Source, Sources, Spec, Target, Wanted, WheelFile
     from vpy.operations.context import Context
     from vpy.packages.index.builds import Builder
     from vpy.packages.index.loader import IndexLoader
@@ -95,9 +97,8 @@ def matrix_of(request: Request, context: Context, *, may_build: bool = False) ->
     asked = source_setting.of_setting(setting, spec, context.environ)
     columns = platform_targets.verified(spec, context.config, discovery.source.path)
 
-    draft = Draft(discovery.source.path, spec, columns, asked)
-    if may_build:
-        draft.builder = lambda: _builder(request, context, spec, asked, discovery.source)
+    builder = wheel_build.looking(spec, context) if may_build else None
+    draft = Draft(discovery.source.path, spec, columns, asked, builder)
     if spec.dependencies:
         _fill_from_requirements(draft, context)
     else:
@@ -120,26 +121,16 @@ def column_names(columns: Sequence[Target]) -> list[tuple[str, str]]:
     ]
 
 
-def _builder(
-    request: Request, context: Context, spec: Spec, asked: Sources, source: SpecSource
-) -> Builder | None:
-    """Return what builds wheels where only a build tells what they need; None where no Python here fits."""
-    from vpy.operations import wheel_build
-
-    try:
-        interpreter = plan.find_interpreter(request, context, spec, source).interpreter
-    except UserError:
-        return None
-    return wheel_build.builder(asked, interpreter, spec, context)
-
-
 class Draft:
     """Matrix that is being filled: `wanted` has the package of each (row, target) that is to be asked for.
 
-    `builder` returns what a start would build wheels with.
+    `builder` says what a start would build, and builds nothing; None where only wheels count.
     """
 
-    def __init__(self, path: str, spec: Spec, columns: tuple[Target, ...], asked: Sources) -> None:
+    def __init__(
+        self, path: str, spec: Spec, columns: tuple[Target, ...], asked: Sources, builder: Builder | None
+    ) -> None:
+        self.builder = builder
         self.path = path
         self.spec = spec
         self.columns = columns
@@ -150,7 +141,6 @@ class Draft:
         self._owners: dict[Target, Owners] = {target: {} for target in columns}
         self._absent: dict[tuple[Row, Target], list[tuple[str, VpythonError]]] = {}
         self.faults: list[tuple[Target, VpythonError]] = []
-        self.builder: Callable[[], Builder | None] = lambda: None
 
     def expand(self, instances: Mapping[tuple[str, str], str]) -> None:
         """Expand the entries' names on each platform; `instances` are what a lockfile pins packages to."""
@@ -348,6 +338,8 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
     """Resolve the PEP 508 requirements together, once for each platform."""
     from packaging.requirements import Requirement
 
+    from vpy.packages.index import universal
+
     declared = {text: Requirement(text) for text in draft.spec.dependencies}
     draft.rows = [(text, "") for text in declared]
 
@@ -363,7 +355,12 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
         index = sources.index_loader(draft.sources, target.interpreter, context, resolution=spec.resolution)
 
         def with_sdists(left: Mapping[str, str]) -> dict[str, Cell]:
-            return _cells_with_sdists(left, meant, index, draft.builder(), context)
+            if draft.builder is None:
+                return {}
+            try:
+                return _cells_with_sdists(left, meant, index, draft.builder, context)
+            except universal.UnbuiltError:
+                return _cells_one_by_one(left, meant, index, draft.builder)
 
         return _requirement_cells(holding, meant, index, with_sdists)
 
@@ -375,33 +372,52 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             draft.faults.append((target, fault))
 
 
-def _sdist_of(wheel: str | VpythonError, builder: Callable[[], Builder | None]) -> str:
+def _sdist_of(wheel: str | VpythonError, builder: Builder | None) -> str:
     """Return the sdist that a start would build where there is no wheel; "" for none."""
     from vpy.packages.index import query
 
-    if not isinstance(wheel, query.LackingError):
+    if builder is None or not isinstance(wheel, query.LackingError):
         return ""
-    own = builder()
     ((project, sdist),) = wheel.sdists.items()
-    return "" if own is None or own.forbidden(project) else sdist
+    return "" if builder.forbidden(project) else sdist
+
+
+def _cells_one_by_one(
+    projects: Mapping[str, str], meant: Mapping[str, str], index: IndexLoader, builder: Builder
+) -> dict[str, Cell]:
+    """Return the cells of requirements that lead to wheels and sdists, each by itself.
+
+    Raises the error of one that may not be built.
+    """
+    from vpy.packages.index import query
+
+    cells = {}
+    for text, project in projects.items():
+        try:
+            wheels = query.resolved(index, [meant[text]])
+        except query.LackingError as error:
+            if any(map(builder.forbidden, error.sdists)):
+                raise
+            cells[text] = Cell("sdist", project, wheels=tuple(error.sdists.values()))
+        else:
+            cells[text] = Cell("ok", project, wheels=_wheels_of(project, wheels))
+    return cells
 
 
 def _cells_with_sdists(
     projects: Mapping[str, str],
     meant: Mapping[str, str],
     index: IndexLoader,
-    builder: Builder | None,
+    builder: Builder,
     context: Context,
 ) -> dict[str, Cell]:
-    """Return the cells of requirements where some need an sdist; {} where nothing is built.
+    """Return the cells of requirements where some need an sdist.
 
     A requirement that leads to an sdist is one itself. Raises the error of what even that does not answer.
     """
     from vpy.packages.index import universal
     from vpy.wheels import select
 
-    if builder is None:
-        return {}
     interpreter = index.interpreter
     answer = universal.resolve(
         index,
@@ -480,13 +496,9 @@ def _requirement_cells(
             wheels = query.resolved(index, [meant[text] for text in left])
         except VpythonError as error:
             if isinstance(error, query.LackingError):
-                try:
-                    if built := with_sdists(left):
-                        return {**cells, **built}, None
-                except UserError:
-                    pass  # of what lacks wheels something may not be built, or is not there
-                except ToolError as failed:
-                    error = failed
+                with contextlib.suppress(UserError):  # something may not be built, or is not there
+                    if found := with_sdists(left):
+                        return {**cells, **found}, None
             blamed = _blamed(left, error)
             if not blamed:
                 cells.update({text: Cell("failed", project) for text, project in left.items()})

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _MOST_BUILDS = 50
 
 
+class UnbuiltError(ToolError):
+    """METADATA that only a build tells, where nothing is built."""
+
+
 @value
 class UniversalTarget:
     """Target to resolve for, with the versions by project that are tried first.
@@ -52,6 +56,7 @@ def resolve(
     """Return what requirements come to on each target, as `index_client.lock` answers.
 
     `origins` are where projects come from on targets for which their markers hold.
+    With a builder that builds nothing sdists count, whose needs are known without.
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
@@ -62,7 +67,7 @@ def resolve(
             {"project": each.project, "url": each.url, "index": each.index, "marker": each.marker}
             for each in origins
         ],
-        "forbidden": ["*"] if builder.build is None or builder.forbidden("") else sorted(builder.projects),
+        "forbidden": ["*"] if builder.forbidden("") else sorted(builder.projects),
     }
     built: dict[str, str] = {}
     os.makedirs(stage, exist_ok=True)
@@ -79,6 +84,8 @@ def resolve(
                     f"only a build tells what `{sdist['name']}` {sdist['version']} needs",
                     hint=f"{by} forbids it",
                 )
+            if builder.build is None:
+                raise UnbuiltError(f"only a build tells what `{sdist['name']}` {sdist['version']} needs")
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
 
