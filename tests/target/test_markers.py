@@ -11,7 +11,7 @@ from packaging.markers import Marker
 
 from vpy.model import Tag, Target, Wheel
 from vpy.spec import select
-from vpy.target import markers
+from vpy.target import markers, platforms
 from vpy.target.platforms import Systems
 
 SYSTEMS = Systems(glibc=(2, 35), macos=(13, 0))
@@ -63,11 +63,12 @@ def test_platforms(python_version: str, named: str, marker: str) -> None:
     [
         ({8}, "python_version == '3.8'"),
         ({8, 9, 10}, "python_version < '3.11'"),
-        ({11, 12, 13, 14}, "python_version >= '3.11'"),
-        ({14}, "python_version >= '3.14'"),
+        ({11, 12, 13, 14, 15}, "python_version >= '3.11'"),
+        ({14}, "python_version == '3.14'"),
+        ({15}, "python_version >= '3.15'"),
         ({9, 10}, "python_version >= '3.9' and python_version < '3.11'"),
         ({8, 12}, "python_version == '3.8' or python_version == '3.12'"),
-        (set(range(8, 15)), ""),
+        (set(platforms.MINORS), ""),
     ],
 )
 def test_versions(minors: set[int], marker: str) -> None:
@@ -81,14 +82,14 @@ def test_a_python_that_is_still_to_come() -> None:
     assert {target.interpreter.version[:2] for target in grid("3.30")} == {(3, 30)}
 
 
-NUMBERS = st.sets(st.integers(0, len(markers.PLATFORMS) * 7 - 1))
+NUMBERS = st.sets(st.integers(0, len(markers.PLATFORMS) * len(platforms.MINORS) - 1))
 
 
 @settings(max_examples=60, deadline=None)
 @given(NUMBERS, st.booleans())
 def test_a_marker_holds_where_it_should(numbers: set[int], listed: bool) -> None:
     among = grid("")
-    assert len(among) == len(markers.PLATFORMS) * 7
+    assert len(among) == len(markers.PLATFORMS) * len(platforms.MINORS)
     selected = [among[number] for number in sorted(numbers)]
     marker = markers.marker_for(selected, among, listed=listed)
     if selected:

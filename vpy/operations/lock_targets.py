@@ -137,20 +137,29 @@ def judge(
         for markers, row in by_markers.items()
         if row.get("errors")
     }
-    # Whole Pythons, and platforms of the others.
-    pythons = {
+    pythons = [target.python for target in targets if target.is_own]
+    lines = _lines(failed, patches, pythons, (oldest, newest), index)
+    return [target for target in left if oldest <= target.python <= newest], lines
+
+
+def _lines(
+    failed: Mapping[LockTarget, Sequence[Mapping[str, Any]]],
+    patches: Mapping[str, Sequence[Mapping[str, Any]]],
+    pythons: Sequence[Version],
+    locked: tuple[Version, Version],
+    index: IndexLoader,
+) -> list[str]:
+    """Return a line for what is left out: platforms of Pythons that are `locked`, and the other Pythons."""
+    oldest, newest = locked
+    whole = {
         f"Python {_dotted(target.python)}": errors
         for target, errors in failed.items()
         if target.is_own and not oldest <= target.python <= newest
     }
     others = {target: errors for target, errors in failed.items() if oldest <= target.python <= newest}
-    lines = [
-        f"not locked for {name}: {_reason(errors, index)}" for name, errors in (pythons | patches).items()
-    ]
-    return (
-        [target for target in left if oldest <= target.python <= newest],
-        [*_left_out(others, [target.python for target in targets if target.is_own], index), *lines],
-    )
+    named = {**whole, **patches}
+    lines = [f"not locked for {name}: {_reason(errors, index)}" for name, errors in named.items()]
+    return [*_left_out(others, pythons, index), *lines]
 
 
 def _first(targets: Sequence[LockTarget], failed: Sequence[LockTarget]) -> Version:

@@ -108,7 +108,7 @@ def normalized_requirements(requirements: Sequence[str]) -> tuple[str, ...]:
     """Return requirements as a lockfile records them."""
     from packaging.requirements import Requirement
 
-    from vpy.spec.lockfile.current import normalized
+    from vpy.spec.requirements import normalized
 
     return tuple(sorted(normalized(Requirement(text)) for text in requirements))
 

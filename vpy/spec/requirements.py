@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 from vpy.spec.text import quoted
 
 
@@ -64,3 +68,23 @@ def project_of(requirement: str) -> str:
     from packaging.utils import canonicalize_name
 
     return str(canonicalize_name(Requirement(requirement).name))
+
+
+def normalized(requirement: Requirement) -> str:
+    """Return a requirement as text that is the same for every spelling of it (PEP 508, PEP 685)."""
+    from packaging.utils import canonicalize_name
+
+    extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
+    text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
+    if requirement.url:
+        text += f" @ {requirement.url}"
+    else:
+        text += ",".join(sorted(str(each) for each in requirement.specifier))
+    return f"{text} ; {requirement.marker}" if requirement.marker else text
+
+
+def normalized_name(requirement: Requirement) -> str:
+    """Return the normalized name of a requirement's project (PEP 503)."""
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(requirement.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from vpy.commands.support import sdist_states
 from vpy.errors import MissingError, UserError, VpythonError
 from vpy.operations import (
     expansion,
@@ -23,7 +24,7 @@ from vpy.system.lean.dataclasses import replace, value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, Literal, TypeVar
+    from typing import Literal, TypeVar
 
     from bootstrap.request import Request
     from vpy.model import Pin, Source, Sources, Spec, Target, Wanted, WheelFile
@@ -338,8 +339,6 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
     """Resolve the PEP 508 requirements together, once for each platform."""
     from packaging.requirements import Requirement
 
-    from vpy.packages.index import universal
-
     declared = {text: Requirement(text) for text in draft.spec.dependencies}
     draft.rows = [(text, "") for text in declared]
 
@@ -357,10 +356,9 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
         def with_sdists(left: Mapping[str, str]) -> dict[str, Cell]:
             if draft.builder is None:
                 return {}
-            try:
-                return _cells_with_sdists(left, meant, index, draft.builder, context)
-            except universal.UnbuiltError:
-                return _cells_one_by_one(left, meant, index, draft.builder)
+            stage = context.layout.staging
+            found = sdist_states.of_requirements(left, meant, index, draft.builder, stage)
+            return {text: Cell(state, left[text], wheels=files) for text, (state, files) in found.items()}
 
         return _requirement_cells(holding, meant, index, with_sdists)
 
@@ -380,100 +378,6 @@ def _sdist_of(wheel: str | VpythonError, builder: Builder | None) -> str:
         return ""
     ((project, sdist),) = wheel.sdists.items()
     return "" if builder.forbidden(project) else sdist
-
-
-def _cells_one_by_one(
-    projects: Mapping[str, str], meant: Mapping[str, str], index: IndexLoader, builder: Builder
-) -> dict[str, Cell]:
-    """Return the cells of requirements that lead to wheels and sdists, each by itself.
-
-    Raises the error of one that may not be built.
-    """
-    from vpy.packages.index import query
-
-    cells = {}
-    for text, project in projects.items():
-        try:
-            wheels = query.resolved(index, [meant[text]])
-        except query.LackingError as error:
-            if any(map(builder.forbidden, error.sdists)):
-                raise
-            cells[text] = Cell("sdist", project, wheels=tuple(error.sdists.values()))
-        else:
-            cells[text] = Cell("ok", project, wheels=_wheels_of(project, wheels))
-    return cells
-
-
-def _cells_with_sdists(
-    projects: Mapping[str, str],
-    meant: Mapping[str, str],
-    index: IndexLoader,
-    builder: Builder,
-    context: Context,
-) -> dict[str, Cell]:
-    """Return the cells of requirements where some need an sdist.
-
-    A requirement that leads to an sdist is one itself. Raises the error of what even that does not answer.
-    """
-    from vpy.packages.index import universal
-    from vpy.wheels import select
-
-    interpreter = index.interpreter
-    answer = universal.resolve(
-        index,
-        [meant[text] for text in projects],
-        [universal.UniversalTarget(interpreter, prefers_wheels=True, preferred={})],
-        requires_python=f"=={interpreter.version_text}",
-        builder=builder,
-        stage=context.layout.staging,
-    )
-    row = answer["targets"][0]
-    if row.get("errors"):
-        raise universal.failure(index, row["errors"], str(interpreter.tags[0]))
-    files = {}
-    for each in answer["distributions"]:
-        names = [name for name, *_ in each["files"]]
-        best = select.best_filename([name for name in names if name.endswith(".whl")], interpreter.tags)
-        files[each["name"]] = best or next(name for name in names if not name.endswith(".whl"))
-    needs = _needs(answer["distributions"], row["chosen"], dict(interpreter.markers))
-    cells = {}
-    for text, project in projects.items():
-        own = _normalized(project)
-        is_built = any(not files[name].endswith(".whl") for name in _reachable(own, needs))
-        cells[text] = Cell("sdist" if is_built else "ok", project, wheels=(files[own],))
-    return cells
-
-
-def _needs(
-    distributions: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], markers: Mapping[str, str]
-) -> dict[str, list[str]]:
-    """Return the names that each distribution needs on a target, by its name."""
-    from packaging.requirements import Requirement
-
-    found: dict[str, list[str]] = {}
-    for each in distributions:
-        extras = ("", *chosen[each["name"]]["extras"])
-        for requirement in map(Requirement, each["dependencies"]):
-            marker = requirement.marker
-            if marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in extras):
-                found.setdefault(each["name"], []).append(_normalized(requirement.name))
-    return found
-
-
-def _reachable(name: str, needs: Mapping[str, Sequence[str]]) -> set[str]:
-    """Return a distribution and all that it leads to."""
-    found, waiting = {name}, [name]
-    while waiting:
-        new = set(needs.get(waiting.pop(), ())) - found
-        found |= new
-        waiting += new
-    return found
-
-
-def _normalized(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
 
 
 def _requirement_cells(
@@ -506,14 +410,13 @@ def _requirement_cells(
             cells.update(blamed)
             left = {text: project for text, project in left.items() if text not in blamed}
         else:
-            found = {text: Cell("ok", name, wheels=_wheels_of(name, wheels)) for text, name in left.items()}
+            found = {
+                text: Cell("ok", name, wheels=sdist_states.wheels_of(name, wheels))
+                for text, name in left.items()
+            }
             cells.update(found)
             break
     return cells, None
-
-
-def _wheels_of(project: str, wheels: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(wheel for wheel in wheels if _normalized(wheel.partition("-")[0]) == _normalized(project))
 
 
 def _blamed(projects: dict[str, str], error: VpythonError) -> dict[str, Cell]:

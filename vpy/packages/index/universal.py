@@ -60,13 +60,9 @@ def resolve(
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
-    job = _job(index, requirements, targets, before or {})
+    job = _job(index, requirements, targets, before or {}, origins)
     job |= {
         "requires_python": requires_python,
-        "sources": [
-            {"project": each.project, "url": each.url, "index": each.index, "marker": each.marker}
-            for each in origins
-        ],
         "forbidden": ["*"] if builder.forbidden("") else sorted(builder.projects),
     }
     built: dict[str, str] = {}
@@ -95,12 +91,17 @@ def _job(
     requirements: Sequence[str],
     targets: Sequence[UniversalTarget],
     before: Mapping[str, Sequence[str]],
+    origins: Sequence[ProjectSource],
 ) -> dict[str, Any]:
     rows = [{"text": public_requirement(text)[0], "hashes": []} for text in requirements]
     return {
         **index.job(rows, "", dependencies=True),
         **index.rules.job(dependencies=True),
         "targets": [_row(target) for target in targets],
+        "sources": [
+            {"project": each.project, "url": each.url, "index": each.index, "marker": each.marker}
+            for each in origins
+        ],
         "before": {name: list(versions) for name, versions in before.items()},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vpy.spec.lockfile import select
+from vpy.spec.requirements import normalized, normalized_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,19 +15,6 @@ if TYPE_CHECKING:
 
 # Lines of settings that say where projects come from.
 _ORIGINS = ("sources ", "indexes ")
-
-
-def normalized(requirement: Requirement) -> str:
-    """Return a requirement as text that is the same for every spelling of it (PEP 508, PEP 685)."""
-    from packaging.utils import canonicalize_name
-
-    extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
-    text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
-    if requirement.url:
-        text += f" @ {requirement.url}"
-    else:
-        text += ",".join(sorted(str(each) for each in requirement.specifier))
-    return f"{text} ; {requirement.marker}" if requirement.marker else text
 
 
 def differences(
@@ -58,11 +46,7 @@ def differences(
     if lockfile.requirements is not None:
         there, now = set(lockfile.requirements), {normalized(each) for each in wanted}
         if lockfile.edges:
-            holds = select.judge(markers)
-            there = set(_meant_here(map(Requirement, there), sourced, holds))
-            now = {normalized(each) for each in wanted if normalized_name(each) not in sourced}
-            here = (each for each in map(Requirement, needed) if normalized_name(each) in sourced)
-            now |= set(_meant_here(here, sourced, holds))
+            there, now = _by_sources(lockfile, wanted, needed, sourced, select.judge(markers))
             settings = [each for each in settings if not each.startswith(_ORIGINS)]
         found += [f"`{each}` is not in it" for each in sorted(now - there)]
         found += [f"`{each}` is only in it" for each in sorted(there - now)]
@@ -76,6 +60,22 @@ def differences(
         names = {normalized_name(each) for each in wanted}
         found += [f"`{name}` is only in it" for name in sorted(lockfile.direct - names)]
     return tuple(found)
+
+
+def _by_sources(
+    lockfile: Lockfile,
+    wanted: Sequence[Requirement],
+    needed: Sequence[str],
+    sourced: Collection[str],
+    holds: Callable[[str], bool],
+) -> tuple[set[str], set[str]]:
+    """Return what uv's lockfile was made for, and what is wanted; what is `sourced` as it is meant here."""
+    from packaging.requirements import Requirement
+
+    there = set(_meant_here(map(Requirement, lockfile.requirements or ()), sourced, holds))
+    now = {normalized(each) for each in wanted if normalized_name(each) not in sourced}
+    here = (each for each in map(Requirement, needed) if normalized_name(each) in sourced)
+    return there, now | set(_meant_here(here, sourced, holds))
 
 
 def _meant_here(
@@ -100,13 +100,6 @@ def _absent(lockfile: Lockfile, needed: Sequence[Requirement], markers: Mapping[
         for each in needed
         if normalized_name(each) not in there and (each.marker is None or holds(str(each.marker)))
     ]
-
-
-def normalized_name(requirement: Requirement) -> str:
-    """Return the normalized name of a requirement's project (PEP 503)."""
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(requirement.name)
 
 
 def _unmet(lockfile: Lockfile, wanted: Sequence[Requirement], markers: Mapping[str, str]) -> list[str]:

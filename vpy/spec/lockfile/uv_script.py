@@ -95,7 +95,7 @@ def _requirement(row: dict[str, Any]) -> str:
     """Return a direct requirement as normalized PEP 508 text."""
     from packaging.requirements import Requirement
 
-    from vpy.spec.lockfile.current import normalized
+    from vpy.spec.requirements import normalized
 
     extras = f"[{','.join(map(str, row['extras']))}]" if row.get("extras") else ""
     where = f" @ {row['url']}" if row.get("url") else str(row.get("specifier", ""))

@@ -145,6 +145,12 @@ class Lock:
                 new = [each for each in self._splits(place, found) if _key(each["markers"]) not in seen]
                 seen.update(_key(each["markers"]) for each in new)
                 waiting += new
+        return self._answer(rows, chosen)
+
+    def _answer(
+        self, rows: Sequence[Mapping[str, Any]], chosen: Sequence[tuple[Place, Chosen]]
+    ) -> dict[str, Any]:
+        """Return the answer for targets with what was chosen on them."""
         distributions = list(self._distributions(chosen))
         needed = {name for _, each in chosen for name in each}
         from_index = {name for place, each in chosen for name in each if name not in place.direct}

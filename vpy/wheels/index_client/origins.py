@@ -92,11 +92,7 @@ class Place:
             **job,
             "pinned": self._pinned,
             # A wheel that is named by its URL is what it is.
-            "constraints": [
-                str(each)
-                for each in map(self._plain, job.get("constraints", ()))
-                if _project(each) not in self.direct
-            ],
+            "constraints": self._constraints(job),
             "overrides": [str(self._plain(text)) for text in job.get("overrides", ())],
         }
         forbidden = set(job.get("forbidden", ()))
@@ -112,6 +108,10 @@ class Place:
             forbids=lambda project: bool(forbidden & {"*", project}),
             pinned=frozenset(self._exact()),
         )
+
+    def _constraints(self, job: Mapping[str, Any]) -> list[str]:
+        found = map(self._plain, job.get("constraints", ()))
+        return [str(each) for each in found if _project(each) not in self.direct]
 
     def rules(self, markers: Mapping[str, str]) -> Rules:
         """Return the rules for a target."""
