@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from vpy.spec.text import quoted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
-
-from vpy.spec.text import quoted
 
 
 def requirement_fact(entry: str) -> str:

@@ -23,8 +23,8 @@ def of_requirements(
 ) -> dict[str, Found]:
     """Return the states of requirements, by their text; nothing is built.
 
-    `projects` are their names, `meant` is what they mean on the platform. Raises the error of what even sdists
-    do not answer, or may not be built.
+    `projects` are their names, `meant` is what they mean on the platform. Raises the error of what even
+    sdists do not answer, or may not be built.
     """
     from vpy.packages.index import universal
 
