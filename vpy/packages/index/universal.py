@@ -60,11 +60,9 @@ def resolve(
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
     """
+    forbidden = ["*"] if builder.forbidden("") else sorted(builder.projects)
     job = _job(index, requirements, targets, before or {}, origins)
-    job |= {
-        "requires_python": requires_python,
-        "forbidden": ["*"] if builder.forbidden("") else sorted(builder.projects),
-    }
+    job |= {"requires_python": requires_python, "forbidden": forbidden}
     built: dict[str, str] = {}
     os.makedirs(stage, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lock-", dir=stage) as directory:

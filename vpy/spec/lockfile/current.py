@@ -36,8 +36,7 @@ def differences(
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    wanted = [Requirement(text) for text in dependencies]
-    found: list[str] = []
+    wanted, found = [Requirement(text) for text in dependencies], list[str]()
     recorded = lockfile.requirements is not None
     known = lockfile.requires_python if lockfile.declared_python is None else lockfile.declared_python
     # A spec that leaves it open was locked for the Pythons that the lockfile names.
@@ -50,9 +49,7 @@ def differences(
             settings = [each for each in settings if not each.startswith(_ORIGINS)]
         found += [f"`{each}` is not in it" for each in sorted(now - there)]
         found += [f"`{each}` is only in it" for each in sorted(there - now)]
-        narrowed = set(lockfile.settings or ())
-        found += [f"it was made without `{each}`" for each in sorted(set(settings) - narrowed)]
-        found += [f"it was made with `{each}`" for each in sorted(narrowed - set(settings))]
+        found += _of_settings(set(lockfile.settings or ()), set(settings))
         return tuple(found or _absent(lockfile, [Requirement(text) for text in needed], markers))
 
     found += _unmet(lockfile, wanted, markers)
@@ -60,6 +57,13 @@ def differences(
         names = {normalized_name(each) for each in wanted}
         found += [f"`{name}` is only in it" for name in sorted(lockfile.direct - names)]
     return tuple(found)
+
+
+def _of_settings(there: set[str], now: set[str]) -> list[str]:
+    return [
+        *(f"it was made without `{each}`" for each in sorted(now - there)),
+        *(f"it was made with `{each}`" for each in sorted(there - now)),
+    ]
 
 
 def _by_sources(
