@@ -89,7 +89,7 @@ def test_each_target_follows_its_own(origins: Origins) -> None:
     assert (origins.lock("--check").returncode, path.read_text()) == (0, text)
     for each in (origins.index, origins.other):
         each.asked.clear()
-    done = origins.run(env={"CI": "1"})
+    done = origins.run("-vpython-locked")
     assert (done.stdout, done.stderr, origins.pages()) == ("1.0\n", "", [])
 
     # As a requirements file, which says a version and its hashes, and of a URL no version.
