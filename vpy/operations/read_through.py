@@ -62,11 +62,12 @@ def write_back(pins: Sequence[Pin], paths: Sequence[str], plan: Plan, context: C
     if not all(map(os.path.exists, paths)):
         return
     from vpy.operations import target_environments
+    from vpy.operations.declared import Declared
     from vpy.packages.oci import environment
     from vpy.packages.oci.push import push
 
     source, interpreter = plan.discovery.source, plan.interpreter
-    declared = target_environments.Declared(source, plan.spec, interpreter, plan.sources)
+    declared = Declared(source, plan.spec, interpreter, plan.sources)
     made = target_environments.of_files(declared, interpreter, pins, paths)
     registry = oci_store.repository(setting, context)
     try:

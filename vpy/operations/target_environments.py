@@ -12,23 +12,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vpy.model import Interpreter, Pin, Source, Sources, Spec, SpecSource, Tag, Target
+    from vpy.model import Interpreter, Pin, Source, Sources, Spec, Tag, Target
     from vpy.operations.context import Context
+    from vpy.operations.declared import Declared
     from vpy.packages.index.builds import Builder
     from vpy.packages.index.loader import IndexLoader
     from vpy.packages.loader import PackageLoader
     from vpy.packages.oci.environment import PackagedFile, TargetEnvironment
     from vpy.spec.lockfile.model import Lockfile
-
-
-@value
-class Declared:
-    """Spec, the file that it is in, the Python that it runs on here, and where its packages come from."""
-
-    source: SpecSource
-    spec: Spec
-    interpreter: Interpreter
-    packages: Sources
 
 
 @value

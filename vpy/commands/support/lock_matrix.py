@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Literal
 
-    from vpy.commands.support.locking import Lockable
     from vpy.operations.context import Context
+    from vpy.operations.declared import Declared
     from vpy.operations.lock_targets import LockTarget
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile
 
@@ -40,7 +40,7 @@ class LockMatrix:
         return not self.faults and all(state != "missing" for row in self.rows for state, _ in row)
 
 
-def find(lockable: Lockable, context: Context) -> LockMatrix | None:
+def find(lockable: Declared, context: Context) -> LockMatrix | None:
     """Return the matrix of a spec's lockfile; None where there is none.
 
     Where it does not name its files, the index is asked for them.
@@ -75,7 +75,7 @@ def _is_left_out(target: LockTarget, lockfile: Lockfile) -> bool:
 
 
 def _of(
-    lockfile: Lockfile, lockable: Lockable, targets: Sequence[LockTarget], context: Context
+    lockfile: Lockfile, lockable: Declared, targets: Sequence[LockTarget], context: Context
 ) -> LockMatrix:
     from vpy.operations import wheel_build
     from vpy.spec.lockfile import select

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from vpy.errors import UserError
-from vpy.system.lean.dataclasses import value
+from vpy.operations.declared import Declared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Sources, Spec, SpecSource
     from vpy.operations.context import Context
 
 
-@value
-class Lockable:
-    """Spec that asks for something, the Python that it runs on here, and where its packages come from."""
-
-    source: SpecSource
-    spec: Spec
-    interpreter: Interpreter
-    packages: Sources
-
-
-def read(request: Request, context: Context, *, packages_too: bool = False) -> Lockable:
+def read(request: Request, context: Context, *, packages_too: bool = False) -> Declared:
     """Read the spec of a request; raise UserError where it has no requirements.
 
     With `packages_too` the packages of a text spec will do.
@@ -44,4 +33,4 @@ def read(request: Request, context: Context, *, packages_too: bool = False) -> L
     setting = settings.source(request, context, spec)
     packages = source_setting.of_setting(setting, spec, context.environ)
     spec = spec_settings.without_replaced(spec, setting)
-    return Lockable(discovery.source, spec, found.interpreter, packages)
+    return Declared(discovery.source, spec, found.interpreter, packages)

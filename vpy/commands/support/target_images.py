@@ -29,12 +29,11 @@ def assemble(
     built: list[TargetEnvironment] = []
     requests = invocation.for_files(request, arguments.specs, context)
     for number, asked in enumerate(requests or [invocation.of_words(request, [])]):
-        spec = locking.read(asked, context, packages_too=True)
-        declared = target_environments.Declared(spec.source, spec.spec, spec.interpreter, spec.packages)
+        declared = locking.read(asked, context, packages_too=True)
         own_stage = os.path.join(stage, str(number))
         found = target_environments.build(declared, wanted, own_stage, context)
         for warning in found.warnings:
-            context.terminal.warning(f"{spec.source.path}: {warning}")
+            context.terminal.warning(f"{declared.source.path}: {warning}")
         built += found.environments
     return environment.assemble(built), built
 
