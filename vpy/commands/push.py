@@ -29,7 +29,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     if context.offline:
         raise UserError("a push needs a network", hint="run it without -vpython-offline")
     with files.staging_directory(context.layout.staging, "push-") as stage:
-        assembled, built = target_images.assemble(request, arguments, stage, context)
+        assembled, built, _ = target_images.assemble(request, arguments, stage, context)
         registry = sources.registry(str(named), context)
         with context.terminal.status.stage(f"uploading to `{named}`"):
             sent = push(assembled, registry, tag=named.tag or "latest", mount=arguments.mount or ())

@@ -61,10 +61,17 @@ SCRIPT_COMMANDS = (
         ),
         positionals=(Positional("specs", "SCRIPT|SPEC", SPEC_FILES, count="*"),),
         options=(
-            Option("--output", "write this file", metavar="FILE", short="-o", is_required=True),
+            Option("--output", "write this archive", metavar="FILE", short="-o"),
+            Option(
+                "--self",
+                "write a program instead that runs the one script, for any Python 3 and one target",
+                metavar="FILE",
+            ),
             *TARGETS,
         ),
+        one_of=("--output", "--self"),
         examples=(
+            Example("bundle tool.py --self tool.pyz", "a file to hand out: `./tool.pyz` runs it"),
             Example("bundle tool.py -o kit.tar", "for machines like this one"),
             Example(
                 "bundle tool.py -o kit.tar --platform windows-amd64 --python-version 3.12", "for another one"

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from bootstrap.request import Request
     from vpy.operations.context import Context
+    from vpy.operations.declared import Declared
     from vpy.packages.oci.environment import Assembled, TargetEnvironment
 
 
 def assemble(
     request: Request, arguments: Namespace, stage: str, context: Context
-) -> tuple[Assembled, list[TargetEnvironment]]:
-    """Build the environments of a command's specs; warn of the targets that are left out."""
+) -> tuple[Assembled, list[TargetEnvironment], list[Declared]]:
+    """Build the environments of a command's specs, and return these too; warn of targets left out."""
     from vpy.commands.support import invocation, locking
     from vpy.operations import target_environments
     from vpy.packages.oci import environment
@@ -27,15 +28,17 @@ def assemble(
         tuple(arguments.platform or ()), tuple(arguments.python_version or ()), is_every=arguments.all
     )
     built: list[TargetEnvironment] = []
+    specs: list[Declared] = []
     requests = invocation.for_files(request, arguments.specs, context)
     for number, asked in enumerate(requests or [invocation.of_words(request, [])]):
         declared = locking.read(asked, context, packages_too=True)
+        specs.append(declared)
         own_stage = os.path.join(stage, str(number))
         found = target_environments.build(declared, wanted, own_stage, context)
         for warning in found.warnings:
             context.terminal.warning(f"{declared.source.path}: {warning}")
         built += found.environments
-    return environment.assemble(built), built
+    return environment.assemble(built), built, specs
 
 
 def account(assembled: Assembled, built: list[TargetEnvironment], **more: object) -> dict[str, Any]:

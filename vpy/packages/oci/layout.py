@@ -143,6 +143,11 @@ def blob_name(digest: str) -> str:
     return f"blobs/{algorithm}/{text}"
 
 
+def heading(index: bytes) -> tuple[Member, Member]:
+    """Return the files of a layout that are no blobs: its mark, and its index."""
+    return Member(MARKER, MARKER_TEXT), Member(INDEX, index)
+
+
 def write(path: str, index: bytes, blobs: Iterable[Member], extra: Iterable[Member] = ()) -> None:
     """Write an image layout as a tar archive: whole or not at all, the same bytes for the same content."""
     temporary = files.temporary_name(os.path.dirname(path) or ".", ".new-")
@@ -152,7 +157,7 @@ def write(path: str, index: bytes, blobs: Iterable[Member], extra: Iterable[Memb
             open(temporary, "xb") as output,
             tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as archive,
         ):
-            for member in (Member(MARKER, MARKER_TEXT), Member(INDEX, index), *extra, *blobs):
+            for member in (*heading(index), *extra, *blobs):
                 _add(archive, member)
         with files.disk_errors("write", path):
             os.replace(temporary, path)
