@@ -45,7 +45,7 @@ def test_a_requirement_for_one_start(explainer: Explainer, script: Path) -> None
     done = explainer.run("-vpython-with", "two", script)
     assert (done.returncode, done.stderr.partition("\n")[0]) == (
         2,
-        "vpython: a text spec takes packages, `two` is none",
+        "vpython: a text spec takes packages, which `two` is not",
     )
 
 

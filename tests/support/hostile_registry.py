@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import itertools
 import json
 import re
 import socket
@@ -101,6 +102,7 @@ class HostileRegistry:
         self.uploads: dict[str, bytearray] = {}
         self.others: dict[str, set[str]] = {}
         self.least = 0
+        self._names = itertools.count(1)
         self.requests: list[Request] = []
         self.always: dict[str, Fault] = {}
         self._planned: list[tuple[str, str, Fault]] = []
@@ -193,7 +195,7 @@ class HostileRegistry:
         if query.get("mount", "-") in self.others.get(query.get("from", ""), ()):
             handler.answer(201, {"Docker-Content-Digest": query["mount"]})
             return
-        name = str(len(self.uploads) + 1)
+        name = str(next(self._names))
         self.uploads[name] = bytearray()
         self._report(handler, 202, name, {"OCI-Chunk-Min-Length": str(self.least or "")})
 

@@ -318,7 +318,7 @@ def test_pins_that_went_bad(site: Site) -> None:
         assert f"vpython: {path}: {line}\n" in done.stderr
 
     site.index.yanked = {a2.name}
-    warned("`a` 2.0 was withdrawn (yanked); 1.0 is there")
+    warned("`a` 2.0 was withdrawn (yanked); the newest is 1.0")
     site.index.yanked = set()
     assert site.lock("--check").returncode == 0
     a2.rename(site.place / "gone")

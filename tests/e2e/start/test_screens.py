@@ -127,6 +127,7 @@ USUAL = {
     r"\b3\.\d+\.\d+ *(?=  )": "3.1x.y",
     r"\bpython *(?=  wheels)": "python",
     r"\d+-\d+-\d+T\d+:\d+:\d+Z": "2026-01-01T12:00:00Z",
+    r"\b(used just now|not used for (a|\d+) (second|minute)s?)$": "used just now",
     # The Python, its tag and what follows from it are this machine's.
     r"^python  (.|\n)*(?=^source  )": "…\n",
     r"^  #.# kB .*\b(being made, or left by|cached answers|records|copies of specs|other)\b.*\n": "",

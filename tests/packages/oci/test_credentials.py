@@ -149,13 +149,13 @@ def test_tokens(home: Home) -> None:
 
 
 BROKEN = {
-    '{"auths": {"r.example": {"auth": "s3cr3t': "is no configuration of docker that can be read: not JSON",
-    "[]": "is no configuration of docker that can be read: not JSON",
-    "[" * 100_000: "is no configuration of docker that can be read: not JSON",
-    " " * (1 << 20) + "{}": "is no configuration of docker that can be read: not JSON",
-    '{"auths": ["s3cr3t"]}': "is no configuration of docker that can be read: `auths`",
-    '{"credHelpers": ["s3cr3t"]}': "is no configuration of docker that can be read",
-    '{"credsStore": 1}': "is no configuration of docker that can be read",
+    '{"auths": {"r.example": {"auth": "s3cr3t': "is not a configuration of docker that can be read: not JSON",
+    "[]": "is not a configuration of docker that can be read: not JSON",
+    "[" * 100_000: "is not a configuration of docker that can be read: not JSON",
+    " " * (1 << 20) + "{}": "is not a configuration of docker that can be read: not JSON",
+    '{"auths": ["s3cr3t"]}': "is not a configuration of docker that can be read: `auths`",
+    '{"credHelpers": ["s3cr3t"]}': "is not a configuration of docker that can be read",
+    '{"credsStore": 1}': "is not a configuration of docker that can be read",
     '{"auths": {"r.example": "s3cr3t"}}': "has a login for `r.example` that cannot be read",
     '{"auths": {"r.example": {"auth": "s3cr3t!"}}}': "has a login for `r.example` that cannot be read",
     '{"auths": {"r.example": {"auth": "czNjcjN0"}}}': "has a login for `r.example` that cannot be read",

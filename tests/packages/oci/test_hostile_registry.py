@@ -120,14 +120,14 @@ BLOBS = {
     "shorter": (sends(200, DATA[:-1]), "`http://HOST` offers 199999 bytes where there must be 200000"),
     "endless": (
         sends(200, DATA + b"x" * 100, Content_Length="", Connection="close"),
-        "`http://HOST` sends more than 200000 bytes"),
+        "`http://HOST` sent more than 200000 bytes"),
     "part": (
         sends(206, DATA, Content_Range="bytes 0-199999/200000"),
-        "`http://HOST` continues at another place than asked (tried 5 times)"),
+        "`http://HOST` continues the download at another position than asked (tried 5 times)"),
     "no body": (sends(204), "`http://HOST` answered with status 204 for `demo`"),
     "gzip": (
         sends(200, DATA, Content_Encoding="gzip"),
-        "`http://HOST` sent an encoded body that nobody asked for"),
+        "`http://HOST` sent an encoded body, which was not asked for"),
     "downgrade": (
         to("http://elsewhere.example/x"),
         "`http://HOST` redirects to `http://elsewhere.example`, which is refused"),
@@ -147,7 +147,7 @@ BLOBS = {
         sends(500, b"<html>"), "`http://HOST` answered with status 500 for `demo` (tried 5 times)"),
     "wait": (
         sends(503, Retry_After="3600"),
-        "`http://HOST` answered with status 503 for `demo`, and asks to come back in 3600 s"),
+        "`http://HOST` answered with status 503 for `demo`, and asks to wait 3600 s"),
     "headers": (
         sends(200, DATA, X="x" * 100_000),
         "the connection to `http://HOST` broke: line too long (tried 5 times)"),
@@ -200,7 +200,7 @@ READ = {
     "another": (
         sends(200, b"x" * 5),
         f"`HOST` sent other bytes than those of `{DIGEST}`: `{digest_of(b'x' * 5)}`"),
-    "large": (sends(200, b"x" * 300_000), "`http://HOST` sent 300000 bytes where at most 200000 are fit"),
+    "large": (sends(200, b"x" * 300_000), "`http://HOST` sent 300000 bytes where at most 200000 are allowed"),
     "endless": (
         sends(200, b"x" * 300_000, Content_Length="", Connection="close"),
         "`http://HOST` sent more than 200000 bytes"),
@@ -222,7 +222,9 @@ MANIFESTS = {
     "no type": (sends(200, b"{}"), "`HOST` sent `something` where a manifest was asked for"),
     "deep": (sends(200, b"[" * 200_000), "`HOST` sent `something` where a manifest was asked for"),
     "large": (
-        sends(200, b"x", length=5 << 20), "`http://HOST` sent 5242880 bytes where at most 4194304 are fit"),
+        sends(200, b"x", length=5 << 20),
+        "`http://HOST` sent 5242880 bytes where at most 4194304 are allowed",
+    ),
     "header": (
         sends(200, DOCUMENT, Content_Type=MANIFEST, Docker_Content_Digest=OTHER),
         f"`HOST` sent other bytes than those of `{OTHER}`: `{digest_of(DOCUMENT)}`"),
@@ -249,7 +251,7 @@ def test_a_manifest(registry: Registry, hostile: HostileRegistry) -> None:
     assert refusal(lambda: registry.manifest(OTHER), hostile) == (
         f"`HOST` sent other bytes than those of `{OTHER}`: `{digest_of(DOCUMENT)}`"
     )
-    with pytest.raises(UserError, match=r"^no tag: `\.\./x`$"):
+    with pytest.raises(UserError, match=r"^not a tag: `\.\./x`$"):
         registry.manifest("../x")
     assert hostile.asked() == ["GET manifests"] * 5
 

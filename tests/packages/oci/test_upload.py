@@ -193,7 +193,7 @@ def test_taken_from_another_repository(registry: Registry, caller: Caller, hosti
     hostile.plan("POST", sends(403))
     assert registry.put_blob(digest_of(b"x"), 1, b"x", mount=["team/secret"])
     assert hostile.asked()[-3:] == ["POST uploads", "POST uploads", "PUT uploads"]
-    with pytest.raises(UserError, match=r"^no name of a repository: `\.\./x`$"):
+    with pytest.raises(UserError, match=r"^not a name of a repository: `\.\./x`$"):
         registry.put_blob(DIGEST, len(DATA), DATA, mount=["../x"])
 
 
