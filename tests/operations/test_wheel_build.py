@@ -94,6 +94,7 @@ def test_of_a_text_spec(workshop: Workshop) -> None:
     assert workshop.run(script) == (0, "1.0\n", BUILDING)
 
 
+@pytest.mark.thorough
 def test_a_kept_wheel_that_has_gone_is_built_again(workshop: Workshop) -> None:
     make_sdist(workshop.wheels, "lone")
     script = workshop.script("lone")
@@ -324,6 +325,7 @@ def seen_arguments(found: set[str]) -> Callable[[object], None]:
     return look
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at the arguments of processes")
 def test_build_requirements_follow_the_rules_of_the_spec(
     workshop: Workshop, indexes: tuple[AwkwardIndex, AwkwardIndex]

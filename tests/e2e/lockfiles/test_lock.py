@@ -253,6 +253,7 @@ def old_sdist(directory: Path, name: str, version: str, filename: str) -> None:
     Path(packed).rename(directory / filename)
 
 
+@pytest.mark.thorough  # three builds
 @each_format
 def test_sdists_from_before_pep_625(site: Site, kind: str) -> None:
     """Their names are read as pip reads them: locked, verified, built, told from another project's."""
