@@ -72,7 +72,7 @@ def text(account: Mapping[str, Any]) -> str:
     if "sent" in account:
         end = f"{account['reference']} {account['digest']}\n{account['sent']} blobs sent, {size} in all"
     else:
-        end = f"{account['file']}: {_files(account['blobs'])}, {size}"
+        end = f"{account['file']}: {status_line.size(account['size'])}, {_files(account['blobs'])}"
     return "\n".join([*text_output.columns(rows), end])
 
 
