@@ -36,13 +36,17 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     path = os.path.join(request.cwd or "/", named)
     if os.path.isdir(path):
         raise UserError(f"`{path}` is a directory")
-    script = _only_script(request, arguments, context.config) if arguments.self else ""
+    if arguments.self:
+        _check_one_script(arguments, context.config)
     open_root(context)
     with files.staging_directory(context.layout.staging, "bundle-") as stage:
         assembled, built, declared = target_images.assemble(request, arguments, stage, context)
         vpython = layout.Member("vpython.pyz", os.path.realpath(request.caller), 0o755)
         index, blobs = _kit(assembled)
-        if script:
+        if arguments.self:
+            script = os.path.join(request.cwd or "/", arguments.specs[0])
+            if "://" in arguments.specs[0]:  # what was fetched has its spec in itself
+                script = declared[0].source.path
             _write_self(path, script, declared[0], [vpython, *layout.heading(index), *blobs])
         else:
             layout.write(path, index, blobs, [layout.Member("run", HEAD.encode(), 0o755), vpython])
@@ -65,13 +69,12 @@ def _kit(assembled: Assembled) -> tuple[bytes, list[Member]]:
     return image.index_bytes([index]), members
 
 
-def _only_script(request: Request, arguments: Namespace, config: Config) -> str:
-    """Return the path of the script that a file will run; raise UserError where that is not one script."""
+def _check_one_script(arguments: Namespace, config: Config) -> None:
+    """Raise UserError where a file would not run one script."""
     from vpy.spec.discover import is_spec
 
     if len(arguments.specs) != 1 or is_spec(arguments.specs[0], config):
         raise UserError("`--self` makes a file of one script", hint="name the script, and nothing else")
-    return os.path.join(request.cwd or "/", arguments.specs[0])
 
 
 def _write_self(path: str, script: str, declared: Declared, kit: list[Member]) -> None:
