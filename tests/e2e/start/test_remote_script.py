@@ -197,10 +197,10 @@ REFUSED: dict[str, tuple[bytes, int, dict[str, str], int, str]] = {
     "page": (PAGE, 200, {}, 2, "`{}` is a page in HTML, not a Python script"),
     "missing": (b"", 404, {}, 1, "{cannot}answered with status 404"),
     "unknown": (b"", 304, {}, 1, "{cannot}says that it has not changed, and it is not known"),
-    "large": (LARGE, 200, {}, 1, "{cannot}sent 4194305 bytes where at most 4194304 are fit"),
+    "large": (LARGE, 200, {}, 1, "{cannot}sent 4194305 bytes where at most 4194304 are allowed"),
     "bomb": (gzip.compress(LARGE), 200, GZIP, 1, "{cannot}sent more than 4194304 bytes"),
     "cut": (b"\x1f\x8b\x08", 200, GZIP, 1, "{cannot}sent a compressed body that is cut off"),
-    "br": (b"x", 200, {"Content-Encoding": "br"}, 1, "{cannot}sent an encoded body that nobody asked for"),
+    "br": (b"x", 200, {"Content-Encoding": "br"}, 1, "{cannot}sent an encoded body, which was not asked for"),
     "file": (
         b"", 302, {"Location": "file:///etc/passwd"}, 1,
         "{cannot}redirects to `file:///etc/passwd`, which is refused",

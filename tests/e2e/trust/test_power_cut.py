@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HOW = ("zeros", "empty", "half")
 TOLD = (
-    "vpython: the machine went down before all was on disk: "
+    "vpython: the machine stopped before all was on disk: "
     "what was made last is made again when it is needed\n"
 )
 
