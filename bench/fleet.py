@@ -57,9 +57,9 @@ http {{
   access_log {place}/nginx.log combined; client_max_body_size 0; client_body_temp_path {place}/body;
   proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u;
   scgi_temp_path {place}/s;
-  limit_req_zone $server_name zone=all:1m rate=60r/s; limit_req_status 429;
+  limit_req_zone $server_addr zone=all:1m rate=6r/s; limit_req_status 429;
   server {{ listen 127.0.0.1:{port};
-    location / {{ limit_req zone=all burst=30 nodelay; proxy_pass http://127.0.0.1:{behind}; }} }}
+    location / {{ limit_req zone=all burst=12 nodelay; proxy_pass http://127.0.0.1:{behind}; }} }}
 }}
 """
 LOG = re.compile(r'"(GET|HEAD) \S*/blobs/(sha256:[0-9a-f]+) [^"]*" (\d+) (\d+) "[^"]*" "bot(\d+)/')
@@ -203,7 +203,7 @@ def crowd(place: Path, registry: Registry, arguments: argparse.Namespace) -> Non
     report("registry, killed and restarted half way", arguments.bots, failed, served(registry.log))
     with limited(place / "nginx", registry.port) as (port, log):
         failed = start_all(place / "limited", script, f"oci://127.0.0.1:{port}/bench/few", arguments, None)
-        report("behind nginx: 60 requests a second", arguments.bots, failed, served(log))
+        report("behind nginx: 6 requests a second", arguments.bots, failed, served(log))
 
 
 def start_all(
