@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 
 from vpy.errors import VpythonError
 from vpy.packages.cipd.names import instance_id
-from vpy.system import files, threads
+from vpy.packages.oci import blob_file
+from vpy.system import threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,17 +58,4 @@ class FileStore:
     def _fetch(self, sha256: str, size: int) -> str | None:
         """Return the path of a file that the store has; None where it lacks it."""
         path = self._layout.package(instance_id(bytes.fromhex(sha256)))
-        directory = os.path.dirname(path)
-        with files.disk_errors("write", path):
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-        temporary = files.temporary_name(directory, ".new-")
-        try:
-            if not self._registry.fetch_blob(f"sha256:{sha256}", size, temporary):
-                return None
-            with files.disk_errors("write", path):
-                os.chmod(temporary, 0o444)
-                os.replace(temporary, path)
-            return path
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        return path if blob_file.put(self._registry, sha256, size, path) else None

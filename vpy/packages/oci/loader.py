@@ -19,6 +19,7 @@ from vpy.packages.cipd.names import (
     reference_from_id,
 )
 from vpy.packages.loader import collect, telling
+from vpy.packages.oci import blob_file
 from vpy.system import files
 from vpy.system.lean.dataclasses import replace
 
@@ -152,24 +153,16 @@ class OciLoader:
 
     def _bring(self, pin: Pin, digest: str, path: str) -> None:
         """Write the file of a pin to its place in the root."""
-        directory = os.path.dirname(path)
-        with files.disk_errors("write", path):
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-        temporary = files.temporary_name(directory, ".new-")
-        try:
-            size = self._sizes.get(pin.instance_id, 0)
-            if not self._environments.images.fetch_blob(f"sha256:{digest}", size, temporary):
-                raise MissingError(f"`{self._origin}` lacks `{pin.filename or pin.instance_id}`")
+
+        def check(written: str) -> None:
             if not pin.filename:
                 from vpy.packages.cipd import package_file
 
-                package_file.read_manifest(temporary, expected_name=pin.name)
-            with files.disk_errors("write", path):
-                os.chmod(temporary, 0o444)
-                os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                package_file.read_manifest(written, expected_name=pin.name)
+
+        size = self._sizes.get(pin.instance_id, 0)
+        if not blob_file.put(self._environments.images, digest, size, path, check):
+            raise MissingError(f"`{self._origin}` lacks `{pin.filename or pin.instance_id}`")
 
     def forget(self, pins: Sequence[Pin]) -> None:
         """Do nothing: images are read each time."""
