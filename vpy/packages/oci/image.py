@@ -7,11 +7,11 @@ holds the manifests of all targets. The same content always makes the same bytes
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 
 from vpy.errors import ToolError
+from vpy.packages.oci.reference import digest_of
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -83,11 +83,6 @@ class Manifest:
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
-
-
-def digest_of(data: bytes) -> str:
-    """Return the digest of a blob."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def describe(data: bytes, media_type: str) -> Descriptor:

@@ -9,6 +9,7 @@ import tarfile
 
 from vpy.errors import ToolError, UserError
 from vpy.packages.oci import image
+from vpy.packages.oci.reference import digest_of
 from vpy.system import files
 from vpy.system.lean.dataclasses import value
 
@@ -65,7 +66,7 @@ class LayoutImages:
             if found is None:
                 raise ToolError(f"`{self.origin}` lacks the blob `{digest}`")
             data = self._read(*found, most)
-        if image.digest_of(data) != digest:
+        if digest_of(data) != digest:
             raise ToolError(f"`{self.origin}`: the blob `{digest}` has another hash")
         return data
 

@@ -12,6 +12,7 @@ import re
 
 from vpy.errors import ToolError
 from vpy.packages.oci.connection import Connection
+from vpy.packages.oci.image import INDEX, LARGEST_DOCUMENT, MANIFEST
 from vpy.packages.oci.reference import (
     ALGORITHMS,
     check_digest,
@@ -36,14 +37,13 @@ if TYPE_CHECKING:
     from vpy.packages.oci.reference import Reference
     from vpy.system.network.http import Answer, Client
 
-LARGEST_MANIFEST = 4 << 20
 LARGEST_PAGE = 4 << 20
 MOST_PAGES = 1000
 MOST_TAGS = 100_000
 CHUNK = 32 << 20
 MEDIA_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
+    MANIFEST,
+    INDEX,
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
@@ -87,7 +87,7 @@ class Registry:
         url = self._connection.url(f"manifests/{_checked(name)}")
         headers = {"Accept": ", ".join(MEDIA_TYPES)}
         reply = self._connection.ask(
-            "GET", url, self._pull, (200, 404), headers=headers, most=LARGEST_MANIFEST
+            "GET", url, self._pull, (200, 404), headers=headers, most=LARGEST_DOCUMENT
         )
         if reply.status == 404:
             return None
@@ -99,9 +99,9 @@ class Registry:
 
     def put_manifest(self, name: str, data: bytes, media_type: str) -> None:
         """Upload a manifest or index under a tag or its digest."""
-        if len(data) > LARGEST_MANIFEST:
+        if len(data) > LARGEST_DOCUMENT:
             raise ToolError(
-                f"a manifest has {len(data)} bytes, and registries take at most {LARGEST_MANIFEST}"
+                f"a manifest has {len(data)} bytes, and registries take at most {LARGEST_DOCUMENT}"
             )
         url = self._connection.url(f"manifests/{_checked(name)}")
         own = digest_of(data, name.partition(":")[0] if is_digest(name) else "sha256")
