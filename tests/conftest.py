@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections import Counter
@@ -37,6 +38,8 @@ def _reset_surroundings() -> None:
 
 
 _reset_surroundings()
+# Looking for garbage takes half of the time until all is collected (`pytest_collection_finish`).
+gc.disable()
 
 # No test fails because a machine is slow, or others keep it busy.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,6 +111,12 @@ FIRST_CASES = {
     "wheels/test_script.py::test_scripts_run_in_any_directory": 6,
     "wheels/test_script.py::test_sources_mean_the_same_in_any_directory": 5,
 }
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was collected: it is there until the end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

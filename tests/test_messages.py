@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
 
 from tests.support import messages
 
-ALL = messages.collect()
+# Read by the tests, not while each worker collects them.
+collected = functools.cache(messages.collect)
 
 
 def test_the_list_is_current() -> None:
     """A text was changed or is new: renew the list, and read the difference as a user would."""
     kept = messages.GOLDEN.read_text(encoding="utf-8")
-    assert messages.rendered(ALL) == kept, f"to renew it: {messages.HOW}"
+    assert messages.rendered(collected()) == kept, f"to renew it: {messages.HOW}"
 
 
 def test_finds_texts_where_they_stand() -> None:
@@ -61,7 +63,7 @@ CURED = {
 def test_no_dialect(pattern: str) -> None:
     found = [
         f"{name}: {text}"
-        for name, rows in ALL.items()
+        for name, rows in collected().items()
         for row in rows
         for text in (row.text, row.hint or "")
         if re.search(pattern, text) and "\n" not in text.strip()
