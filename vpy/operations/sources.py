@@ -427,9 +427,12 @@ def host_python(context: Context) -> HostPython:
 
 
 @contextlib.contextmanager
-def pip_ahead(context: Context) -> Iterator[Context]:
-    """Yield the context with a pip that loads from now on; end it when the block is left."""
-    with host_python(context).loading_ahead(context.environ) as host:
+def pip_ahead(context: Context, *, asks: bool) -> Iterator[Context]:
+    """Yield the context with a pip that loads from now on; end it when the block is left.
+
+    With `asks` an index will be asked.
+    """
+    with host_python(context).loading_ahead(context.environ, asks=asks) as host:
         yield replace(context, host=host)
 
 

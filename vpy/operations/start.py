@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bootstrap.request import Request
-    from vpy.model import Interpreter, Observation
+    from vpy.model import Interpreter, Observation, SpecSource
     from vpy.operations.context import Context
     from vpy.operations.environment import Environment
     from vpy.operations.plan import Discovered, Plan
@@ -109,7 +109,7 @@ def find_or_make(request: Request, context: Context) -> Started:
             return started
 
         earlier: list[object] = []
-        with _pip_ahead(discovered, context) as ready:
+        with _pip_ahead(request, discovered, context) as ready:
             for attempt in range(ATTEMPTS):
                 known = discovered if attempt == 0 and not waited else None
                 if started := _make(request, known, ready, earlier):
@@ -204,13 +204,24 @@ def _one_at_a_time(request: Request, discovered: Discovered, context: Context) -
         yield waited
 
 
-def _pip_ahead(discovered: Discovered, context: Context) -> AbstractContextManager[Context]:
+def _pip_ahead(request: Request, discovered: Discovered, context: Context) -> AbstractContextManager[Context]:
     """Let pip load from now on where there is a spec and the root has no wheel yet."""
     if not discovered[0].source.text or os.path.exists(context.layout.wheels):
         return contextlib.nullcontext(context)
     from vpy.operations import sources
 
-    return sources.pip_ahead(context)
+    return sources.pip_ahead(context, asks=_may_ask_index(request, discovered[0].source, context))
+
+
+def _may_ask_index(request: Request, source: SpecSource, context: Context) -> bool:
+    """Return whether a start is likely to ask an index; what its spec says of sources is not known yet."""
+    from vpy.operations import source_setting
+
+    try:
+        requested = source_setting.requested(request, context)
+    except UserError:  # reported by whoever reads the spec
+        return False
+    return requested.index is not None or (source.format != "text" and requested.images is None)
 
 
 def _report_missing_python(request: Request, context: Context) -> None:

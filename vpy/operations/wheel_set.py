@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.wheels.install import Installation
-    from vpy.wheels.pip_runner import HostPython
 
 
 @value
@@ -140,8 +139,8 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
 
         unsettled.mark(context.layout.root, "build")
         with (
-            sources.host_python(context).loading_ahead(context.environ) as host,
-            _installation(plan, context, host, status) as installation,
+            sources.pip_ahead(context, asks=plan.sources.index is not None) as ready,
+            _installation(plan, ready, status) as installation,
         ):
 
             def arrived(pin: Pin, path: str) -> None:
@@ -149,7 +148,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, context.layout):
                     status.added(installation.add(wheel))
 
-            loader = loader_of(plan, context, arrived=arrived, stage=stage, watch=status.watch)
+            loader = loader_of(plan, ready, arrived=arrived, stage=stage, watch=status.watch)
             resolution = _resolution(plan, loader, context)
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
@@ -207,13 +206,13 @@ def _unpacked(
     return replace(wheel_set, wheels=wheels)
 
 
-def _installation(plan: Plan, context: Context, host: HostPython, status: PipeStatus) -> Installation:
+def _installation(plan: Plan, context: Context, status: PipeStatus) -> Installation:
     from vpy.wheels import install
 
     return install.Installation(
         plan.interpreter,
         layout=context.layout,
-        host=host,
+        host=sources.host_python(context),
         environ=context.environ,
         terminal=context.terminal,
         done=status.installed,

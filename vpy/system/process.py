@@ -35,7 +35,7 @@ class Talk:
     thread that reads them, before `answers` has it.
     """
 
-    def __init__(self, child: Popen[bytes], *, alone: bool) -> None:
+    def __init__(self, child: Popen[bytes] | Forked, *, alone: bool) -> None:
         from _queue import SimpleQueue
 
         self.sent = 0
@@ -51,7 +51,10 @@ class Talk:
 
     def __exit__(self, *_: object) -> None:
         if self._child.poll() is None:
-            _kill_group(self._child) if self._alone else self._child.kill()
+            if isinstance(self._child, Forked) or not self._alone:
+                self._child.kill()
+            else:
+                _kill_group(self._child)
         self.code()
         with self._child:  # closes what nobody read
             pass
@@ -90,8 +93,8 @@ class Talk:
                 return
             yield line
 
-    def code(self) -> int:
-        """Wait for the child's end and return its exit code (negative: the signal)."""
+    def code(self) -> int | None:
+        """Wait for the child's end and return its exit code (negative: the signal); None for unknown."""
         self.close()
         code = self._child.wait()
         for reader in self._readers:
@@ -126,23 +129,100 @@ class Talk:
             self.said = text.read()
 
 
+class Forked:
+    """Process that a child forks, with the pipes of a `Popen`; it is of that child's process group.
+
+    Its exit code is not known here.
+    """
+
+    def __init__(self) -> None:
+        theirs, ours = os.pipe()
+        self.stdin = os.fdopen(ours, "wb")
+        answers, written = os.pipe()
+        self.stdout = os.fdopen(answers, "rb")
+        said, printed = os.pipe()
+        self.stderr = os.fdopen(said, "rb")
+        self.handed = (theirs, written, printed)
+        self._group = 0
+
+    def belongs_to(self, leader: int) -> None:
+        """Take the process id of the child that forks it."""
+        self._group = leader
+
+    def poll(self) -> int | None:
+        """Return None while it is running: while somebody may still write to its stdout."""
+        import select
+
+        with contextlib.suppress(ValueError, OSError):  # read to its end, and closed
+            asked = select.poll()
+            asked.register(self.stdout, 0)
+            return 0 if any(event & select.POLLHUP for _, event in asked.poll(0)) else None
+        return 0
+
+    def wait(self) -> None:
+        """Wait for nothing: who reads its stdout sees its end."""
+
+    def kill(self) -> None:
+        """Kill it, with all of its group."""
+        import signal
+
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._group, signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
 def talk(command: Sequence[str], environ: Mapping[str, str], *, alone: bool = False) -> Talk:
     """Start a child to talk to; OSError where it cannot be started.
 
     A child that is `alone` leads a process group, which is ended with it: it has children of its own.
     """
+    return _talk(command, environ, alone=alone)[0]
+
+
+def talk_to_both(command: Sequence[str], environ: Mapping[str, str]) -> tuple[Talk, Talk]:
+    """Start a child that is alone, and return it with the process that it forks.
+
+    It gets one more argument, the descriptors for that process: stdin, stdout and stderr, with commas.
+    OSError where it cannot be started.
+    """
+    forked = Forked()
+    words = [*command, ",".join(map(str, forked.handed))]
+    try:
+        child, number = _talk(words, environ, alone=True, handed=forked.handed)
+    except BaseException:
+        with forked:
+            raise
+    finally:
+        for descriptor in forked.handed:
+            os.close(descriptor)
+    forked.belongs_to(number)
+    return child, Talk(forked, alone=False)
+
+
+def _talk(
+    command: Sequence[str], environ: Mapping[str, str], *, alone: bool, handed: Sequence[int] = ()
+) -> tuple[Talk, int]:
+    """Start a child; return it with its process id."""
     let_go = _hold_signals()
     try:
-        result = Talk(_started(command, environ, alone=alone), alone=alone)
+        child = _started(command, environ, alone=alone, handed=handed)
     except BaseException:
         let_go()
         raise
+    result = Talk(child, alone=alone)
     try:
         let_go()
     except BaseException:
         with result:
             raise
-    return result
+    return result, child.pid
 
 
 def run(
@@ -222,6 +302,7 @@ def _started(
     discard: bool = False,
     cwd: str | None = None,
     alone: bool = False,
+    handed: Sequence[int] = (),
 ) -> Popen[bytes]:
     import subprocess
 
@@ -235,6 +316,7 @@ def _started(
         stderr=subprocess.DEVNULL if discard else stderr,
         cwd=cwd,
         start_new_session=alone,
+        pass_fds=handed,
     )
 
 

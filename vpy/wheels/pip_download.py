@@ -45,7 +45,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TextIO
 
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.finder_log import FinderLog
@@ -448,11 +448,29 @@ def one_line(problem: object) -> str:
     return str(importlib.import_module("vpy.wheels.index_client.finder_log").one_line(problem))
 
 
-def main() -> None:
-    """Read a job from stdin; write its answer to stdout."""
+def answer_one() -> NoReturn:
+    """Read a job from stdin, write its answer to stdout, and end."""
+    answers = _answers()
+    conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
+    line = sys.stdin.readline()
+    if line:
+        job = json.loads(line)
+        streamed = (answers, sys.stdin) if job.get("streamed") else ()
+        answer = download(job, conversation(*streamed))
+        answers.write(json.dumps(answer) + "\n")
+    answers.close()
+    end(0)
+
+
+def _answers() -> TextIO:
+    """Return what was stdout; what pip prints goes to stderr from now on."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
+    return answers
 
+
+def main() -> None:
+    """Read a job from stdin; write its answer to stdout."""
     sys.path.insert(0, sys.argv[1])
     gc.set_threshold(50_000)  # pip's modules stay until the end: collecting them is lost time
     if os.path.isfile(sys.argv[2]):
@@ -462,17 +480,12 @@ def main() -> None:
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
     importlib.import_module("vpy.wheels.plain_rich").install()
-
+    if len(sys.argv) == 3:
+        answer_one()
     conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
-    if len(sys.argv) > 3:
-        serving = importlib.import_module("vpy.wheels.index_client.serving")
-        end(serving.serve(answers.fileno(), int(sys.argv[3]), lambda job: download(job, conversation())))
-    job = json.loads(sys.stdin.readline())
-    streamed = (answers, sys.stdin) if job.get("streamed") else ()
-    answer = download(job, conversation(*streamed))
-    answers.write(json.dumps(answer) + "\n")
-    answers.close()
-    end(0)
+    serving = importlib.import_module("vpy.wheels.index_client.serving")
+    answers = _answers().fileno()
+    end(serving.serve(answers, int(sys.argv[3]), lambda job: download(job, conversation())))
 
 
 def end(code: int) -> NoReturn:

@@ -1,7 +1,9 @@
 """Program that installs wheels into the store by pip's own code, side by side, as they come.
 
-Run it as `python -I -S pip_install.py LIBRARY REST` on the host's Python: LIBRARY is the directory or the
-zip that holds pip; REST is the archive with the rest of pip (see `pip_more`), which may be missing.
+Run it as `python -I -S pip_install.py LIBRARY REST [ASKER]` on the host's Python: LIBRARY is the directory or
+the zip that holds pip; REST is the archive with the rest of pip (see `pip_more`), which may be missing. ASKER
+are three descriptors, with commas: a fork does the job of `pip_download` on them, so that what both need of
+pip is loaded once.
 
 stdin has lines of JSON: first {placeholder, version, workers}, then a row for each wheel (`tree.make`); an
 empty line is the end. Scripts name `placeholder` as their interpreter; `version` is that of the Python
@@ -111,25 +113,37 @@ def work(installer: Any, tree: Any, line: bytes) -> bytes:
     return json.dumps(answer).encode()
 
 
-def find_own_code() -> None:
-    """Let vpython's own code be imported, and what it needs besides; pip's modules come first."""
-    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    sys.path += [top, os.path.join(top, "vendor"), os.path.join(top, "build", "vendor")]
+def fork_asker(descriptors: str) -> None:
+    """Fork a process that asks an index, with the descriptors as its stdin, stdout and stderr."""
+    numbers = [int(number) for number in descriptors.split(",")]
+    asker = importlib.import_module("vpy.wheels.pip_download")
+    importlib.import_module("vpy.wheels.index_client.serving").load()
+    if not os.fork():
+        for standard, number in enumerate(numbers):
+            os.dup2(number, standard)
+            os.close(number)
+        asker.answer_one()
+    for number in numbers:
+        os.close(number)
 
 
 def main() -> None:
     """Install the wheels that stdin names; write a line for each to stdout."""
-    answers = os.dup(1)
-    os.dup2(2, 1)
-
     sys.path.insert(0, sys.argv[1])
     gc.set_threshold(50_000)  # pip's modules stay until the end: collecting them is lost time
     if os.path.isfile(sys.argv[2]):
         importlib.import_module("pip_more")
+    # vpython's own code is behind pip: its names are not pip's.
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.append(top)
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
-    find_own_code()
     importlib.import_module("vpy.wheels.plain_rich").install()
+    if len(sys.argv) > 3:
+        fork_asker(sys.argv[3])
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    sys.path += [os.path.join(top, "vendor"), os.path.join(top, "build", "vendor")]
     # Before the first wheel is known.
     installer = importlib.import_module(INSTALLER)
     tree = importlib.import_module("vpy.wheels.tree")

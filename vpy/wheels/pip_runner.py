@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _queue import SimpleQueue
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from typing import Any, Self
 
     from vpy.system.process import Talk
@@ -102,7 +103,7 @@ class SharedPip:
         answer: dict[str, Any] = json.loads(line)
         self._waiting[answer["number"]].put(answer)
 
-    def code(self) -> int:
+    def code(self) -> int | None:
         """Return the exit code of the process."""
         return self._talk.code() if self._talk else 0
 
@@ -131,8 +132,8 @@ class HostPython:
 
     `pip` is a directory or a zip, `programs` the directory of `pip_install` and `pip_download`. pip's
     temporary files go to the directory `temporary`, so that they are found if pip is killed. `loaded`
-    is a process of `pip_install` that was started before its wheels were known, `shared` one of
-    `pip_download` that answers several jobs.
+    is a process of `pip_install` that was started before its wheels were known, `asking` one of
+    `pip_download` that it forks, where an index will be asked, `shared` one that answers several jobs.
     """
 
     executable: str
@@ -140,6 +141,7 @@ class HostPython:
     programs: str
     temporary: str = ""
     loaded: Talk | None = None
+    asking: Talk | None = None
     shared: SharedPip | None = None
 
     def ask(
@@ -159,7 +161,9 @@ class HostPython:
         if self.shared is not None and heard is None:
             return self._ask_shared(self.shared, job)
         try:
-            talk = process.talk(self._command("pip_download"), self._child_environ(environ))
+            talk = _unused(self.asking) or process.talk(
+                self._command("pip_download"), self._child_environ(environ)
+            )
         except OSError as error:
             raise self._cannot_start(error) from error
         with talk:
@@ -196,21 +200,28 @@ class HostPython:
             _log(shared.finish(), terminal)
 
     @contextlib.contextmanager
-    def loading_ahead(self, environ: Mapping[str, str]) -> Iterator[HostPython]:
+    def loading_ahead(self, environ: Mapping[str, str], *, asks: bool) -> Iterator[HostPython]:
         """Start a pip that loads while its wheels are fetched; yield a host that installs with it.
 
-        A pip that cannot be started is reported by `installing`.
+        With `asks` it also loads what asks an index, once for both, and a fork of it does the first job. A
+        pip that cannot be started is reported by `installing`.
         """
-        if self._unused():
+        if _unused(self.loaded):
             yield self
             return
+        asking: AbstractContextManager[Talk | None] = contextlib.nullcontext(None)
         try:
-            talk = self._start(environ)
+            if asks and _may_fork():
+                talk, asking = process.talk_to_both(
+                    self._command("pip_install"), self._child_environ(environ)
+                )
+            else:
+                talk = self._start(environ)
         except OSError:
             yield self
             return
-        with talk:
-            yield replace(self, loaded=talk)
+        with asking as asker, talk:
+            yield replace(self, loaded=talk, asking=asker)
 
     @contextlib.contextmanager
     def installing(
@@ -222,16 +233,12 @@ class HostPython:
         cannot be started.
         """
         try:
-            talk = self._unused() or self._start(environ)
+            talk = _unused(self.loaded) or self._start(environ)
         except OSError as error:
             raise self._cannot_start(error) from error
         talk.heard = lambda _: done()
         with talk:
             yield PipInstaller(talk, terminal)
-
-    def _unused(self) -> Talk | None:
-        """Return the pip that was started ahead, if it has had no job yet: it serves one."""
-        return None if self.loaded is None or self.loaded.sent else self.loaded
 
     def _start(self, environ: Mapping[str, str]) -> Talk:
         return process.talk(self._command("pip_install"), self._child_environ(environ), alone=True)
@@ -251,6 +258,11 @@ class HostPython:
             if not child_environ.get("HOME") and os.path.expanduser("~") == "~":
                 child_environ["HOME"] = self.temporary  # pip refuses to begin without one
         return child_environ
+
+
+def _unused(talk: Talk | None) -> Talk | None:
+    """Return a process that was started ahead, if it has had no job yet: it serves one."""
+    return None if talk is None or talk.sent else talk
 
 
 def _converse(
@@ -279,7 +291,8 @@ def _log(output: bytes, terminal: Terminal) -> None:
         terminal.debug(f"pip: {line}")
 
 
-def _no_answer(code: int, output: bytes) -> ToolError:
+def _no_answer(code: int | None, output: bytes) -> ToolError:
     lines = _lines(output)
     last = lines[-1].strip() if lines else "no output"
-    return ToolError(f"pip ended without an answer (exit code {code}): `{last}`")
+    shown = "" if code is None else f" (exit code {code})"
+    return ToolError(f"pip ended without an answer{shown}: `{last}`")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Job = dict[str, Any]
 
 # What a job imports, once it is read.
-LOADED_AHEAD = (
+_LOADED_AHEAD = (
     "pip._internal.commands.download",
     "pip._internal.network.lazy_wheel",
     "pip._internal.operations.prepare",
@@ -32,14 +32,19 @@ LOADED_AHEAD = (
 )
 
 
+def load() -> None:
+    """Import what jobs need, ahead of them."""
+    for name in _LOADED_AHEAD:
+        importlib.import_module(name)
+
+
 def serve(answers: int, workers: int, answer: Callable[[Job], Job]) -> int:
     """Answer the jobs of stdin, so many at once; return the exit code.
 
     What takes long to load is loaded once, before there are workers. A job leaves marks on pip: the next one
     is another worker's.
     """
-    for name in LOADED_AHEAD:
-        importlib.import_module(name)
+    load()
     gc.freeze()
 
     def work(line: bytes) -> bytes:
