@@ -159,9 +159,9 @@ def _inner(
     app_code, app_sources = parted({**own, **others, **front})
 
     needed = installing(TOP / "build" / "vendor", pip)
-    pip["pip_more.py"] = own["vpy/wheels/pip_more.py"]
+    pip["pip_archives.py"] = own["vpy/wheels/pip_archives.py"]
     pip_code, pip_sources = parted(pip)
-    first = {*needed, "pip_more.py"}
+    first = {*needed, "pip_archives.py"}
     more = pip_code.keys() - first - set(map(beside, first))
     inner = {
         "app.bundle": bundle(app_code),

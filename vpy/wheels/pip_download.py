@@ -474,12 +474,13 @@ def main() -> None:
     sys.path.insert(0, sys.argv[1])
     gc.set_threshold(50_000)  # pip's modules stay until the end: collecting them is lost time
     if os.path.isfile(sys.argv[2]):
-        importlib.import_module("pip_more")
+        importlib.import_module("pip_archives")
     # The rest of vpython's own code is behind pip: its names are not pip's.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     # Without `site`, whether an environment around this Python counts differs between versions.
     sys.prefix = sys.base_prefix
-    importlib.import_module("vpy.wheels.plain_rich").install()
+    for stand_in in "lazy_patterns", "plain_rich":
+        importlib.import_module(f"vpy.wheels.{stand_in}").install()
     if len(sys.argv) == 3:
         answer_one()
     conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
