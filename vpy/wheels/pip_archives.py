@@ -49,7 +49,7 @@ class PipArchive:
         for end in ENDS:
             if stem + end in self._members:
                 origin = os.path.join(self.path, stem + end)
-                spec = ModuleSpec(name, self, origin=origin)  # type: ignore[arg-type]  (it has a loader's methods)
+                spec = ModuleSpec(name, self, origin=origin)  # type: ignore[arg-type]  # it has the methods
                 spec.has_location = True
                 spec.loader_state = stem + end
                 if end is ENDS[0]:

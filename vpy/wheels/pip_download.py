@@ -35,7 +35,6 @@ An error is {kind, …facts}; `vpy.packages.index.errors` makes the sentence.
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import json
 import optparse
@@ -462,6 +461,14 @@ def answer_one() -> NoReturn:
     end(0)
 
 
+def answer_many(workers: int) -> NoReturn:
+    """Answer jobs, so many at once, and end."""
+    answers = _answers()  # closed with its last reference
+    conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
+    serving = importlib.import_module("vpy.wheels.index_client.serving")
+    end(serving.serve(answers.fileno(), workers, lambda job: download(job, conversation())))
+
+
 def _answers() -> TextIO:
     """Return what was stdout; what pip prints goes to stderr from now on."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
@@ -471,22 +478,13 @@ def _answers() -> TextIO:
 
 def main() -> None:
     """Read a job from stdin; write its answer to stdout."""
-    sys.path.insert(0, sys.argv[1])
-    gc.set_threshold(50_000)  # pip's modules stay until the end: collecting them is lost time
-    if os.path.isfile(sys.argv[2]):
-        importlib.import_module("pip_archives")
-    # The rest of vpython's own code is behind pip: its names are not pip's.
+    # vpython's own code is behind pip: its names are not pip's.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    # Without `site`, whether an environment around this Python counts differs between versions.
-    sys.prefix = sys.base_prefix
-    for stand_in in "lazy_patterns", "plain_rich":
-        importlib.import_module(f"vpy.wheels.{stand_in}").install()
-    if len(sys.argv) == 3:
+    importlib.import_module("vpy.wheels.pip_process").prepare(sys.argv[1], sys.argv[2])
+    if len(sys.argv) > 3:
+        answer_many(int(sys.argv[3]))
+    else:
         answer_one()
-    conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
-    serving = importlib.import_module("vpy.wheels.index_client.serving")
-    answers = _answers().fileno()
-    end(serving.serve(answers, int(sys.argv[3]), lambda job: download(job, conversation())))
 
 
 def end(code: int) -> NoReturn:

@@ -2,8 +2,8 @@
 
 Run it as `python -I -S pip_install.py LIBRARY REST [ASKER]` on the host's Python: LIBRARY is the directory or
 the zip that holds pip; REST is the archive with the rest of pip (see `pip_archives`), which may be missing.
-ASKER are three descriptors, with commas: a fork does the job of `pip_download` on them, so that what both need
-of pip is loaded once.
+ASKER are three descriptors, with commas: a fork does the job of `pip_download` on them, and what both need of
+pip is loaded once.
 
 stdin has lines of JSON: first {placeholder, version, workers}, then a row for each wheel (`tree.make`); an
 empty line is the end. Scripts name `placeholder` as their interpreter; `version` is that of the Python
@@ -129,17 +129,10 @@ def fork_asker(descriptors: str) -> None:
 
 def main() -> None:
     """Install the wheels that stdin names; write a line for each to stdout."""
-    sys.path.insert(0, sys.argv[1])
-    gc.set_threshold(50_000)  # pip's modules stay until the end: collecting them is lost time
-    if os.path.isfile(sys.argv[2]):
-        importlib.import_module("pip_archives")
     # vpython's own code is behind pip: its names are not pip's.
     top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path.append(top)
-    # Without `site`, whether an environment around this Python counts differs between versions.
-    sys.prefix = sys.base_prefix
-    for stand_in in "lazy_patterns", "plain_rich":
-        importlib.import_module(f"vpy.wheels.{stand_in}").install()
+    importlib.import_module("vpy.wheels.pip_process").prepare(sys.argv[1], sys.argv[2])
     if len(sys.argv) > 3:
         fork_asker(sys.argv[3])
     answers = os.dup(1)
