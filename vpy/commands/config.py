@@ -57,8 +57,9 @@ def _settings(request: Request, context: Context, spec: Spec | None) -> Iterator
     yield "python", settings.python(request, context)
     age = settings.refresh_after(context, spec)
     yield "refresh after", _built_in(age.text, age.origin)
-    yield "store", settings.store(context, spec)
-    yield "store trust", settings.store_trust(context, spec)
+    store = settings.store(context, spec)
+    yield "store", store.address
+    yield "store trust", store.trust
     for name in ("interpreter", "spec", "manifest", "offline", "log-level"):
         default = "warning" if name == "log-level" else ""
         found = settings.given(name, request)

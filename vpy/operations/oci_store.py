@@ -20,11 +20,12 @@ def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[
 
     It is None where nobody trusts the store so far, where it has none, or where it fails, with one line then.
     """
-    setting = settings.store(context, spec)
+    store = settings.store(context, spec)
+    setting = store.address
     if not setting.text or context.offline:
         return None, ""
     registry = repository(setting, context)
-    if settings.store_trust(context, spec).text != "resolutions":
+    if store.trust.text != "resolutions":
         return None, ""
     from vpy.operations import target_environments
     from vpy.packages.oci import image

@@ -10,71 +10,99 @@ from vpy.system import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vpy.model import Pin
     from vpy.operations.context import Context
     from vpy.operations.plan import Plan
     from vpy.packages.loader import Arrived
+    from vpy.packages.oci.file_store import FileStore
 
 WRITE_BACK = "VPYTHON_STORE_WRITE_BACK"
 
 
-def bring(pins: Sequence[Pin], plan: Plan, context: Context, stage: str, arrived: Arrived) -> None:
-    """Fetch the files of pins that are neither installed nor here, from the store of this start.
+class ReadThrough:
+    """Store of one start. It is asked for each file once, and told what came from elsewhere.
 
-    Tell `arrived` of each, by a link in `stage`. What the store lacks, or does not give in time, is left to
-    the source; nothing is raised but for an address that is none.
+    `arrived` gets a link in `stage` to each file that came.
     """
-    setting = settings.store(context, plan.spec)
-    if not setting.text or context.offline:
-        return
-    if all(source.local_path for source in plan.sources.members):
-        return
-    missing = _missing(pins, plan, context)
-    if not missing:
-        return
-    from vpy.packages.oci.file_store import FileStore
 
-    registry = oci_store.repository(setting, context)
-    store = FileStore(registry, setting.text, context.layout, context.terminal.warning)
-    sizes = _sizes(plan)
+    def __init__(self, plan: Plan, context: Context, stage: str, arrived: Arrived) -> None:
+        self._plan = plan
+        self._context = context
+        self._stage = stage
+        self._arrived = arrived
+        self._setting = settings.store(context, plan.spec).address
+        self._asked: set[str] = set()
+        self._came: set[str] = set()
+        self._opened: FileStore | None = None
 
-    def came(sha256: str, path: str) -> None:
-        pin = missing[sha256]
-        own = os.path.join(stage, f"from-store-{pin.instance_id}")
-        files.link_or_copy(path, own)
-        arrived(pin, own)
+    def bring(self, pins: Sequence[Pin], sizes: Mapping[str, int] | None = None) -> frozenset[str]:
+        """Fetch the files of pins that are neither installed nor here; return the ids of all that ever came.
 
-    store.bring({sha256: sizes.get(sha256, 0) for sha256 in missing}, came)
+        `sizes` are in bytes by sha256, 0 for not known. What the store lacks, or does not give in time, is
+        left to the source; nothing is raised but for an address that is none.
+        """
+        if self._is_usable():
+            missing = _missing(pins, self._plan, self._context)
+            missing = {sha256: pin for sha256, pin in missing.items() if sha256 not in self._asked}
+            if missing:
+                self._asked.update(missing)
+                known = {**_sizes(self._plan), **(sizes or {})}
+                self._store().bring({each: known.get(each, 0) for each in missing}, self._receiver(missing))
+        return frozenset(self._came)
 
+    def _is_usable(self) -> bool:
+        is_local = all(source.local_path for source in self._plan.sources.members)
+        return bool(self._setting.text) and not self._context.offline and not is_local
 
-def write_back(pins: Sequence[Pin], paths: Sequence[str], plan: Plan, context: Context) -> None:
-    """Put what a start has fetched from its source into the store, where a variable says that it may.
+    def _store(self) -> FileStore:
+        """Return the store, the same each time: one that failed is not asked again."""
+        if self._opened is not None:
+            return self._opened
+        from vpy.packages.oci.file_store import FileStore
 
-    It is found there by what it answers. Nothing is written of what the command line added, or where some
-    of it was installed before: then its files are not here. A store that fails costs one line.
-    """
-    setting = settings.store(context, plan.spec)
-    is_ours = plan.spec.dependencies and not plan.added and not plan.spec.resolution.sources
-    if not (setting.text and context.environ.get(WRITE_BACK) and is_ours) or context.offline:
-        return
-    if not all(map(os.path.exists, paths)):
-        return
-    from vpy.operations import target_environments
-    from vpy.operations.declared import Declared
-    from vpy.packages.oci import environment
-    from vpy.packages.oci.push import push
+        context, name = self._context, self._setting.text
+        registry = oci_store.repository(self._setting, context)
+        self._opened = FileStore(registry, name, context.layout, context.terminal.warning)
+        return self._opened
 
-    source, interpreter = plan.discovery.source, plan.interpreter
-    declared = Declared(source, plan.spec, interpreter, plan.sources)
-    made = target_environments.of_files(declared, interpreter, pins, paths)
-    registry = oci_store.repository(setting, context)
-    try:
-        if registry.manifest(made.question) is None:
-            push(environment.assemble([made]), registry, tag=None)
-    except VpythonError as error:
-        context.terminal.warning(f"not written to the store `{setting.text}`: {error.summary}")
+    def _receiver(self, missing: Mapping[str, Pin]) -> Callable[[str, str], None]:
+        def came(sha256: str, path: str) -> None:
+            pin = missing[sha256]
+            own = os.path.join(self._stage, f"from-store-{pin.instance_id}")
+            files.link_or_copy(path, own)
+            self._came.add(pin.instance_id)
+            self._arrived(pin, own)
+
+        return came
+
+    def write_back(self, pins: Sequence[Pin], paths: Sequence[str]) -> None:
+        """Put what a start has fetched from its source into the store, where a variable says that it may.
+
+        It is found there by what it answers. Nothing is written of what the command line added, or where
+        some of it was installed before: then its files are not here. A store that fails costs one line.
+        """
+        plan, context, setting = self._plan, self._context, self._setting
+        is_ours = plan.spec.dependencies and not plan.added and not plan.spec.resolution.sources
+        if not (setting.text and context.environ.get(WRITE_BACK) and is_ours) or context.offline:
+            return
+        if not all(map(os.path.exists, paths)):
+            return
+        from vpy.operations import target_environments
+        from vpy.operations.declared import Declared
+        from vpy.packages.oci import environment
+        from vpy.packages.oci.push import push
+
+        source, interpreter = plan.discovery.source, plan.interpreter
+        declared = Declared(source, plan.spec, interpreter, plan.sources)
+        made = target_environments.of_files(declared, interpreter, pins, paths)
+        registry = oci_store.repository(setting, context)
+        try:
+            if registry.manifest(made.question) is None:
+                push(environment.assemble([made]), registry, tag=None)
+        except VpythonError as error:
+            context.terminal.warning(f"not written to the store `{setting.text}`: {error.summary}")
 
 
 def _missing(pins: Sequence[Pin], plan: Plan, context: Context) -> dict[str, Pin]:

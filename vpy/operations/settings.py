@@ -44,6 +44,17 @@ class Setting:
 
 
 @value
+class Store:
+    """OCI repository that is asked for files before their source, "" for none, and what it is believed.
+
+    That is `files`, which have a hash, or `resolutions` too.
+    """
+
+    address: Setting
+    trust: Setting
+
+
+@value
 class Age:
     """Age in seconds at which an index is asked again, 0 for none, as text too; and where it comes from."""
 
@@ -127,29 +138,22 @@ def releases(context: Context) -> Setting:
     return Setting(context.config.releases, BUILT_IN, "/")
 
 
-def store(context: Context, spec: Spec | None = None) -> Setting:
-    """Return the OCI repository that is asked for files before their source; its text is "" for none."""
+def store(context: Context, spec: Spec | None = None) -> Store:
+    """Return the store of a start. One that only the spec names is believed no more than files."""
+    user = user_file(context.environ)
+
+    def of_user(name: str, default: str) -> Setting:
+        if name in user.values:
+            return Setting(user.values[name], user.path, os.path.dirname(user.path), user.observations)
+        return Setting(default, BUILT_IN, "/")
+
+    trust = of_user("store-trust", context.config.store_trust)
     if STORE_VARIABLE in context.environ:
-        return Setting(context.environ[STORE_VARIABLE], STORE_VARIABLE, "/")
+        return Store(Setting(context.environ[STORE_VARIABLE], STORE_VARIABLE, "/"), trust)
     if spec and spec.store:
-        return Setting(spec.store, spec.path, os.path.dirname(spec.path))
-    user = user_file(context.environ)
-    if "store" in user.values:
-        return Setting(user.values["store"], user.path, os.path.dirname(user.path), user.observations)
-    return Setting(context.config.store, BUILT_IN, "/")
-
-
-def store_trust(context: Context, spec: Spec | None = None) -> Setting:
-    """Return what the store is believed: `files`, which have a hash, or `resolutions` too.
-
-    A store that only the spec names is believed no more than files.
-    """
-    if store(context, spec).origin == (spec.path if spec else None):
-        return Setting("files", BUILT_IN, "/")
-    user = user_file(context.environ)
-    if text := user.values.get("store-trust"):
-        return Setting(text, user.path, os.path.dirname(user.path), user.observations)
-    return Setting(context.config.store_trust, BUILT_IN, "/")
+        address = Setting(spec.store, spec.path, os.path.dirname(spec.path))
+        return Store(address, Setting("files", BUILT_IN, "/"))
+    return Store(of_user("store", context.config.store), trust)
 
 
 def no_build(context: Context) -> str:

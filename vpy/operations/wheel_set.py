@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from bootstrap import unsettled
 from vpy.errors import RefusedError, UnreachableError, UserError
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
     from vpy.operations.context import Context
     from vpy.operations.pipe_status import PipeStatus
     from vpy.operations.plan import Plan
+    from vpy.operations.read_through import ReadThrough
     from vpy.packages.gather import Gathering
     from vpy.packages.index.builds import Builder
-    from vpy.packages.index.loader import IndexLoader
+    from vpy.packages.index.loader import Bring, IndexLoader
     from vpy.packages.loader import Arrived, PackageLoader
     from vpy.system.layout import Layout
     from vpy.wheels.install import Installation
@@ -148,32 +148,27 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, context.layout):
                     status.added(installation.add(wheel))
 
-            loader = loader_of(plan, ready, arrived=arrived, stage=stage, watch=status.watch)
+            store = _store(plan, context, stage, arrived)
+            loader = loader_of(
+                plan, ready, arrived=arrived, stage=stage, watch=status.watch, bring=store.bring
+            )
             resolution = _resolution(plan, loader, context)
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
-                from_store = partial(_from_store, plan, context, stage, arrived)
-                wheel_set = _unpacked(plan, loader, resolution, gathering, context, from_store)
-                _finish(installation, wheel_set, plan, context)
+                wheel_set = _unpacked(plan, loader, resolution, gathering, context, store.bring)
+                if plan.spec.dependencies:
+                    store.write_back(wheel_set.pins, [wheel.path for wheel in wheel_set.wheels])
+                installation.finish(wheel_set.wheels)
             _check_names(wheel_set, plan, context)
             loader.release(resolution.pins)
             return wheel_set
 
 
-def _from_store(plan: Plan, context: Context, stage: str, arrived: Arrived, pins: Sequence[Pin]) -> None:
-    """Fetch what the store of this start has of the pins' files, before their source is asked."""
-    from vpy.operations import read_through
+def _store(plan: Plan, context: Context, stage: str, arrived: Arrived) -> ReadThrough:
+    """Return the store of this start, which is asked for files before their source is."""
+    from vpy.operations.read_through import ReadThrough
 
-    read_through.bring(pins, plan, context, stage, arrived)
-
-
-def _finish(installation: Installation, wheel_set: WheelSet, plan: Plan, context: Context) -> None:
-    """Wait until all wheels are installed; the store gets meanwhile what it may get."""
-    if plan.spec.dependencies:
-        from vpy.operations import read_through
-
-        read_through.write_back(wheel_set.pins, [wheel.path for wheel in wheel_set.wheels], plan, context)
-    installation.finish(wheel_set.wheels)
+    return ReadThrough(plan, context, stage, arrived)
 
 
 def _unpacked(
@@ -182,11 +177,11 @@ def _unpacked(
     resolution: Resolution,
     gathering: Gathering,
     context: Context,
-    from_store: Callable[[Sequence[Pin]], None],
+    bring: Callable[[Sequence[Pin]], object],
 ) -> WheelSet:
     """Return the wheels of a resolution, unpacked unless they are stored.
 
-    `from_store` is called for pins before their source is asked for the files.
+    `bring` gets the pins before their source is asked for the files.
     """
     tags = plan.interpreter.tags
     wheel_set = WheelSet(
@@ -198,7 +193,7 @@ def _unpacked(
     )
     if wheel_set.wheels and is_installed(wheel_set, plan, context):
         return wheel_set
-    from_store(resolution.pins)
+    bring(resolution.pins)
     paths = loader.fetch(resolution.pins)
     wheels = package_contents.unpack_wheels(
         resolution.pins, paths, tags, gathering, context.layout, contact=context.config.contact
@@ -227,6 +222,7 @@ def loader_of(
     arrived: Arrived | None = None,
     stage: str = "",
     watch: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    bring: Bring = lambda pins, sizes: (),
 ) -> PackageLoader:
     """Return the loader of a plan's sources; one that does not fetch says what a start would build."""
 
@@ -246,6 +242,7 @@ def loader_of(
             arrived=arrived,
             stage=stage,
             watch=watch,
+            bring=bring,
             resolution=plan.spec.resolution,
             refresh_after=plan.refresh_after,
         )

@@ -157,6 +157,38 @@ def test_a_bad_store_costs_one_line(site: Site, registry: HostileRegistry, lie: 
     assert len(registry.requests) <= 2  # each file is asked for once, and nothing again
 
 
+@pytest.mark.parametrize("lie", [None, _other_bytes])
+def test_an_unlocked_spec_takes_what_its_index_names(
+    site: Site, registry: HostileRegistry, lie: Lie | None
+) -> None:
+    """Its pages and METADATA come from the index, its wheels by the page's hash from a store that lacks one."""
+    site.script("a")
+    pushed(site, registry)
+    del registry.blobs[f"sha256:{site.sha256('b-1.1-py3-none-any.whl')}"]
+    if lie:
+        lie(registry)
+    site.index.offers = True
+    done = afresh(site, registry, env={"VPYTHON_STORE_WRITE_BACK": "" if lie else "1"})
+    assert (done.returncode, done.stdout) == (0, "2.0 1.1\n")
+    assert done.stderr.count("\n") == (1 if lie else 0)
+    assert sorted(wheels_asked(site)) == [
+        *(["/files/a-2.0-py3-none-any.whl"] if lie else []), "/files/b-1.1-py3-none-any.whl"
+    ]  # fmt: skip
+    assert registry.asked().count("GET blobs") == 2
+
+
+def test_what_was_resolved_by_other_metadata_is_refused(site: Site, registry: HostileRegistry) -> None:
+    """A wheel of the store is compared with the METADATA of the index, as one of the index is."""
+    site.script("a")
+    pushed(site, registry)
+    site.index.offers = True
+    name = "a-2.0-py3-none-any.whl"
+    site.index.lies[f"/files/{name}.metadata"] = site.index.metadata(name) + b"Summary: other\n"
+    done = afresh(site, registry)
+    assert done.returncode == 2
+    assert "has other METADATA than the index gave for it" in done.stderr
+
+
 def test_a_store_that_is_none(site: Site) -> None:
     site.script("a")
     done = afresh(site, None, env={"VPYTHON_STORE": "https://registry.example"})

@@ -64,7 +64,7 @@ def test_a_look_fetches_no_wheel(ask: Asker, index: AwkwardIndex) -> None:
 def test_what_is_here_is_not_fetched(ask: Asker, index: AwkwardIndex) -> None:
     wheels = [put(index, "a", "1.0", "b"), put(index, "b")]
     digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
-    answer = ask("a", streamed=True, reply={"here": [wheels[1].name]})
+    answer = ask("a", streamed=True, reply={"here": {wheels[1].name: ""}})
     assert [row["sha256"] for row in answer["wheels"]] == digests
     assert index.fetched() == ["a-1.0-py3-none-any.whl"]
     events = {row["event"]: row for row in ask.events}

@@ -26,7 +26,7 @@ from vpy.system.network.retry import retry_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from vpy.config import Config
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
     Heard = Callable[[Event], Mapping[str, Any] | None]
+    Bring = Callable[[Sequence[Pin], Mapping[str, int]], Collection[str]]
     Ask = Callable[[Mapping[str, Any], Heard | None], dict[str, Any]]
 
 REFRESH_HINT = "the index had it when it was asked: -vpython-refresh asks again what the requirements come to"
@@ -53,7 +54,9 @@ class IndexLoader:
     `arrived` gets each wheel that is not installed as soon as its file is here. Files are links in `stage`,
     a directory of the caller's, where there is one: others come and go. `watch` gets the events that show
     what goes on, that of a decision with how many wheels are `missing` in the store. Without `fetching`
-    nothing is downloaded. `rules` say how requirements are resolved.
+    nothing is downloaded. `rules` say how requirements are resolved. `bring` is asked for the files of pins
+    before the index is, with sizes by their sha256 (bytes); it puts those that it gets into the root, with
+    the right hash, and returns the instance ids of all that it ever put there.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class IndexLoader:
         arrived: Arrived | None = None,
         stage: str = "",
         watch: Callable[[Event], None] = lambda _: None,
+        bring: Bring = lambda pins, sizes: (),
         fetching: bool = True,
         rules: Rules | None = None,
     ) -> None:
@@ -86,7 +90,7 @@ class IndexLoader:
         self._environ, self._home = environ, home
         self._is_installed = is_installed
         self._builder = builder
-        self._arrived, self._watch = arrived, watch
+        self._arrived, self._watch, self._bring = arrived, watch, bring
         self._stage = stage
         self._fetching = fetching
         self._packages: Mapping[str, Wanted] = {}
@@ -230,6 +234,7 @@ class IndexLoader:
         return tuple(map(self._path, wheels))
 
     def _fetch(self, wheels: Sequence[LockedWheel]) -> None:
+        self._ask_elsewhere(wheels)
         missing = [wheel for wheel in wheels if not self._is_ready(wheel)]
         if missing:
             rows = [{"text": wheel.requirement, "hashes": [wheel.sha256]} for wheel in missing]
@@ -241,6 +246,12 @@ class IndexLoader:
                 raise
             for wheel in missing:
                 self._check_size(wheel)
+
+    def _ask_elsewhere(self, wheels: Sequence[LockedWheel], sizes: Mapping[str, int] | None = None) -> None:
+        """Let the files of wheels be brought that the index would be asked for; `sizes` by their names."""
+        asked = [wheel for wheel in wheels if wheel.sha256 and not (wheel.is_built or wheel.directory)]
+        by_hash = {wheel.sha256: (sizes or {}).get(wheel.filename, 0) for wheel in asked}
+        self._fetched.update(self._bring([self._pin(wheel) for wheel in asked], by_hash))
 
     def release(self, pins: Sequence[Pin]) -> None:
         """Remove the files of wheels that are installed by now, and that the index has."""
@@ -362,11 +373,21 @@ class IndexLoader:
                 return None
             wheels = [self._locked(row) for row in event["wheels"]]
             decided(wheels)
+            before = set(self._fetched)
+            lacking = [wheel for wheel in wheels if wheel.filename in event["sizes"]]
+            if self._fetching:
+                self._ask_elsewhere(lacking, event["sizes"])
             installed = sum(self._is_installed(wheel.sha256) for wheel in wheels if wheel.sha256)
             self._watch({**event, "missing": len(wheels) - installed})
             here = {wheel.filename: wheel for wheel in wheels if wheel.sha256 and self._is_ready(wheel)}
             fetched.update(here)
-            return {"here": list(here)}
+            brought = self._fetched - before
+            return {
+                "here": {
+                    name: self._path(wheel) if wheel.instance_id in brought else ""
+                    for name, wheel in here.items()
+                }
+            }
 
         return heard
 

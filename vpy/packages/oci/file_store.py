@@ -28,6 +28,7 @@ class FileStore:
         self._layout = layout
         self._warn = warn
         self._failure: VpythonError | None = None
+        self._has_warned = False
         self._lock = threading.Lock()
 
     def bring(self, sizes: Mapping[str, int], came: Callable[[str, str], None]) -> None:
@@ -53,7 +54,12 @@ class FileStore:
         for outcome in outcomes:
             outcome()
         if self._failure is not None:
-            self._warn(f"the store `{self._name}` is left out: {self._failure.summary}")
+            self._warn_once(self._failure)
+
+    def _warn_once(self, failure: VpythonError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            self._warn(f"the store `{self._name}` is left out: {failure.summary}")
 
     def _fetch(self, sha256: str, size: int) -> str | None:
         """Return the path of a file that the store has; None where it lacks it."""

@@ -2,7 +2,9 @@
 
 Each event is a line of JSON on stdout, {event, …}, before the answer, which is the last line:
 
-    decided {wheels}           the rows of the answer; vpython replies {here}, the file names that it has
+    decided {wheels, sizes}    the rows of the answer, and the sizes in bytes (0: not known) of those that
+                               are not here; vpython replies {here}: by file name the path of what it has
+                               got elsewhere, and "" for what it had
     fetching {filename, size}  the download of a wheel starts; its size in bytes, 0 for unknown
     came {bytes}               bytes that came since the last such event, by file name
     fetched {wheel}            a row of the answer whose wheel lies in the job's directory
@@ -16,7 +18,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, TextIO
 
 _EVERY = 0.2  # seconds between events that only show that something goes on
@@ -32,13 +34,14 @@ class Conversation:
         self._came: dict[str, int] = {}
         self._next = 0.0
 
-    def decided(self, wheels: Sequence[dict[str, Any]]) -> frozenset[str]:
-        """Tell which wheels the answer has; return the file names of those that need not be fetched."""
+    def decided(self, wheels: Sequence[dict[str, Any]], sizes: Mapping[str, int]) -> Mapping[str, str]:
+        """Tell which wheels the answer has; return the reply by the file names that need not be fetched."""
         if self._events is None or self._replies is None:
-            return frozenset()
+            return {}
         with self._lock:
-            self._tell("decided", wheels=list(wheels))
-        return frozenset(json.loads(self._replies.readline())["here"])
+            self._tell("decided", wheels=list(wheels), sizes=sizes)
+        here: dict[str, str] = json.loads(self._replies.readline())["here"]
+        return here
 
     def fetching(self, filename: str, size: int) -> None:
         """Tell that the download of a wheel starts."""

@@ -53,6 +53,11 @@ class Wheels:
                 self._running[file.url] = self._web.workers.submit(self._fetch, file)
             return self._running[file.url]
 
+    def is_asked(self, file: File) -> bool:
+        """Return whether a wheel is being fetched, or was."""
+        with self._lock:
+            return file.url in self._running
+
     def here(self, file: File) -> str:
         """Fetch a wheel and wait for it; return its path. Not for a worker, which would wait for itself."""
         self.ask(file).result()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from vpy.wheels.index_client.candidates import Candidate
     from vpy.wheels.index_client.conversation import Conversation
-    from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File
     from vpy.wheels.index_client.rules import Rules
 
@@ -92,20 +91,22 @@ def _fetch(
     conversation: Conversation,
 ) -> None:
     """Fetch the wheels that are not here, and tell of each as it is; complete its row."""
-    here = conversation.decided(list(rows.values()))
-    files = [candidate.file for candidate in candidates if candidate.file.filename not in here]
+    all_files = [candidate.file for candidate in candidates]
+    sizes = {file.filename: file.size for file in all_files if not catalogue.wheels.is_asked(file)}
+    here = conversation.decided(list(rows.values()), sizes)
+    for file in all_files:
+        if path := here.get(file.filename):
+            _check_metadata(web, file, path, catalogue)
+    files = [file for file in all_files if file.filename not in here]
     for file, sha256 in catalogue.wheels.fetched(files):
-        try:
-            _check_metadata(file, catalogue.wheels.path(file), catalogue.known_metadata(file))
-        except errors.RefusedError:
-            metadata.drop(web, file)
-            raise
+        _check_metadata(web, file, catalogue.wheels.path(file), catalogue)
         rows[file.filename]["sha256"] = sha256
         conversation.fetched(rows[file.filename])
 
 
-def _check_metadata(file: File, path: str, known: Metadata | None) -> None:
+def _check_metadata(web: Web, file: File, path: str, catalogue: Catalogue) -> None:
     """Raise RefusedError where a wheel's own METADATA is not the one that it was resolved by."""
+    known = catalogue.known_metadata(file)
     if known is None:
         return
     try:
@@ -113,5 +114,6 @@ def _check_metadata(file: File, path: str, known: Metadata | None) -> None:
     except (errors.UncoveredError, OSError):
         return  # the strict reader of archives refuses it, and says why
     if hashlib.sha256(data).hexdigest() != known.sha256:
+        metadata.drop(web, file)
         fact = f"`{file.filename}` has other METADATA than the index gave for it"
         raise errors.RefusedError({"kind": "other", "fact": fact, "url": ""})
