@@ -6,6 +6,7 @@ import os
 
 from vpy.errors import UserError
 from vpy.model import Observation, Pin
+from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -42,19 +43,10 @@ def read(request: Request, config: Config) -> BootstrapManifest:
     path, rows = find(request)
     if path is None:
         return BootstrapManifest(None, None, None, (), rows)
-    from vpy.packages.cipd import ensure_file
     from vpy.target import template
 
-    values = template.platform_values(template.host_platform())
-    text = _text(path, ensure_file.LARGEST)
-    file = ensure_file.parse(text, path, lambda item: template.validate(item, values))
-    bundle = template.expand(config.bundle_package, values)
-    wanted = [
-        each
-        for _, each in ensure_file.expand(file, path, lambda item: template.expand(item, values))
-        if each.name == bundle or VPYTHON & set(each.name.split("/"))
-    ]
-    versions = os.path.join(os.path.dirname(path), *(file.resolved_versions or "").split("/"))
+    file, wanted, bundle = _read(path, template.host_platform(), config)
+    versions = _versions_path(path, file)
     pins = [_pin(each, file, path, versions) for each in wanted]
     rows = (
         *rows,
@@ -68,6 +60,42 @@ def read(request: Request, config: Config) -> BootstrapManifest:
         pythons=tuple(pin for pin in pins if pin.name == bundle),
         observations=rows,
     )
+
+
+def pythons_on(platform: str, manifest: BootstrapManifest, config: Config) -> tuple[Pin, ...]:
+    """Return the Pythons that a manifest pins for a platform such as `linux-amd64`."""
+    from vpy.target import template
+
+    if manifest.path is None or platform == template.host_platform():
+        return manifest.pythons
+    path = manifest.path
+    file, wanted, bundle = _read(path, platform, config)
+    pins = []
+    for each in wanted:
+        with contextlib.suppress(UserError):
+            pins.append(_pin(each, file, path, _versions_path(path, file)))
+    return tuple(pin for pin in pins if pin.name == bundle)
+
+
+def _read(path: str, platform: str, config: Config) -> tuple[EnsureFile, list[Wanted], str | None]:
+    """Return a manifest, what counts of it on a platform, and what a Python is called there."""
+    from vpy.packages.cipd import ensure_file
+    from vpy.target import template
+
+    values = template.platform_values(platform)
+    text = _text(path, ensure_file.LARGEST)
+    file = ensure_file.parse(text, path, lambda item: template.validate(item, values))
+    bundle = template.expand(config.bundle_package, values)
+    wanted = [
+        each
+        for _, each in ensure_file.expand(file, path, lambda item: template.expand(item, values))
+        if each.name == bundle or VPYTHON & set(each.name.split("/"))
+    ]
+    return file, wanted, bundle
+
+
+def _versions_path(path: str, file: EnsureFile) -> str:
+    return os.path.join(os.path.dirname(path), *(file.resolved_versions or "").split("/"))
 
 
 def find(request: Request) -> tuple[str | None, tuple[Observation, ...]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from vpy.errors import UserError, VpythonError
-from vpy.operations import settings, sources
+from vpy.operations import settings, sources, spec_settings
 from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vpy.model import Interpreter, Spec
     from vpy.operations.context import Context
     from vpy.operations.settings import Setting
+    from vpy.packages.oci.file_store import FileStore
     from vpy.packages.oci.registry import Registry
     from vpy.system.network.retry import RetryPolicy
 
@@ -27,10 +30,9 @@ def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[
     registry = repository(setting, context)
     if store.trust.text != "resolutions":
         return None, ""
-    from vpy.operations import target_environments
     from vpy.packages.oci import image
 
-    tag = target_environments.question_of(spec, dict(interpreter.markers))
+    tag = question_of(spec, dict(interpreter.markers))
     try:
         found = registry.manifest(tag)
         if found is None:
@@ -42,6 +44,25 @@ def resolution(spec: Spec, interpreter: Interpreter, context: Context) -> tuple[
     except VpythonError as error:
         context.terminal.warning(f"the store `{setting.text}` is left out: {error.summary}")
         return None, ""
+
+
+def question_of(spec: Spec, markers: Mapping[str, str]) -> str:
+    """Return the tag of the image that answers a spec's requirements on a target; "" for a text spec."""
+    from vpy.operations import relock
+    from vpy.packages.oci import environment
+
+    if not spec.dependencies:
+        return ""
+    requirements = relock.normalized_requirements(spec.dependencies)
+    return environment.question_tag(requirements, spec_settings.lines(spec), spec.requires_python, markers)
+
+
+def file_store(setting: Setting, context: Context) -> FileStore:
+    """Return the repository that a setting names, asked for files by their hash."""
+    from vpy.packages.oci.file_store import FileStore
+
+    registry = repository(setting, context)
+    return FileStore(registry, setting.text, context.layout, context.terminal.warning)
 
 
 def repository(setting: Setting, context: Context) -> Registry:

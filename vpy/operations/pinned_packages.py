@@ -51,21 +51,37 @@ def other_vpython(request: Request, context: Context) -> str | None:
 
 
 def hermetic_python(spec: Spec, request: Request, context: Context) -> str | None:
-    """Return the manifest's Python that may fit a spec, unpacked in the root; None where it has none."""
+    """Return the Python that may fit a spec, unpacked in the root; None where none is offered.
+
+    The manifest offers it, else the images that packages come from. It is taken from these where they have
+    it, else from the store.
+    """
+    from vpy.operations import image_pythons
     from vpy.target import bundle
 
     manifest = context.manifest
     if manifest is None:
         return None
+    images = image_pythons.environments(spec, request, context)
+    pythons = manifest.pythons
+    if not pythons and images is not None:
+        pythons = image_pythons.pins(images, spec)
 
     def finish(directory: str, final: str) -> None:
         bundle.compile_library(directory, final, context.environ, sys.platform)
 
     return bundle.find_python(
-        manifest.pythons,
+        pythons,
         spec.python_version,
         spec.requires_python,
-        lambda pin: unpack(pin, manifest, request, context, finish),
+        lambda pin: unpack(
+            pin,
+            manifest,
+            request,
+            context,
+            finish,
+            nearer=lambda: image_pythons.fetch(pin, images, spec, context),
+        ),
         sys.platform,
     )
 
@@ -76,21 +92,28 @@ def unpack(
     request: Request,
     context: Context,
     finish: Callable[[str, str], None] = lambda directory, final: None,
+    nearer: Callable[[], str | None] = lambda: None,
 ) -> str:
     """Return the directory with a pinned package's files, fetched and unpacked where it is missing.
 
     `finish` completes the unpacked directory (first argument) before it gets its final path (second).
+    `nearer` returns the package's file from where it is looked for first, None where it is not there.
     """
     from vpy.packages import unpacked
 
     if not os.path.isdir(context.layout.python(pin.instance_id)):
         unsettled.mark(context.layout.root, "build")
 
-    def fetch() -> str:
+    def get() -> str:
         context.terminal.info(f"fetching `{pin.name}` at `{pin.version}`")
-        return _loader(pin, manifest, request, context).fetch((pin,))[0]
+        return nearer() or fetch(pin, manifest, request, context)
 
-    return unpacked.ensure(pin, fetch, context.layout, terminal=context.terminal, finish=finish)
+    return unpacked.ensure(pin, get, context.layout, terminal=context.terminal, finish=finish)
+
+
+def fetch(pin: Pin, manifest: BootstrapManifest, request: Request, context: Context) -> str:
+    """Return the file of a pinned package, fetched where it is missing."""
+    return _loader(pin, manifest, request, context).fetch((pin,))[0]
 
 
 def _loader(pin: Pin, manifest: BootstrapManifest, request: Request, context: Context) -> PackageLoader:

@@ -22,10 +22,7 @@ WRITE_BACK = "VPYTHON_STORE_WRITE_BACK"
 
 
 class ReadThrough:
-    """Store of one start. It is asked for each file once, and told what came from elsewhere.
-
-    `arrived` gets a link in `stage` to each file that came.
-    """
+    """Store of one start, asked for each file once; `arrived` gets a link in `stage` to what came."""
 
     def __init__(self, plan: Plan, context: Context, stage: str, arrived: Arrived) -> None:
         self._plan = plan
@@ -60,11 +57,7 @@ class ReadThrough:
         """Return the store, the same each time: one that failed is not asked again."""
         if self._opened is not None:
             return self._opened
-        from vpy.packages.oci.file_store import FileStore
-
-        context, name = self._context, self._setting.text
-        registry = oci_store.repository(self._setting, context)
-        self._opened = FileStore(registry, name, context.layout, context.terminal.warning)
+        self._opened = oci_store.file_store(self._setting, self._context)
         return self._opened
 
     def _receiver(self, missing: Mapping[str, Pin]) -> Callable[[str, str], None]:

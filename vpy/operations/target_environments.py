@@ -5,13 +5,24 @@ from __future__ import annotations
 import os
 
 from vpy.errors import UserError, VpythonError
-from vpy.operations import expansion, instance_pins, lock_targets, platform_targets, sources, spec_settings
+from vpy.operations import (
+    expansion,
+    image_pythons,
+    instance_pins,
+    lock_targets,
+    oci_store,
+    pinned_packages,
+    platform_targets,
+    sources,
+    spec_settings,
+)
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bootstrap.request import Request
     from vpy.model import Interpreter, Pin, Source, Sources, Spec, Tag, Target
     from vpy.operations.context import Context
     from vpy.operations.declared import Declared
@@ -54,8 +65,10 @@ class _Target:
     target: Target | None = None  # of a text spec
 
 
-def build(declared: Declared, wanted: Wanted, stage: str, context: Context) -> Built:
+def build(declared: Declared, wanted: Wanted, stage: str, request: Request, context: Context) -> Built:
     """Resolve a spec for the targets and fetch its files, into `stage` or the root.
+
+    The manifest's Python for a target is one of them.
 
     Raises the error of a target that is asked for by name; one of all that lacks something is left out.
     """
@@ -68,7 +81,8 @@ def build(declared: Declared, wanted: Wanted, stage: str, context: Context) -> B
             with context.terminal.status.stage(f"packages for `{name}`"):
                 own_stage = os.path.join(stage, name)
                 os.makedirs(own_stage, exist_ok=True)
-                built.append(_build(declared, target, lockfile, own_stage, context))
+                environment = _build(declared, target, lockfile, own_stage, context)
+                built.append(_with_python(environment, declared, target, request, context))
         except VpythonError as error:
             if wanted.is_narrow or target.interpreter == declared.interpreter:
                 raise type(error)([f"`{name}`: {line}" for line in error.lines], hint=error.hint) from error
@@ -145,6 +159,17 @@ def _build(
     return of_files(declared, target.interpreter, pins, paths)
 
 
+def _with_python(
+    environment: TargetEnvironment, declared: Declared, target: _Target, request: Request, context: Context
+) -> TargetEnvironment:
+    def fetch(pin: Pin) -> str:
+        assert context.manifest is not None
+        return pinned_packages.fetch(pin, context.manifest, request, context)
+
+    python = image_pythons.packaged(declared.spec, target.tag, target.interpreter, fetch, context)
+    return environment if python is None else replace(environment, files=(*environment.files, python))
+
+
 def of_files(
     declared: Declared, interpreter: Interpreter, pins: Sequence[Pin], paths: Sequence[str]
 ) -> TargetEnvironment:
@@ -165,19 +190,8 @@ def of_files(
         config=config,
         config_type=kind,
         files=tuple(_packaged(pin, path) for pin, path in zip(pins, paths, strict=True)),
-        question=question_of(declared.spec, markers),
+        question=oci_store.question_of(declared.spec, markers),
     )
-
-
-def question_of(spec: Spec, markers: Mapping[str, str]) -> str:
-    """Return the tag of the image that answers a spec's requirements on a target; "" for a text spec."""
-    from vpy.operations import relock
-    from vpy.packages.oci import environment
-
-    if not spec.dependencies:
-        return ""
-    requirements = relock.normalized_requirements(spec.dependencies)
-    return environment.question_tag(requirements, spec_settings.lines(spec), spec.requires_python, markers)
 
 
 def _packaged(pin: Pin, path: str) -> PackagedFile:
@@ -187,7 +201,7 @@ def _packaged(pin: Pin, path: str) -> PackagedFile:
     sha256 = reference_from_id(pin.instance_id)[1]
     if pin.filename:
         return environment.PackagedFile(pin.filename, image.WHEEL, sha256, path)
-    return environment.PackagedFile(f"{pin.name.replace('/', '+')}.cipd", image.PACKAGE, sha256, path)
+    return environment.PackagedFile(environment.package_title(pin.name), image.PACKAGE, sha256, path)
 
 
 def _requirements(
@@ -252,15 +266,15 @@ def _lock_config(
     """Return a lockfile of what is in the image, for its target alone."""
     from vpy.operations import relock
     from vpy.packages.cipd.names import reference_from_id
-    from vpy.packages.oci import environment, layout
+    from vpy.packages.oci import environment
     from vpy.spec.lockfile import write
     from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
 
     distributions = []
     for pin, path in sorted(zip(pins, paths, strict=True), key=lambda pair: pair[0].name):
         sha256 = reference_from_id(pin.instance_id)[1]
-        place = layout.blob_name(f"sha256:{sha256}")
-        file = LockedFile(str(pin.filename), place, sha256, os.stat(path).st_size)
+        name = str(pin.filename)
+        file = LockedFile(name, name, sha256, os.stat(path).st_size)
         distributions.append(LockedDistribution(pin.name, pin.version, files=(file,)))
     lockfile = Lockfile(
         path="",

@@ -129,13 +129,13 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
     from vpy.operations.pipe_status import PipeStatus
     from vpy.packages.gather import Gathering
 
-    status, staging = PipeStatus(plan, context.terminal.status), context.layout.staging
-    with context.terminal.status.stage(status.text), files.staging_directory(staging, "packages-") as stage:
+    status, tags = PipeStatus(plan, context.terminal.status), plan.interpreter.tags
+    staging = files.staging_directory(context.layout.staging, "packages-")
+    with context.terminal.status.stage(status.text), staging as stage:
         gathering = Gathering(stage)
         if not installing:
             loader = loader_of(plan, context, fetching=False, watch=status.watch)
-            found = _resolution(plan, loader, context)
-            return _unpacked(plan, loader, found, gathering, context, lambda _: None)
+            return _unpacked(plan, loader, _resolution(plan, loader, context), gathering, context)
 
         unsettled.mark(context.layout.root, "build")
         with (
@@ -144,7 +144,6 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
         ):
 
             def arrived(pin: Pin, path: str) -> None:
-                tags = plan.interpreter.tags
                 for wheel in package_contents.likely_wheels(pin, path, gathering, tags, context.layout):
                     status.added(installation.add(wheel))
 
@@ -156,8 +155,7 @@ def get(plan: Plan, context: Context, *, installing: bool = True) -> WheelSet:
             status.fetching()
             with _forgetting_refused(loader, resolution.pins):
                 wheel_set = _unpacked(plan, loader, resolution, gathering, context, store.bring)
-                if plan.spec.dependencies:
-                    store.write_back(wheel_set.pins, [wheel.path for wheel in wheel_set.wheels])
+                store.write_back(wheel_set.pins, [wheel.path for wheel in wheel_set.wheels])
                 installation.finish(wheel_set.wheels)
             _check_names(wheel_set, plan, context)
             loader.release(resolution.pins)
@@ -177,7 +175,7 @@ def _unpacked(
     resolution: Resolution,
     gathering: Gathering,
     context: Context,
-    bring: Callable[[Sequence[Pin]], object],
+    bring: Callable[[Sequence[Pin]], object] = lambda _: None,
 ) -> WheelSet:
     """Return the wheels of a resolution, unpacked unless they are stored.
 

@@ -161,7 +161,7 @@ def test_a_bad_store_costs_one_line(site: Site, registry: HostileRegistry, lie: 
 def test_an_unlocked_spec_takes_what_its_index_names(
     site: Site, registry: HostileRegistry, lie: Lie | None
 ) -> None:
-    """Its pages and METADATA come from the index, its wheels by the page's hash from a store that lacks one."""
+    """Pages and METADATA come from the index, wheels by the page's hash from a store that lacks one."""
     site.script("a")
     pushed(site, registry)
     del registry.blobs[f"sha256:{site.sha256('b-1.1-py3-none-any.whl')}"]

@@ -34,7 +34,7 @@ def assemble(
         declared = locking.read(asked, context, packages_too=True)
         specs.append(declared)
         own_stage = os.path.join(stage, str(number))
-        found = target_environments.build(declared, wanted, own_stage, context)
+        found = target_environments.build(declared, wanted, own_stage, request, context)
         for warning in found.warnings:
             context.terminal.warning(f"{declared.source.path}: {warning}")
         built += found.environments

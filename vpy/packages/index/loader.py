@@ -15,10 +15,9 @@ import os
 
 from vpy.errors import ToolError, UnreachableError, UserError, VpythonError
 from vpy.model import Address, Pin, Resolution, Source
-from vpy.packages.index import builds, errors
+from vpy.packages.index import builds, errors, pip_config
 from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
-from vpy.packages.index.pip_config import files_beside, index_identity
 from vpy.packages.index.rules import Rules
 from vpy.system import files
 from vpy.system.lean.dataclasses import replace
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vpy.config import Config
-    from vpy.model import Interpreter, Locked, Observation, Wanted
+    from vpy.model import Interpreter, Locked, Wanted
     from vpy.packages.index.builds import Builder
     from vpy.packages.loader import Arrived
     from vpy.system.layout import Layout
@@ -91,8 +90,7 @@ class IndexLoader:
         self._is_installed = is_installed
         self._builder = builder
         self._arrived, self._watch, self._bring = arrived, watch, bring
-        self._stage = stage
-        self._fetching = fetching
+        self._stage, self._fetching = stage, fetching
         self._packages: Mapping[str, Wanted] = {}
         self._wheels: dict[str, LockedWheel] = {}
         self._fetched: set[str] = set()
@@ -190,7 +188,9 @@ class IndexLoader:
         `packages` are those of a text spec by their project; None where dependencies count. `hashes`
         are the hex sha256 that a requirement's file may have.
         """
-        identity, observations = self._identity()
+        identity, observations = pip_config.identity(
+            self._environ, str(self._source), self._home, self._find_links
+        )
         question = sorted([text, *sorted(hashes[text])] if hashes else text for text in requirements)
         path = self.layout.resolution(self._digest(question, packages is None, identity))
         self._packages = packages or {}
@@ -209,14 +209,6 @@ class IndexLoader:
         until = self._answers.until(path)
         pins = tuple(replace(self._pin(wheel), until=until) for wheel in known.wheels)
         return Resolution(pins, (*notes, *known.notes), observations)
-
-    def _identity(self) -> tuple[object, tuple[Observation, ...]]:
-        """Return what tells the index, with the wheels beside it, from all others, and the observations."""
-        digest, observations = index_identity(self._environ, str(self._source), self._home)
-        if not self._find_links:
-            return digest, observations
-        names, seen = files_beside(self._find_links)
-        return [digest, *names], (*observations, *seen)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
         """Return the wheel files of pins that this loader resolved, fetched where they are missing.
@@ -248,8 +240,13 @@ class IndexLoader:
                 self._check_size(wheel)
 
     def _ask_elsewhere(self, wheels: Sequence[LockedWheel], sizes: Mapping[str, int] | None = None) -> None:
-        """Let the files of wheels be brought that the index would be asked for; `sizes` by their names."""
-        asked = [wheel for wheel in wheels if wheel.sha256 and not (wheel.is_built or wheel.directory)]
+        """Let files be brought that the index would be asked for, all or those with a size, by name."""
+        asked = [
+            wheel
+            for wheel in wheels
+            if wheel.sha256 and not (wheel.is_built or wheel.directory)
+            if sizes is None or wheel.filename in sizes
+        ]
         by_hash = {wheel.sha256: (sizes or {}).get(wheel.filename, 0) for wheel in asked}
         self._fetched.update(self._bring([self._pin(wheel) for wheel in asked], by_hash))
 
@@ -371,23 +368,15 @@ class IndexLoader:
                 fetched[row["filename"]] = self._store(directory, row)
             if event["event"] != "decided":
                 return None
-            wheels = [self._locked(row) for row in event["wheels"]]
+            wheels = [LockedWheel.of_row(row) for row in event["wheels"]]
             decided(wheels)
-            before = set(self._fetched)
-            lacking = [wheel for wheel in wheels if wheel.filename in event["sizes"]]
-            if self._fetching:
-                self._ask_elsewhere(lacking, event["sizes"])
+            self._ask_elsewhere(wheels, event["sizes"])
             installed = sum(self._is_installed(wheel.sha256) for wheel in wheels if wheel.sha256)
             self._watch({**event, "missing": len(wheels) - installed})
             here = {wheel.filename: wheel for wheel in wheels if wheel.sha256 and self._is_ready(wheel)}
             fetched.update(here)
-            brought = self._fetched - before
-            return {
-                "here": {
-                    name: self._path(wheel) if wheel.instance_id in brought else ""
-                    for name, wheel in here.items()
-                }
-            }
+            new = {name for name, wheel in here.items() if wheel.instance_id in self._fetched}
+            return {"here": {name: self._path(here[name]) if name in new else "" for name in here}}
 
         return heard
 
@@ -492,26 +481,13 @@ class IndexLoader:
             **self.rules.job(dependencies=self._is_narrowed and (dependencies or is_building)),
         }
 
-    def _locked(self, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
-        from packaging.utils import canonicalize_name
-
-        return LockedWheel(
-            project=canonicalize_name(row["name"]),
-            version=row["version"],
-            url=row["url"],
-            filename=row["filename"],
-            sha256=row["sha256"],
-            is_built=is_built,
-            directory=row.get("directory", ""),
-        )
-
     def _store(self, directory: str, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
         """Move a fetched wheel to the path that its hash names; return it."""
         path = os.path.join(directory, row["filename"])
         if not os.path.exists(path):  # only looked at
-            return self._locked(row, is_built=is_built)
+            return LockedWheel.of_row(row, is_built=is_built)
         sha256 = row["sha256"] or files.sha256_of(path)
-        wheel = self._locked({**row, "sha256": sha256}, is_built=is_built)
+        wheel = LockedWheel.of_row({**row, "sha256": sha256}, is_built=is_built)
         os.chmod(path, 0o444)
         final = self.layout.package(wheel.instance_id)
         os.makedirs(os.path.dirname(final), mode=0o700, exist_ok=True)

@@ -14,7 +14,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vpy.packages.freshness import Freshness
     from vpy.system.layout import Layout
@@ -35,6 +35,21 @@ class LockedWheel:
     sha256: str
     is_built: bool = False
     directory: str = ""
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, str], *, is_built: bool = False) -> LockedWheel:
+        """Return the wheel of a row that `pip_download` answers."""
+        from packaging.utils import canonicalize_name
+
+        return cls(
+            project=canonicalize_name(row["name"]),
+            version=row["version"],
+            url=row["url"],
+            filename=row["filename"],
+            sha256=row["sha256"],
+            is_built=is_built,
+            directory=row.get("directory", ""),
+        )
 
     @property
     def requirement(self) -> str:

@@ -63,6 +63,17 @@ def index_identity(
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest(), tuple(observations)
 
 
+def identity(
+    environ: Mapping[str, str], source: str, home: str, find_links: Sequence[str]
+) -> tuple[object, tuple[Observation, ...]]:
+    """Return what tells an index, with the wheels beside it, from all others, and the observations."""
+    digest, observations = index_identity(environ, source, home)
+    if not find_links:
+        return digest, observations
+    names, seen = files_beside(find_links)
+    return [digest, *names], (*observations, *seen)
+
+
 def files_beside(directories: Sequence[str]) -> tuple[list[str], tuple[Observation, ...]]:
     """Return the names of the wheels in directories that count beside an index, and the observations of them.
 

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from vpy.packages.oci.image import Images
 
 
+def is_sound(path: str, sha256: str) -> bool:
+    """Return whether a file is there and has a sha256 (hex)."""
+    try:
+        return files.sha256_of(path) == sha256
+    except OSError:
+        return False
+
+
 def put(
     images: Images, sha256: str, size: int, path: str, check: Callable[[str], object] = lambda _: None
 ) -> bool:

@@ -12,7 +12,7 @@ import os
 
 from vpy.errors import ToolError, UserError
 from vpy.model import Pin
-from vpy.packages.cipd.names import parse_instance_id, parse_package_name
+from vpy.packages.cipd.names import instance_id, parse_instance_id, parse_package_name, reference_from_id
 from vpy.packages.oci import image
 from vpy.system.lean.dataclasses import replace, value
 
@@ -32,12 +32,16 @@ TARGET_MARKERS = ("implementation_name", "platform_machine", "python_version", "
 
 @value
 class PackagedFile:
-    """Wheel or CIPD package of an environment: its name, media type, sha256 as hex and path."""
+    """Wheel or CIPD package of an environment: its name, media type, sha256 as hex and path.
+
+    `annotations` are further ones than its name, as sorted pairs.
+    """
 
     title: str
     media_type: str
     sha256: str
     path: str
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 @value
@@ -87,13 +91,16 @@ def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
     rows = []
     questions = {}
     for each in sorted(environments, key=lambda each: (each.spec, each.os, each.architecture, each.python)):
-        config = image.describe(each.config, each.config_type)
+        config = replace(
+            image.describe(each.config, each.config_type), annotations=((image.TITLE, _title(each)),)
+        )
         documents[config.digest] = each.config
         layers = []
         for file in sorted(each.files, key=lambda file: (file.title, file.sha256)):
             digest = f"sha256:{file.sha256}"
             size = os.stat(file.path).st_size
-            layers.append(image.Descriptor(file.media_type, digest, size, ((image.TITLE, file.title),)))
+            annotations = ((image.TITLE, file.title), *file.annotations)
+            layers.append(image.Descriptor(file.media_type, digest, size, annotations))
             paths[digest] = file.path
         data = image.manifest_bytes(image.Manifest(config, tuple(layers)))
         row = image.describe(data, image.MANIFEST)
@@ -103,16 +110,45 @@ def assemble(environments: Iterable[TargetEnvironment]) -> Assembled:
         rows.append(
             replace(
                 row,
-                annotations=((image.PYTHON, each.python), (image.SPEC, each.spec)),
+                annotations=((image.PYTHON, each.python), (image.SPEC, each.spec), *_interpreters(each)),
                 os=each.os,
                 architecture=each.architecture,
                 artifact_type=image.ENVIRONMENT,
             )
         )
-    data = image.index_bytes(rows)
+    data = image.index_bytes(rows, image.ENVIRONMENT)
     index = image.describe(data, image.INDEX)
     documents[index.digest] = data
     return Assembled(index, documents, tuple(row.digest for row in rows), paths, questions)
+
+
+def _title(environment: TargetEnvironment) -> str:
+    """Return what the config is called among the files of all environments, where a client writes them."""
+    target = f"{environment.os}-{environment.architecture}-{environment.python.replace('.', '_')}"
+    name = f"{environment.spec.replace('.', '_')}-{target}"
+    return f"pylock.{name}.toml" if environment.config_type == image.LOCKFILE else f"pins.{name}.json"
+
+
+def _interpreters(environment: TargetEnvironment) -> list[tuple[str, str]]:
+    """Return the annotation that names the version of a hermetic Python."""
+    pairs = [pair for file in environment.files for pair in file.annotations]
+    return [pair for pair in pairs if pair[0] == image.PACKAGE_VERSION]
+
+
+def packaged_python(pin: Pin, path: str) -> PackagedFile:
+    """Return the package of a hermetic Python as a file of an environment."""
+    return PackagedFile(
+        package_title(pin.name),
+        image.INTERPRETER,
+        reference_from_id(pin.instance_id)[1],
+        path,
+        ((image.PACKAGE_NAME, pin.name), (image.PACKAGE_VERSION, pin.version)),
+    )
+
+
+def package_title(name: str) -> str:
+    """Return what the file of a CIPD package is called."""
+    return f"{name.replace('/', '+')}.cipd"
 
 
 def question_tag(
@@ -196,6 +232,22 @@ class Environments:
             if manifest.config.media_type == image.PINS:
                 yield from self._pins(self._config(manifest))
 
+    def pythons(self, place: tuple[str, str], spec: str) -> tuple[Pin, ...]:
+        """Return the hermetic Pythons for a platform, as Go names it; first those of a spec by its name."""
+        rows = [
+            (annotations.get(image.SPEC) != spec, descriptor)
+            for descriptor in self._descriptors()
+            if image.PACKAGE_VERSION in (annotations := dict(descriptor.annotations))
+            and (descriptor.os, descriptor.architecture) == place
+        ]
+        manifests = [self._manifest(descriptor) for _, descriptor in sorted(rows, key=lambda row: row[0])]
+        layers = [layer for each in manifests if each is not None for layer in each.layers]
+        return tuple(
+            dict.fromkeys(
+                _python_pin(layer, self.origin) for layer in layers if layer.media_type == image.INTERPRETER
+            )
+        )
+
     def files(self) -> dict[str, Descriptor]:
         """Return each file that is there by its sha256 (hex)."""
         return {layer.sha256: layer for manifest in self._all() for layer in manifest.layers}
@@ -209,6 +261,16 @@ class Environments:
             return [_pin(row, self.origin) for row in rows]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
             raise ToolError(f"`{self.origin}` holds pins that cannot be read") from error
+
+
+def _python_pin(layer: Descriptor, origin: str) -> Pin:
+    annotations = dict(layer.annotations)
+    name, version = annotations.get(image.PACKAGE_NAME, ""), annotations.get(image.PACKAGE_VERSION, "")
+    try:
+        parse_package_name(name)
+    except UserError as error:
+        raise ToolError(f"`{origin}` holds pins that cannot be read") from error
+    return Pin(name, name, version, instance_id(bytes.fromhex(layer.sha256)), origin)
 
 
 def _pin(row: Mapping[str, Any], origin: str) -> Pin:

@@ -39,10 +39,14 @@ LOCKFILE = "application/vnd.vpython.lockfile.v1+toml"
 PINS = "application/vnd.vpython.pins.v1+json"
 WHEEL = "application/vnd.vpython.wheel.v1+zip"
 PACKAGE = "application/vnd.vpython.package.v1+zip"
+INTERPRETER = "application/vnd.vpython.python.v1+zip"
 TITLE = "org.opencontainers.image.title"
 REF_NAME = "org.opencontainers.image.ref.name"
 SPEC = "vnd.vpython.spec"
 PYTHON = "vnd.vpython.python"
+# Of a hermetic Python: the name of its package, and its version, which the index has too.
+PACKAGE_NAME = "vnd.vpython.package"
+PACKAGE_VERSION = "vnd.vpython.package-version"
 
 LARGEST_DOCUMENT = 4 << 20
 LARGEST_CONFIG = 16 << 20
@@ -103,10 +107,11 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     )
 
 
-def index_bytes(manifests: Iterable[Descriptor]) -> bytes:
+def index_bytes(manifests: Iterable[Descriptor], artifact_type: str = "") -> bytes:
     """Return an index of documents."""
     rows = [_row(each) for each in manifests]
-    return _dump({"schemaVersion": 2, "mediaType": INDEX, "manifests": rows})
+    kind = {"artifactType": artifact_type} if artifact_type else {}
+    return _dump({"schemaVersion": 2, "mediaType": INDEX, **kind, "manifests": rows})
 
 
 def _dump(document: object) -> bytes:

@@ -139,7 +139,7 @@ class OciLoader:
         path = self._layout.package(pin.instance_id)
         if pin.filename and self._is_installed(digest):
             return path
-        if not _is_sound(path, digest):
+        if not blob_file.is_sound(path, digest):
             self._bring(pin, digest, path)
         if not (pin.filename and self._stage):
             return path
@@ -173,10 +173,3 @@ class OciLoader:
             if pin.filename and self._is_installed(reference_from_id(pin.instance_id)[1]):
                 with contextlib.suppress(OSError):
                     os.unlink(self._layout.package(pin.instance_id))
-
-
-def _is_sound(path: str, sha256: str) -> bool:
-    try:
-        return files.sha256_of(path) == sha256
-    except OSError:
-        return False
