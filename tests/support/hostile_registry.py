@@ -89,6 +89,14 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
+def _media_type(data: bytes) -> str:
+    """Return what a document says that it is."""
+    try:
+        return str(json.loads(data)["mediaType"])
+    except (ValueError, LookupError, TypeError):
+        return MANIFEST
+
+
 class HostileRegistry:
     """Manifests by name, blobs by digest, uploads by number, in one repository; what was asked for.
 
@@ -171,7 +179,8 @@ class HostileRegistry:
             self.manifests[name] = self.manifests[digest] = handler.body
             handler.answer(201, {"Docker-Content-Digest": digest, "Location": handler.path})
         elif name in self.manifests:
-            handler.answer(200, {"Content-Type": MANIFEST}, self.manifests[name])
+            data = self.manifests[name]
+            handler.answer(200, {"Content-Type": _media_type(data)}, data)
         else:
             handler.answer(404)
 
