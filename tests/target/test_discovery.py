@@ -271,7 +271,7 @@ def test_the_order_of_places(world: World) -> None:
     assert (world.find("3.11").path, world.find("3.11").origin) == (on_path, "PATH")
     bundle = world.link("bundle/bin/python3", "3.11")
     found = world.find("3.11", bundle=bundle)
-    assert (found.path, found.origin) == (bundle, "the manifest's Python")
+    assert (found.path, found.origin) == (bundle, "the hermetic Python")
     assert kinds(found) == ["signature"]
     explicit = world.link("mine/python", "3.11")
     found = world.find("3.11", bundle=bundle, explicit=explicit)

@@ -121,7 +121,7 @@ def list_candidates(
 def _locations(search: _Search, bundle: str | None, config: Config) -> Iterator[tuple[str, Iterable[str]]]:
     """Yield the kinds of locations in order, each with its paths, which are looked up as they are needed."""
     if bundle:
-        yield "the manifest's Python", search.existing((bundle,))
+        yield "the hermetic Python", search.existing((bundle,))
     for name in _command_names(search.requirement, search.platform):
         yield "PATH", search.commands(name)
     yield "the system's bundles", search.existing(filter(os.path.isabs, config.system_pythons))
