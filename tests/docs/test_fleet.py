@@ -158,6 +158,7 @@ def test_gitlab(machine: Machine) -> None:
     assert not machine.index.asked
 
 
+@pytest.mark.thorough
 def test_kubernetes(machine: Machine) -> None:
     pod = _document("initContainers")
     (first,), (then,), (volume,) = pod["initContainers"], pod["containers"], pod["volumes"]

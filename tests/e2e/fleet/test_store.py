@@ -157,7 +157,7 @@ def test_a_bad_store_costs_one_line(site: Site, registry: HostileRegistry, lie: 
     assert len(registry.requests) <= 2  # each file is asked for once, and nothing again
 
 
-@pytest.mark.parametrize("lie", [None, _other_bytes])
+@pytest.mark.parametrize("lie", [None, pytest.param(_other_bytes, marks=pytest.mark.thorough)])
 def test_an_unlocked_spec_takes_what_its_index_names(
     site: Site, registry: HostileRegistry, lie: Lie | None
 ) -> None:
@@ -177,6 +177,7 @@ def test_an_unlocked_spec_takes_what_its_index_names(
     assert registry.asked().count("GET blobs") == 2
 
 
+@pytest.mark.thorough
 def test_what_was_resolved_by_other_metadata_is_refused(site: Site, registry: HostileRegistry) -> None:
     """A wheel of the store is compared with the METADATA of the index, as one of the index is."""
     site.script("a")
