@@ -55,16 +55,18 @@ class ReadThrough:
 
     def _store(self) -> FileStore:
         """Return the store, the same each time: one that failed is not asked again."""
-        if self._opened is not None:
-            return self._opened
-        self._opened = oci_store.file_store(self._setting, self._context)
+        if self._opened is None:
+            self._opened = oci_store.file_store(self._setting, self._context)
         return self._opened
 
     def _receiver(self, missing: Mapping[str, Pin]) -> Callable[[str, str], None]:
         def came(sha256: str, path: str) -> None:
             pin = missing[sha256]
             own = os.path.join(self._stage, f"from-store-{pin.instance_id}")
-            files.link_or_copy(path, own)
+            try:
+                files.link_or_copy(path, own)
+            except FileNotFoundError:  # another process has installed it, and removed its file
+                return
             self._came.add(pin.instance_id)
             self._arrived(pin, own)
 
