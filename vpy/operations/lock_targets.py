@@ -117,12 +117,14 @@ def judge(
     those before this machine's `own` where `requires-python` names no minor version.
     """
     by_markers = {tuple(sorted(row["markers"].items())): row for row in rows}
-    failed = {
-        target: row["errors"]
-        for target in targets
-        if (row := by_markers.pop(target.interpreter.markers)).get("errors")
-    }
-    left = [target for target in targets if target not in failed]
+    failed: dict[LockTarget, Sequence[Mapping[str, Any]]] = {}
+    left = []
+    for target in targets:
+        row = by_markers.pop(target.interpreter.markers)
+        if row.get("errors"):
+            failed[target] = row["errors"]
+        else:
+            left.append(target)
     newest = max((target.python for target in left if target.is_own), default=(0, 0))
     required = [target for target in failed if target.is_required and target.python < newest]
     oldest = _first(targets, required)

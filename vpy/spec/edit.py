@@ -254,25 +254,11 @@ def project(requirement: str) -> str:
     return _NAME.sub("-", found[1]).lower().rstrip("-") if found else ""
 
 
-def new_document(tables: Mapping[str, Any]) -> str:
-    """Return TOML: a table for each of a list of them, and a line for each entry of any other list."""
+def toml_value(value: object) -> str:
+    """Return a value, or a key, as TOML."""
     import tomlkit
 
-    document = tomlkit.document()
-    for key, each in tables.items():
-        if isinstance(each, list) and each and isinstance(each[0], dict):
-            rows = tomlkit.aot()
-            for row in each:
-                rows.append(_table(row))
-            document[key] = rows
-        elif isinstance(each, dict):
-            table = tomlkit.table(is_super_table=True)
-            for name, own in each.items():
-                table.append(name, _table(own))
-            document[key] = table
-        else:
-            document[key] = _item(each)
-    return tomlkit.dumps(document)
+    return str(tomlkit.item(value).as_string())
 
 
 def _table(row: Mapping[str, Any]) -> Any:

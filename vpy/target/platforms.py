@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Version = tuple[int, int]
 
+_EVERY = "every"  # stands for all platforms of a target in tags that are made of it
 LAST_PATCH = 99  # of a Python in use today: the newest, whichever that is
 # Of a platform that a spec names, unless the spec wants another.
 _PYTHON_TAG = "cp311"
@@ -129,27 +130,49 @@ def interpreter_for(tag: Tag, systems: Systems) -> Interpreter:
         base_prefix="",
         landmark="",
         signature=(0, 0, 0),
-        tags=Tags.of(_tags(tag, version, systems)),
+        tags=_tags(tag, version, systems),
         markers=tuple(sorted(_markers(tag, numbers).items())),
         scheme=(),
     )
 
 
-def _tags(tag: Tag, version: tuple[int, ...], systems: Systems) -> Iterable[Tag]:
+def _tags(tag: Tag, version: tuple[int, ...], systems: Systems) -> Tags:
     """Return `tag`, then the tags of such a Python, best first, each once."""
     from packaging import tags
 
-    platforms = list(dict.fromkeys([tag.platform, *_platforms(tag, systems)]))
-    platforms = [platform for platform in platforms if platform != "any"]
+    named = dict.fromkeys([tag.platform, *_platforms(tag, systems)])
+    platforms = tuple(platform for platform in named if platform != "any")
+    # One platform stands for all of them, which follow one another: there are thousands of tags.
+    every = [_EVERY] if platforms else []
 
-    found = [tags.Tag(tag.python, tag.abi, tag.platform)]
+    found: list[tuple[str, str, tuple[str, ...]]] = [(tag.python, tag.abi, (tag.platform,))]
+    more: list[tags.Tag] = []
     if tag.python.startswith("cp") and len(version) > 1 and tag.abi != "none":
-        found += tags.cpython_tags(version, [tag.abi], platforms)
+        more += tags.cpython_tags(version, [tag.abi], every)
     if len(version) > 1:
-        found += tags.compatible_tags(version, tag.python, platforms)
+        more += tags.compatible_tags(version, tag.python, every)
     else:
-        found += [tags.Tag(tag.python, "none", platform) for platform in (*platforms, "any")]
-    return dict.fromkeys(Tag(item.interpreter, item.abi, item.platform) for item in found)
+        more += [tags.Tag(tag.python, "none", platform) for platform in (*every, "any")]
+    found += [
+        (each.interpreter, each.abi, platforms if each.platform == _EVERY else (each.platform,))
+        for each in more
+    ]
+    return Tags(_each_once(found))
+
+
+def _each_once(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return rows of tags without those that stand in an earlier one; rows of one kind that meet are one."""
+    found: list[tuple[str, str, tuple[str, ...]]] = []
+    known: dict[tuple[str, str], tuple[str, ...]] = {}
+    for python, abi, platforms in rows:
+        before = known.get((python, abi), ())
+        new = tuple(each for each in platforms if each not in before) if before else platforms
+        known[python, abi] = (*before, *new)
+        if new and found and found[-1][:2] == (python, abi):
+            found[-1] = (python, abi, (*found[-1][2], *new))
+        elif new:
+            found.append((python, abi, new))
+    return found
 
 
 def _platforms(tag: Tag, systems: Systems) -> Iterator[str]:

@@ -92,10 +92,13 @@ def _job(
     origins: Sequence[ProjectSource],
 ) -> dict[str, Any]:
     rows = [{"text": public_requirement(text)[0], "hashes": []} for text in requirements]
+    # Targets share few lists of platforms, each of which stands in dozens of rows of tags.
+    platforms: dict[tuple[str, ...], int] = {}
     return {
         **index.job(rows, "", dependencies=True),
         **index.rules.job(dependencies=True),
-        "targets": [_row(target) for target in targets],
+        "targets": [_row(target, platforms) for target in targets],
+        "platforms": list(platforms),
         "sources": [
             {"project": each.project, "url": each.url, "index": each.index, "marker": each.marker}
             for each in origins
@@ -104,10 +107,14 @@ def _job(
     }
 
 
-def _row(target: UniversalTarget) -> dict[str, Any]:
+def _row(target: UniversalTarget, platforms: dict[tuple[str, ...], int]) -> dict[str, Any]:
+    """Return a target of the job; its tags name lists of `platforms` by their positions."""
     interpreter = target.interpreter
     return {
-        "tags": [(tag.python, tag.abi, tag.platform) for tag in interpreter.tags],
+        "tags": [
+            (python, abi, platforms.setdefault(each, len(platforms)))
+            for python, abi, each in interpreter.tags.rows
+        ],
         "markers": dict(interpreter.markers),
         "version": interpreter.version,
         "prefers_wheels": target.prefers_wheels,

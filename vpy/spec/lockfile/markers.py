@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Any
 
+    from packaging.markers import Marker
+
     Version = tuple[int, ...]
     # From the first version on, and up to the second one, which is left out.
     Span = tuple[Version, Version]
@@ -127,8 +129,13 @@ def parse(text: str, extra: str = "", groups: Collection[str] = ()) -> Condition
     """
     from packaging.markers import Marker
 
+    return of_marker(Marker(text) if text else None, extra, groups)
+
+
+def of_marker(marker: Marker | None, extra: str = "", groups: Collection[str] = ()) -> Condition:
+    """Return the condition of a marker that is parsed already; None always holds."""
     # packaging has no public form of a marker's parts.
-    return _parsed(Marker(text)._markers, extra, groups) if text else ALWAYS  # noqa: SLF001
+    return ALWAYS if marker is None else _parsed(marker._markers, extra, groups)  # noqa: SLF001
 
 
 def spans_of(specifiers: str) -> tuple[Span, ...]:

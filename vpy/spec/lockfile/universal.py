@@ -7,6 +7,8 @@ resolution there, the targets themselves are listed.
 
 from __future__ import annotations
 
+import re
+
 from vpy.spec.lockfile import markers
 from vpy.spec.lockfile.markers import ALWAYS, NOWHERE, Condition, TooManyTermsError
 from vpy.system.lean import contextlib
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     Platform = tuple[str, str]
     # Project, where it comes from, and the marker of where that counts.
     Origin = tuple[str, str, str]
+
+_PROJECT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_SEPARATORS = re.compile(r"[-_.]+")
+_EXTRA = re.compile(r"""\bextra\s*[=!]=\s*["']([^"']+)["']""")
 
 
 @value
@@ -221,16 +227,18 @@ class _Graph:
         self._where = {
             (each.name, each.version): universe.where((each.name, each.version)) for each in distributions
         }
+        self._names = {each.name for each in distributions}
+        self._distributions: dict[str, list[ResolvedDistribution]] = {}
+        for each in distributions:
+            self._distributions.setdefault(each.name, []).append(each)
         self._edges: dict[Node, list[tuple[Node, Condition, Key]]] = {}
+        self._wanted: dict[Key, list[tuple[str, Requirement]]] = {}
         self._needed: dict[Node, Condition] = {}
         self._asked: dict[str, dict[str, Condition]] = {}
         self._pythons = markers.between(universe.pythons)
         self._is_too_long = False
-        names = {each.name for each in distributions}
         try:
-            for each in distributions:
-                self._add_edges(each, names)
-            self._walk(requirements, names)
+            self._walk(requirements)
         except TooManyTermsError:
             self._is_too_long = True
 
@@ -254,38 +262,48 @@ class _Graph:
         rows = self._asked.setdefault(name, {})
         rows[by] = rows.get(by, NOWHERE).or_(condition)
 
-    def _add_edges(self, distribution: ResolvedDistribution, names: set[str]) -> None:
+    def _edges_of(self, source: Node) -> list[tuple[Node, Condition, Key]]:
+        """Return what the versions of a project need with an extra: most extras nobody asks for."""
+        if source not in self._edges:
+            name, extra = source
+            self._edges[source] = [
+                (node, condition.and_(self._where[key]), key)
+                for each in self._distributions[name]
+                if not extra or extra in _extras(each)
+                for key in ((each.name, each.version),)
+                for project, requirement in self._requirements(key)
+                if (condition := markers.of_marker(requirement.marker, extra)).terms
+                for node in _nodes(project, requirement)
+            ]
+        return self._edges[source]
+
+    def _requirements(self, key: Key) -> list[tuple[str, Requirement]]:
+        """Return the dependencies of a version on projects that are needed somewhere."""
         from packaging.requirements import Requirement
-        from packaging.utils import canonicalize_name
 
-        key = (distribution.name, distribution.version)
-        wanted = [Requirement(text) for text in distribution.dependencies]
-        extras = {extra for each in wanted for extra in _extras(each)}
-        for extra in ("", *sorted(extras)):
-            source = (distribution.name, extra)
-            for requirement in wanted:
-                condition = markers.parse(str(requirement.marker or ""), extra)
-                name = canonicalize_name(requirement.name)
-                if name in names and condition.terms:
-                    for node in _nodes(name, requirement):
-                        edge = (node, condition.and_(self._where[key]), key)
-                        self._edges.setdefault(source, []).append(edge)
+        if key not in self._wanted:
+            (distribution,) = (each for each in self._distributions[key[0]] if each.version == key[1])
+            self._wanted[key] = [
+                (project, Requirement(text))
+                for text in distribution.dependencies
+                if (project := _project(text)) in self._names
+            ]
+        return self._wanted[key]
 
-    def _walk(self, requirements: Sequence[str], names: set[str]) -> None:
+    def _walk(self, requirements: Sequence[str]) -> None:
         """Follow the edges from the spec's own requirements until nothing is added."""
         from packaging.requirements import Requirement
-        from packaging.utils import canonicalize_name
 
         waiting: list[Node] = []
         for requirement in map(Requirement, requirements):
-            name = canonicalize_name(requirement.name)
-            condition = markers.parse(str(requirement.marker or ""))
-            if name in names:
+            name = _project(requirement.name)
+            condition = markers.of_marker(requirement.marker)
+            if name in self._names:
                 self._note(name, "", condition)
                 waiting += [node for node in _nodes(name, requirement) if self._grow(node, condition)]
         while waiting:
             source = waiting.pop()
-            for node, condition, key in self._edges.get(source, ()):
+            for node, condition, key in self._edges_of(source):
                 on_way = self._needed[source].and_(condition)
                 if on_way.terms:
                     if node[0] != key[0]:
@@ -316,14 +334,16 @@ def _nodes(name: str, requirement: Requirement) -> Iterator[Node]:
         yield name, canonicalize_name(extra)
 
 
-def _extras(requirement: Requirement) -> Iterator[str]:
-    """Yield the extras that a requirement's marker names."""
-    import re
+def _extras(distribution: ResolvedDistribution) -> set[str]:
+    """Return the extras that the markers of dependencies name."""
+    found = (each for text in distribution.dependencies for each in _EXTRA.findall(text))
+    return {_SEPARATORS.sub("-", each).lower() for each in found}
 
-    from packaging.utils import canonicalize_name
 
-    for text in re.findall(r'extra [=!]= "([^"]+)"', str(requirement.marker or "")):
-        yield canonicalize_name(text)
+def _project(requirement: str) -> str:
+    """Return the normalized name of the project that a PEP 508 text begins with."""
+    match = _PROJECT.match(requirement)
+    return _SEPARATORS.sub("-", match[1]).lower() if match else ""
 
 
 def _platform(each: Mapping[str, str]) -> Platform:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from vpy.spec import edit
+from vpy.spec.lockfile import document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile, LockfileFormat
 
 CREATOR = "vpython"
+# Names of PEP 427 and PEP 625 as nearly all files have them.
+_NAME = r"(?P<name>[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)*)-(?P<version>[0-9][A-Za-z0-9.!+]*)"
+_TAGS = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_WHEEL = re.compile(rf"{_NAME}(?:-\d\w*)?-{_TAGS}-\w+(?:\.\w+)*-\w+(?:\.\w+)*\.whl", re.ASCII)
+_SDIST = re.compile(rf"{_NAME}\.(?:tar\.gz|zip)", re.ASCII)
 
 
 def text_of(lockfile: Lockfile, kind: LockfileFormat) -> str:
@@ -46,16 +55,12 @@ def constraints(lockfile: Lockfile) -> str:
 
 def _pylock(lockfile: Lockfile) -> str:
     """Return PEP 751 text, in the order of keys that the specification has."""
-    from packaging.pylock import Pylock
-
-    from vpy.spec.lockfile import pylock
-
     own: dict[str, Any] = {"requirements": list(lockfile.requirements or ())}
     if lockfile.settings:
         own["settings"] = list(lockfile.settings)
     if lockfile.declared_python is not None:
         own = {"requires-python": lockfile.declared_python, **own}
-    tables = {
+    tables: dict[str, Any] = {
         "lock-version": "1.0",
         "environments": list(lockfile.environments),
         "requires-python": lockfile.requires_python,
@@ -64,8 +69,32 @@ def _pylock(lockfile: Lockfile) -> str:
         "tool": {"vpython": own},
     }
     tables = {key: each for key, each in tables.items() if each or key == "packages"}
+    if not all(map(_is_plain, tables["packages"])):
+        _validate(tables)
+    return document.text_of(tables)
+
+
+def _is_plain(package: Mapping[str, Any]) -> bool:
+    """Return whether nothing that an index says of a package can be against PEP 751, as far as is seen."""
+    from vpy.spec.requirements import specifier_fact
+
+    names = [(row["name"], _WHEEL) for row in package.get("wheels", ())]
+    names += [(package["sdist"]["name"], _SDIST)] if "sdist" in package else []
+    return not specifier_fact(package.get("requires-python", ""), "requires-python") and all(
+        (match := pattern.fullmatch(name)) is not None
+        and match["version"] == package["version"]
+        and edit.project(match["name"]) == package["name"]
+        for name, pattern in names
+    )
+
+
+def _validate(tables: dict[str, Any]) -> None:
+    """Raise the error of the specification's own reader for what it would refuse."""
+    from packaging.pylock import Pylock
+
+    from vpy.spec.lockfile import pylock
+
     Pylock.from_dict(pylock.with_plain_sdists(tables)).validate()
-    return edit.new_document(tables)
 
 
 def _package(distribution: LockedDistribution) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 
 from vpy.wheels.index_client.errors import UncoveredError
 
@@ -111,23 +110,6 @@ class Wanted:
         return Wanted(requirement)
 
 
-class Repeatable:
-    """Rows of an iterator, which is read no further than somebody has asked for: most ask for the first."""
-
-    def __init__(self, rows: Iterator[tuple[Any, File]]) -> None:
-        self._rest = rows
-        self._known: list[tuple[Any, File]] = []
-
-    def __iter__(self) -> Iterator[tuple[Any, File]]:
-        for at in itertools.count():
-            if at == len(self._known):
-                row = next(self._rest, None)
-                if row is None:
-                    return
-                self._known.append(row)
-            yield self._known[at]
-
-
 def matching(page: Page, requirements: Iterable[Any]) -> Iterator[tuple[Any, File]]:
     """Yield the versions that all requirements allow, newest first, each with its best wheel.
 
@@ -167,10 +149,10 @@ def preferring(
     """Yield rows of `matching`, those of preferred versions first: final ones that are not yanked."""
     first = []
     for version in versions:
-        release = page.by_text.get(str(version))
-        if release is None or version.is_prerelease or release.files[0].yanked:
+        if version.is_prerelease or not all(requirement.allows(version) for requirement in requirements):
             continue
-        if all(requirement.allows(version) for requirement in requirements):
+        release = page.find(version)
+        if release is not None and not release.files[0].yanked:
             first.append((version, release.files[0]))
     yield from first
     known = {version for version, _ in first}

@@ -11,7 +11,7 @@ from vpy.system import sdist_name
 from vpy.wheels.index_client import metadata, pages
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.names import version_of
-from vpy.wheels.index_client.pages import File, Names, Page, Release
+from vpy.wheels.index_client.pages import File, Names, Page, Release, Repeatable
 from vpy.wheels.index_client.resolution import Catalogue
 
 TYPE_CHECKING = False
@@ -118,6 +118,11 @@ class Library:
                 raise
         return known.result()
 
+    def is_listed(self, project: str) -> bool:
+        """Return whether the files of a project are here."""
+        known = self._listings.get(project)
+        return known is not None and known.done()
+
     def _read(self, project: str) -> dict[Any, Listed]:
         names = Names(project)
         found: dict[Any, list[Row]] = {}
@@ -171,13 +176,12 @@ class Library:
         excluded = self._excluded.get(project, ())
         return any(str(version_of(filename, project)) == text for filename in excluded)
 
-    def page(self, project: str, target: Target, *, prefers_wheels: bool) -> Page:
-        """Return the releases for a target: wheels that fit, or sdists where a version has none.
+    def releases(self, project: str, target: Target, *, prefers_wheels: bool) -> Iterator[Release]:
+        """Yield the releases for a target: wheels that fit, or sdists where a version has none.
 
         With `prefers_wheels` the versions with a wheel stand before all others. An sdist that is older than
         a version which is not for this Python does not count: it only fails to say the same of itself.
         """
-        with_wheel: list[Release] = []
         with_sdist: list[Release] = []
         is_refused = False
         for version, each in self.files(project).items():
@@ -186,10 +190,20 @@ class Library:
             file = self._best(project, each, target, is_sdist=not is_refused)
             if file is not None:
                 release = Release(each.text, [file.row()], version)
-                (with_wheel if is_wheel(file) or not prefers_wheels else with_sdist).append(release)
+                if is_wheel(file) or not prefers_wheels:
+                    yield release
+                else:
+                    with_sdist.append(release)
             elif not is_refused and not version.is_prerelease:
                 is_refused = any(target.is_too_new_for(requires) for _, requires, *_ in each.rows)
-        return Page((*with_wheel, *with_sdist))
+        yield from with_sdist
+
+    def best(self, project: str, version: Any, target: Target) -> File | None:
+        """Return the file for a target of the version with this very text, an sdist if it may count."""
+        each = self.files(project).get(version)
+        if each is None or each.text != str(version) or (project, each.text) in self.unfit:
+            return None
+        return self._best(project, each, target, is_sdist=True)
 
     def has(self, project: str, version: Any, target: Target, *, as_wheel: bool) -> bool:
         """Return whether a version has a wheel for a target, or also an sdist that may be built."""
@@ -258,19 +272,46 @@ class TargetCatalogue(Catalogue):
         super().__init__(library.web, library.indexes, target, library.wheels, frozenset(), rules)
         self._library = library
         self._prefers_wheels = prefers_wheels
+        self._asked: set[str] = set()
+        self._read: dict[str, Page] = {}
         self._metadata = library.asked
 
-    def read_page(self, project: str) -> Page:
+    def ask(self, project: str, *, ahead: bool = True) -> None:
+        """Let the files of a project be listed, and with `ahead` the METADATA of the newest be fetched."""
+        if project in self._asked:
+            return
+        self._asked.add(project)
+        if not self._library.is_listed(project):
+            self._web.workers.submit(self._list, project, ahead=ahead)
+        elif ahead:
+            self._ask_newest(self.page(project))
+
+    def _list(self, project: str, *, ahead: bool) -> None:
+        # A page that is read bit by bit is for one thread alone.
+        page = TargetPage(self._library, self, project)
+        if ahead:
+            self._ask_newest(page)
+
+    def page(self, project: str) -> Page:
         """Return the releases of a project for the target, those that no constraint excludes."""
-        page = self._library.page(project, self.target, prefers_wheels=self._prefers_wheels)
-        constraints = [each.specifier for each in self.rules.constraints.get(project, ())]
-        if not constraints:
-            return page
-        return Page(
-            release
-            for release in page.releases
-            if all(each.contains(release.version, prereleases=True) for each in constraints)
-        )
+        if project not in self._read:
+            self.ask(project)
+            self._read[project] = TargetPage(self._library, self, project)
+        return self._read[project]
+
+    def releases(self, project: str) -> Iterator[Release]:
+        """Yield the releases of a project for the target, those that no constraint excludes."""
+        found = self._library.releases(project, self.target, prefers_wheels=self._prefers_wheels)
+        return (release for release in found if self._is_allowed(project, release.version))
+
+    def best(self, project: str, version: Any) -> File | None:
+        """Return the file of a version, an sdist if it may count, where no constraint excludes it."""
+        found = self._library.best(project, version, self.target)
+        return found if found is not None and self._is_allowed(project, version) else None
+
+    def _is_allowed(self, project: str, version: Any) -> bool:
+        constraints = self.rules.constraints.get(project, ())
+        return all(each.specifier.contains(version, prereleases=True) for each in constraints)
 
     def metadata(self, file: File) -> Metadata:
         """Return the METADATA of a version; raise UnbuiltError, UnfitError where it has none for this."""
@@ -291,6 +332,24 @@ class TargetCatalogue(Catalogue):
         none: Future[Metadata | None] = Future()
         none.set_result(None)
         return none
+
+
+class TargetPage(Page):
+    """Page for one target of several: read no further than it is looked at."""
+
+    def __init__(self, library: Library, catalogue: TargetCatalogue, project: str) -> None:
+        library.files(project)
+        super().__init__(Repeatable(catalogue.releases(project)))
+        self._catalogue = catalogue
+        self._project = project
+
+    def find(self, version: Any) -> Release | None:
+        """Return the release that has the very text of a version."""
+        file = self._catalogue.best(self._project, version)
+        if file is None:
+            return None
+        # Whether an sdist counts is seen on the way to it.
+        return Release(str(version), [file.row()], version) if is_wheel(file) else super().find(version)
 
 
 def direct_file(name: str, url: str) -> File:

@@ -16,7 +16,7 @@ from vpy.wheels.index_client.candidates import Wanted
 from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.listing import TargetCatalogue, UnbuiltError, UnfitError
 from vpy.wheels.index_client.origins import Place, Places
-from vpy.wheels.index_client.pages import Target
+from vpy.wheels.index_client.pages import Ranks, Target
 from vpy.wheels.index_client.resolution import Provider, applies, resolve_extras
 from vpy.wheels.index_client.web import Web
 
@@ -109,6 +109,9 @@ class Lock:
         self._explain = explain
         self._requirements = [self._parse(row["text"]) for row in job["requirements"]]
         self._wanted: dict[int, Wanted] = {}
+        self._platforms = [{each: at for at, each in enumerate(row)} for row in job["platforms"]]
+        self._ranks: dict[int, Ranks] = {}
+        self._known: dict[tuple[int, str, Any], metadata.Metadata] = {}
         self._places = Places(job, web, indexes, wheels, rules)
 
     def answer(self) -> dict[str, Any]:
@@ -131,7 +134,7 @@ class Lock:
                     leader = last.get(_key(markers)[1:], leader)
                 found = self._resolve(target, place, leader)
             except errors.NoResolutionError as error:
-                rows.append({"markers": markers, "errors": self._explain(error, target)})
+                rows.append({"markers": markers, "errors": self._explain(error, self._whole(target))})
                 continue
             for name, each in found.items():
                 known.setdefault((name, place.origin(name)), each)
@@ -220,7 +223,7 @@ class Lock:
 
     def _resolve(self, row: Mapping[str, Any], place: Place, leader: Chosen) -> Chosen:
         """Return what the requirements come to on a target, with the versions of `leader` where they fit."""
-        target = Target({"tags": row["tags"], "version": row["version"], "markers": row["markers"]})
+        target = Target(row, self._ranks_of(row["tags"]))
         library = place.library
         wanted = [
             Wanted(self._public(requirement, place))
@@ -254,6 +257,17 @@ class Lock:
             if row["follows"]:
                 _check_no_older(found, leader)
             return found
+
+    def _ranks_of(self, tags: list[tuple[str, str, int]]) -> Ranks:
+        """Return the order of tags that name their platforms by a position in the job's lists."""
+        if id(tags) not in self._ranks:
+            self._ranks[id(tags)] = Ranks((python, abi, self._platforms[at]) for python, abi, at in tags)
+        return self._ranks[id(tags)]
+
+    def _whole(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a target with its tags one by one."""
+        tags = ((python, abi, each) for python, abi, at in row["tags"] for each in self._platforms[at])
+        return {**row, "tags": list(tags)}
 
     def _public(self, requirement: Any, place: Place) -> Any:
         """Return a requirement of a local version (PEP 440) that the index lacks as one of the public."""
@@ -298,7 +312,7 @@ class Lock:
             for extras in {frozenset(), requirement.extras}:
                 if (name, extras) not in seen:
                     seen.add((name, extras))
-                    known = _metadata(place, name, version)
+                    known = self._metadata(place, name, version)
                     if not target.allows(known.requires_python):
                         return None
                     waiting += [
@@ -313,13 +327,24 @@ class Lock:
             self._wanted[id(requirement)] = Wanted(requirement)
         return self._wanted[id(requirement)]
 
+    def _metadata(self, place: Place, name: str, version: Any) -> metadata.Metadata:
+        """Return the METADATA of a version that was chosen on some target."""
+        key = (id(place), name, version)
+        if key not in self._known:
+            library = place.library
+            every = _EveryPython({"tags": [], "version": [3], "markers": {}})
+            file = library.files(name)[version].rows[0][0]
+            catalogue = TargetCatalogue(library, every, library.rules, prefers_wheels=True)
+            self._known[key] = catalogue.metadata(file)
+        return self._known[key]
+
     def _splits(self, place: Place, chosen: Chosen) -> Iterator[dict[str, Any]]:
         """Yield the targets that differ by the patch versions in markers of what is chosen."""
         texts = [str(requirement.marker or "") for requirement in self._requirements]
         texts += [source["marker"] for source in self._job.get("sources", ())]
         least = []
         for name, (version, _) in chosen.items():
-            known = _metadata(place, name, version)
+            known = self._metadata(place, name, version)
             least += [known.requires_python or "", *place.library.requires_python(name, version)]
             texts += [text for text, _ in known.row()["dependencies"]]
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers").SpecifierSet
@@ -343,7 +368,7 @@ class Lock:
         hashes = self._hashes([file for rows in files.values() for file, *_ in rows if not file.sha256])
         for key in sorted(places):
             (name, version, origin), place = key, places[key]
-            known = _metadata(place, name, version).row()
+            known = self._metadata(place, name, version).row()
             yield {
                 "name": name,
                 "version": str(version),
@@ -386,14 +411,6 @@ def _check_no_older(found: Chosen, leader: Chosen) -> None:
 
 def _key(markers: Mapping[str, str]) -> tuple[str, str, str]:
     return markers["python_full_version"], markers["sys_platform"], markers["platform_machine"]
-
-
-def _metadata(place: Place, name: str, version: Any) -> metadata.Metadata:
-    """Return the METADATA of a version that was chosen on some target."""
-    library = place.library
-    every = _EveryPython({"tags": [], "version": [3], "markers": {}})
-    file = library.files(name)[version].rows[0][0]
-    return TargetCatalogue(library, every, library.rules, prefers_wheels=True).metadata(file)
 
 
 def _last_patches(pattern: re.Pattern[str], texts: Iterable[str]) -> set[tuple[str, int]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from vpy.wheels.index_client.web import OFFLINE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from vpy.wheels.index_client.rules import Rules
@@ -63,21 +64,68 @@ class File:
         return [self.filename, self.url, self.sha256, self.metadata, self.size, self.yanked, self.uploaded]
 
 
+class Ranks:
+    """Order of preference of a Python's tags, given as rows of (python, abi, platforms)."""
+
+    def __init__(self, rows: Iterable[tuple[str, str, Mapping[str, int]]]) -> None:
+        self._rows: dict[tuple[str, str], list[tuple[int, Mapping[str, int]]]] = {}
+        first = 0
+        for python, abi, positions in rows:
+            self._rows.setdefault((python, abi), []).append((first, positions))
+            first += len(positions)
+        self._parse_tags = importlib.import_module("pip._vendor.packaging.tags").parse_tag
+        self._known: dict[tuple[str, ...], int | None] = {}
+
+    @classmethod
+    def of(cls, tags: Iterable[Sequence[str]]) -> Ranks:
+        """Return the order of tags that are listed one by one."""
+        rows: list[tuple[str, str, dict[str, int]]] = []
+        for python, abi, platform in tags:
+            if not rows or rows[-1][:2] != (python, abi) or platform in rows[-1][2]:
+                rows.append((python, abi, {}))
+            rows[-1][2][platform] = len(rows[-1][2])
+        return cls(rows)
+
+    def of_tags(self, tags: tuple[str, ...]) -> int | None:
+        """Return the position of the best of a wheel's tags in the order, or None."""
+        # Thousands of files have a few hundred sets of tags.
+        if tags not in self._known:
+            self._known[tags] = self._best(*tags) if len(tags) == 3 else None
+        return self._known[tags]
+
+    def _best(self, pythons: str, abis: str, platforms: str) -> int | None:
+        each_platform = platforms.split(".")
+        best = min(
+            (
+                first + positions[platform]
+                for python in pythons.split(".")
+                for abi in abis.split(".")
+                for first, positions in self._rows.get((python, abi), ())
+                for platform in each_platform
+                if platform in positions
+            ),
+            default=None,
+        )
+        return best if best is not None and self._is_valid(f"{pythons}-{abis}-{platforms}") else None
+
+    def _is_valid(self, tags: str) -> bool:
+        try:
+            return bool(self._parse_tags(tags))
+        except ValueError:
+            return False
+
+
 class Target:
     """Python that is resolved for: its tags in order of preference, its version, its markers."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: Mapping[str, Any], ranks: Ranks | None = None) -> None:
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers")
         self._specifier_set = specifiers.SpecifierSet
         self._invalid = specifiers.InvalidSpecifier
-        self._parse_tags = importlib.import_module("pip._vendor.packaging.tags").parse_tag
-        self.rank: dict[str, int] = {}
-        for number, row in enumerate(job["tags"]):
-            self.rank.setdefault("-".join(row), number)
+        self.rank_of = (ranks or Ranks.of(job["tags"])).of_tags
         self.python = ".".join(map(str, job["version"]))
         self.markers = {**job["markers"], "extra": ""}
         self._allowed: dict[str, bool] = {}
-        self._ranks: dict[tuple[str, ...], int | None] = {}
 
     def allows(self, requires_python: str | None) -> bool:
         """Return whether a `requires-python` allows this Python; one that is no specifier allows all."""
@@ -105,29 +153,6 @@ class Target:
     def best_rank(self, filename: str) -> int | None:
         """Return the position of a wheel's best tag in this Python's order, or None."""
         return self.rank_of(tags_of(filename))
-
-    def rank_of(self, tags: tuple[str, ...]) -> int | None:
-        """Return the position of the best of a wheel's tags in this Python's order, or None."""
-        # Thousands of files have a few hundred sets of tags.
-        if tags not in self._ranks:
-            self._ranks[tags] = self._best_rank(*tags) if len(tags) == 3 else None
-        return self._ranks[tags]
-
-    def _best_rank(self, pythons: str, abis: str, platforms: str) -> int | None:
-        ranks = (
-            self.rank.get(f"{python}-{abi}-{platform}")
-            for python in pythons.split(".")
-            for abi in abis.split(".")
-            for platform in platforms.split(".")
-        )
-        best = min((rank for rank in ranks if rank is not None), default=None)
-        return best if best is not None and self._is_valid(f"{pythons}-{abis}-{platforms}") else None
-
-    def _is_valid(self, tags: str) -> bool:
-        try:
-            return bool(self._parse_tags(tags))
-        except ValueError:
-            return False
 
 
 def tags_of(filename: str) -> tuple[str, ...]:
@@ -161,11 +186,32 @@ class Release:
         return self._files
 
 
+class Repeatable:
+    """Rows of an iterator, which is read no further than somebody has asked for: most ask for the first."""
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rest = rows
+        self._known: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        for at in itertools.count():
+            if at == len(self._known):
+                try:
+                    self._known.append(next(self._rest))
+                except StopIteration:
+                    return
+            yield self._known[at]
+
+
 class Page:
     """Releases of one project for the target, the newest first."""
 
-    def __init__(self, releases: Iterable[Release]) -> None:
-        self.releases = tuple(releases)
+    def __init__(self, releases: Sequence[Release] | Repeatable) -> None:
+        self.releases = releases
+
+    def find(self, version: Any) -> Release | None:
+        """Return the release that has the very text of a version."""
+        return self.by_text.get(str(version))
 
     @functools.cached_property
     def by_text(self) -> dict[str, Release]:

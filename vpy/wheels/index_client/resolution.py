@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 import math
@@ -10,8 +11,9 @@ from collections import Counter
 from types import MappingProxyType
 
 from vpy.wheels.index_client import metadata, pages, reasons
-from vpy.wheels.index_client.candidates import Candidate, Repeatable, Same, Wanted, matching, preferring
-from vpy.wheels.index_client.errors import UncoveredError
+from vpy.wheels.index_client.candidates import Candidate, Same, Wanted, matching, preferring
+from vpy.wheels.index_client.errors import RefusedError, UncoveredError
+from vpy.wheels.index_client.pages import Repeatable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,29 +62,32 @@ class Catalogue:
         self._pages: dict[str, Future[Page]] = {}
         self._metadata: dict[str, Future[Metadata | None]] = {}
 
-    def ask(self, project: str, *, ahead: bool = True) -> Future[Page]:
+    def ask(self, project: str, *, ahead: bool = True) -> None:
         """Let a page be fetched; with `ahead` the METADATA of its newest version too."""
+        self._ask_page(project, ahead=ahead)
+
+    def _ask_page(self, project: str, *, ahead: bool = True) -> Future[Page]:
         if project in self._elsewhere:
             raise UncoveredError("a project with files in a directory of find-links")
         with self._lock:
             known = self._pages.get(project)
             if known is not None:
                 return known
-            known = self._web.workers.submit(self.read_page, project)
+            known = self._web.workers.submit(self._read_page, project)
             self._pages[project] = known
         # A page that is here already is looked at now, and that takes the lock.
         if ahead:
             known.add_done_callback(self._look_ahead)
         return known
 
-    def read_page(self, project: str) -> Page:
+    def _read_page(self, project: str) -> Page:
         """Read what the rules leave of a project's page from the first index that has it."""
         groups = self.rules.groups(self._indexes, project)
         return pages.read(self._web, groups, project, self.target).narrowed(self.rules, project)
 
     def page(self, project: str) -> Page:
         """Return a project's page."""
-        return self.ask(project).result()
+        return self._ask_page(project).result()
 
     def metadata(self, file: File) -> Metadata:
         """Return the METADATA of a wheel."""
@@ -111,16 +116,16 @@ class Catalogue:
             return self._metadata[file.url]
 
     def _look_ahead(self, done: Future[Page]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._ask_newest(done.result())
+
+    def _ask_newest(self, page: Page) -> None:
         """Ask for the METADATA of the newest final version, which is nearly always the one."""
-        if done.cancelled() or done.exception() is not None:
-            return
-        for release in done.result().releases:
+        for release in page.releases:
             file = release.files[0]
             if not file.yanked and not release.version.is_prerelease:
-                try:
+                with contextlib.suppress(RuntimeError):  # the resolution has ended meanwhile
                     self._ask_metadata(file)
-                except RuntimeError:  # the resolution has ended meanwhile
-                    return
                 return
 
 
@@ -233,11 +238,39 @@ class Provider:
     def _rows(self, name: str, asked: frozenset[Any]) -> Repeatable:
         """Return what `matching` yields, which is asked for again after each conflict."""
         if (name, asked) not in self._matching:
-            page = self._catalogue.page(name)
-            every = asked | self._constraints.get(name, frozenset())
-            rows = preferring(matching(page, every), page, every, self._preferred.get(name, ()))
-            self._matching[name, asked] = Repeatable(rows)
+            self._matching[name, asked] = Repeatable(self._candidates(name, asked))
         return self._matching[name, asked]
+
+    def _candidates(self, name: str, asked: frozenset[Any]) -> Iterator[tuple[Any, File]]:
+        page = self._catalogue.page(name)
+        every = asked | self._constraints.get(name, frozenset())
+        return preferring(matching(page, every), page, every, self._preferred.get(name, ()))
+
+    def straight(self) -> list[Candidate] | None:
+        """Return the answer where no choice has to be taken back; None where that is not certain.
+
+        Whichever of the requirements on a project is known first, alone and with those that are known from
+        the beginning it must lead to the version that all others allow: then every order leads to it.
+        """
+        if self._has_hashes:
+            return None
+        asked: dict[Identifier, frozenset[Any]] = {}
+        for each in self._wanted:
+            asked[self.identify(each)] = asked.get(self.identify(each), frozenset()) | {each}
+        versions: dict[str, Any] = {}
+        found: dict[Identifier, Candidate] = {}
+        waiting = list(self._wanted)
+        while waiting:
+            requirement = waiting.pop()
+            identifier = self.identify(requirement)
+            name, extras = identifier
+            row = next(self._candidates(name, asked.get(identifier, frozenset()) | {requirement}), None)
+            if row is None or versions.setdefault(name, row[0]) != row[0]:
+                return None
+            if identifier not in found:
+                found[identifier] = Candidate(name, extras, *row)
+                waiting += self.get_dependencies(found[identifier])
+        return list(found.values())
 
     def is_satisfied_by(self, requirement: Any, candidate: Candidate) -> bool:
         """Return whether a candidate meets a requirement; a pre-release does where it was chosen."""
@@ -351,9 +384,14 @@ def resolve_extras(catalogue: Catalogue, wanted: Sequence[Wanted], provider: Pro
 
     Raises NoResolutionError where there is no answer.
     """
-    resolvelib = importlib.import_module("pip._vendor.resolvelib")
     for each in wanted:
         catalogue.ask(each.name, ahead=provider.dependencies)
+    # What fails on this way may not be needed on the other; where it is, that fails as well.
+    with contextlib.suppress(RefusedError, UncoveredError):
+        found = provider.straight()
+        if found is not None:
+            return found
+    resolvelib = importlib.import_module("pip._vendor.resolvelib")
     reporter = resolvelib.BaseReporter()
     reporter.rejecting_candidate = provider.note_refused
     resolver = resolvelib.Resolver(provider, reporter)
