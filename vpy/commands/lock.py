@@ -52,10 +52,11 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
 def lock(request: Request, asked: Asked, context: Context) -> Relocked:
     """Make the lockfile of a request's spec."""
     from vpy.commands.support import locking
-    from vpy.operations import lock_files
+    from vpy.operations import lock_files, sources
 
-    spec = locking.read(request, context, packages_too=True)
-    return lock_files.lock(spec.source, spec.spec, spec.interpreter, spec.packages, asked, context)
+    with sources.asking_ahead(context) as ahead:
+        spec = locking.read(request, ahead, packages_too=True)
+        return lock_files.lock(spec.source, spec.spec, spec.interpreter, spec.packages, asked, ahead)
 
 
 def account(result: Relocked) -> dict[str, Any]:

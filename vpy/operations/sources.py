@@ -437,6 +437,19 @@ def pip_ahead(context: Context, *, asks: bool) -> Iterator[Context]:
 
 
 @contextlib.contextmanager
+def asking_ahead(context: Context) -> Iterator[Context]:
+    """Yield the context with a pip that `begin_asking` lets load; end it when the block is left."""
+    with host_python(context).asking_ahead(context.environ) as host:
+        yield replace(context, host=host)
+
+
+def begin_asking(context: Context) -> None:
+    """Let pip be loaded, where the context has one: an index will be asked."""
+    if context.host is not None and context.host.asking is not None:
+        context.host.asking.begin()
+
+
+@contextlib.contextmanager
 def one_pip(context: Context, workers: int) -> Iterator[Context]:
     """Yield the context with one pip for all questions to an index, so many of them at once."""
     with host_python(context).shared_by(workers, context.environ, context.terminal) as host:

@@ -5,7 +5,8 @@ answer, a line too, after the events that `index_client.conversation` lists wher
 own output goes to stderr.
 
 With a third argument, a number, stdin has any jobs, up to an empty line, and so many of them are answered at
-once, each by a fork of its own. An answer has the `number` of its job then.
+once, each by a fork of its own. An answer has the `number` of its job then. With `ahead` there, pip is loaded
+before the job is read.
 
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
 answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
@@ -214,8 +215,11 @@ def lock(
     errors = importlib.import_module("vpy.wheels.index_client.errors")
 
     def explain(error: Any, target: dict[str, Any]) -> list[dict[str, Any]]:
-        one = configuration().make_finder(command, options, session, {**job, **target}, rules, log)
-        return list(error.rows(lambda wanted, parent: no_candidate(wanted, parent, one, log)))
+        def find(wanted: Any, parent: str) -> dict[str, Any] | None:
+            one = configuration().make_finder(command, options, session, {**job, **target}, rules, log)
+            return no_candidate(wanted, parent, one, log)
+
+        return list(error.rows(find))
 
     try:
         answer.update(client.run(session, finder.index_urls, finder.find_links, job, rules, explain))
@@ -481,7 +485,10 @@ def main() -> None:
     # vpython's own code is behind pip: its names are not pip's.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     importlib.import_module("vpy.wheels.pip_process").prepare(sys.argv[1], sys.argv[2])
-    if len(sys.argv) > 3:
+    if sys.argv[3:] == ["ahead"]:
+        importlib.import_module("vpy.wheels.index_client.serving").load()
+        answer_one()
+    elif len(sys.argv) > 3:
         answer_many(int(sys.argv[3]))
     else:
         answer_one()

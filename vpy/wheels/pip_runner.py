@@ -119,6 +119,31 @@ class SharedPip:
         return self.said()
 
 
+class PipAhead:
+    """Process of `pip_download` that loads pip before its one job is known; a `with` block ends it."""
+
+    def __init__(self, start: Callable[[], Talk]) -> None:
+        self._start = start
+        self._talk: Talk | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._talk is not None:
+            self._talk.__exit__(*error)
+
+    def begin(self) -> None:
+        """Start it; where it cannot be started, who asks is told."""
+        if self._talk is None:
+            with contextlib.suppress(OSError):
+                self._talk = self._start()
+
+    def unused(self) -> Talk | None:
+        """Return it where it was started and has had no job."""
+        return None if self._talk is None or self._talk.sent else self._talk
+
+
 def _may_fork() -> bool:
     """Return whether pip may be forked once it is loaded: not on macOS, whose frameworks refuse that."""
     import sys
@@ -133,7 +158,7 @@ class HostPython:
     `pip` is a directory or a zip, `programs` the directory of `pip_install` and `pip_download`. pip's
     temporary files go to the directory `temporary`, so that they are found if pip is killed. `loaded`
     is a process of `pip_install` that was started before its wheels were known, `asking` one of
-    `pip_download` that it forks, where an index will be asked, `shared` one that answers several jobs.
+    `pip_download` that may be started before its job is known, `shared` one that answers several jobs.
     """
 
     executable: str
@@ -141,7 +166,7 @@ class HostPython:
     programs: str
     temporary: str = ""
     loaded: Talk | None = None
-    asking: Talk | None = None
+    asking: PipAhead | None = None
     shared: SharedPip | None = None
 
     def ask(
@@ -161,9 +186,8 @@ class HostPython:
         if self.shared is not None and heard is None:
             return self._ask_shared(self.shared, job)
         try:
-            talk = _unused(self.asking) or process.talk(
-                self._command("pip_download"), self._child_environ(environ)
-            )
+            talk = self.asking.unused() if self.asking is not None else None
+            talk = talk or process.talk(self._command("pip_download"), self._child_environ(environ))
         except OSError as error:
             raise self._cannot_start(error) from error
         with talk:
@@ -200,6 +224,13 @@ class HostPython:
             _log(shared.finish(), terminal)
 
     @contextlib.contextmanager
+    def asking_ahead(self, environ: Mapping[str, str]) -> Iterator[HostPython]:
+        """Yield a host whose `asking` may be begun as soon as it is certain that something will be asked."""
+        command = [*self._command("pip_download"), "ahead"]
+        with PipAhead(lambda: process.talk(command, self._child_environ(environ))) as asking:
+            yield replace(self, asking=asking)
+
+    @contextlib.contextmanager
     def loading_ahead(self, environ: Mapping[str, str], *, asks: bool) -> Iterator[HostPython]:
         """Start a pip that loads while its wheels are fetched; yield a host that installs with it.
 
@@ -209,18 +240,20 @@ class HostPython:
         if _unused(self.loaded):
             yield self
             return
-        asking: AbstractContextManager[Talk | None] = contextlib.nullcontext(None)
+        asking: AbstractContextManager[PipAhead | None] = contextlib.nullcontext(None)
         try:
             if asks and _may_fork():
-                talk, asking = process.talk_to_both(
-                    self._command("pip_install"), self._child_environ(environ)
-                )
+                command, child_environ = self._command("pip_install"), self._child_environ(environ)
+                talk, forked = process.talk_to_both(command, child_environ)
+                asking = PipAhead(lambda: forked)
             else:
                 talk = self._start(environ)
         except OSError:
             yield self
             return
         with asking as asker, talk:
+            if asker is not None:
+                asker.begin()
             yield replace(self, loaded=talk, asking=asker)
 
     @contextlib.contextmanager

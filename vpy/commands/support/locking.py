@@ -16,7 +16,7 @@ def read(request: Request, context: Context, *, packages_too: bool = False) -> D
 
     With `packages_too` the packages of a text spec will do.
     """
-    from vpy.operations import additions, plan, settings, source_setting, spec_settings
+    from vpy.operations import additions, plan, settings, source_setting, sources, spec_settings
 
     discovery, spec = plan.read_spec(request, context)
     if not spec.dependencies and not (packages_too and spec.wheels):
@@ -28,6 +28,8 @@ def read(request: Request, context: Context, *, packages_too: bool = False) -> D
     if spec.dependencies and additions.are_asked_for(request):
         fact = "a lockfile covers only what the spec declares"
         raise UserError(fact, hint="leave out -vpython-with and -vpython-dev")
+    if spec.dependencies:
+        sources.begin_asking(context)
     found = plan.find_interpreter(request, context, spec, discovery.source)
     spec_settings.check_version(spec, context)
     setting = settings.source(request, context, spec)

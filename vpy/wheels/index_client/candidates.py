@@ -58,6 +58,8 @@ class Same:
         """Return whether this is the version."""
         return bool(version == self.version)
 
+    bounds = None
+
     def among(self, versions: Iterable[Any]) -> Iterable[Any]:
         """Return the version where it is one of these."""
         return [version for version in versions if version == self.version]
@@ -98,6 +100,12 @@ class Wanted:
         """Return those of versions that fit, pre-releases too: much faster than one by one."""
         fitting: Iterable[Any] = self.specifier.filter(versions, prereleases=True)
         return fitting
+
+    @functools.cached_property
+    def bounds(self) -> tuple[Any, ...] | None:
+        """Parts of the specifier, where each is a bound; else None."""
+        parts = tuple(self.specifier)
+        return parts if all(part.operator in (">=", ">", "<", "<=") for part in parts) else None
 
     def alone(self) -> Any:
         """Return the PEP 508 requirement without its marker."""

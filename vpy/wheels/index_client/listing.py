@@ -17,6 +17,7 @@ from vpy.wheels.index_client.resolution import Catalogue
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
     from typing import Any
 
     from vpy.wheels.index_client.download import Wheels
@@ -325,10 +326,10 @@ class TargetCatalogue(Catalogue):
             raise UnfitError(project, version)
         return found
 
-    def _ask_metadata(self, file: File) -> Future[Metadata | None]:
+    def _ask_metadata(self, file: File, workers: Executor | None = None) -> Future[Metadata | None]:
         chosen = self._library.representative(file)
         if is_wheel(chosen) and not chosen.url.startswith("file:"):
-            return super()._ask_metadata(chosen)
+            return super()._ask_metadata(chosen, workers)
         none: Future[Metadata | None] = Future()
         none.set_result(None)
         return none

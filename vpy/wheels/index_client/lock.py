@@ -17,7 +17,7 @@ from vpy.wheels.index_client.errors import UncoveredError
 from vpy.wheels.index_client.listing import TargetCatalogue, UnbuiltError, UnfitError
 from vpy.wheels.index_client.origins import Place, Places
 from vpy.wheels.index_client.pages import Ranks, Target
-from vpy.wheels.index_client.resolution import Provider, applies, resolve_extras
+from vpy.wheels.index_client.resolution import Proof, Provider, applies, resolve_extras
 from vpy.wheels.index_client.web import Web
 
 TYPE_CHECKING = False
@@ -111,6 +111,7 @@ class Lock:
         self._wanted: dict[int, Wanted] = {}
         self._platforms = [{each: at for at, each in enumerate(row)} for row in job["platforms"]]
         self._ranks: dict[int, Ranks] = {}
+        self._proofs: list[Proof] = []
         self._known: dict[tuple[int, str, Any], metadata.Metadata] = {}
         self._places = Places(job, web, indexes, wheels, rules)
 
@@ -120,6 +121,7 @@ class Lock:
         chosen: list[tuple[Place, Chosen]] = []
         leaders: dict[str, dict[tuple[str, str], tuple[Any, frozenset[str]]]] = {}
         last: dict[tuple[str, ...], Chosen] = {}
+        self._read_ahead()
         waiting = list(self._job["targets"])
         seen: set[tuple[str, str, str]] = set()
         while waiting:
@@ -149,6 +151,13 @@ class Lock:
                 seen.update(_key(each["markers"]) for each in new)
                 waiting += new
         return self._answer(rows, chosen)
+
+    def _read_ahead(self) -> None:
+        """Let the pages of what was locked before be read side by side: nearly all will be needed again."""
+        for target in self._job["targets"][:1]:
+            place = self._places.of(target["markers"])
+            for name in self._job.get("before") or ():
+                self._web.workers.submit(place.library.files, name)
 
     def _answer(
         self, rows: Sequence[Mapping[str, Any]], chosen: Sequence[tuple[Place, Chosen]]
@@ -242,11 +251,14 @@ class Lock:
             catalogue = TargetCatalogue(library, target, rules, prefers_wheels=as_wheels)
             provider = Provider(catalogue, wanted, dependencies=True, preferred=preferred)
             try:
+                self._check_proofs(provider)
                 candidates = resolve_extras(catalogue, wanted, provider)
             except UnfitError as error:
                 library.unfit.add(error.version)
                 continue
             except errors.NoResolutionError as error:
+                if provider.proof is not None:
+                    self._proofs.append(provider.proof)
                 if not row["follows"] and library.build_more({each.name for each, _ in error.lacking}):
                     continue
                 raise
@@ -257,6 +269,12 @@ class Lock:
             if row["follows"]:
                 _check_no_older(found, leader)
             return found
+
+    def _check_proofs(self, provider: Provider) -> None:
+        """Raise the error of another target that has no answer, where the proof for it is one here, too."""
+        for proof in self._proofs:
+            if proof.error is not None and provider.is_refuted_by(proof):
+                raise proof.error
 
     def _ranks_of(self, tags: list[tuple[str, str, int]]) -> Ranks:
         """Return the order of tags that name their platforms by a position in the job's lists."""

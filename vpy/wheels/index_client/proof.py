@@ -6,6 +6,8 @@ A clause has a set of values for some projects, and says that they do not all ha
 
 from __future__ import annotations
 
+import bisect
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -132,7 +134,10 @@ class Prover:
     def _propagate(self) -> Clause | None:
         """Narrow what clauses leave no choice of; return a clause that is violated."""
         while self._changed:
-            for clause in reversed(self._clauses.get(self._changed.pop(), ())):
+            changed = self._changed.pop()
+            if not self._level and changed in self._clauses:
+                self._clauses[changed] = list(filter(self._is_alive, self._clauses[changed]))
+            for clause in reversed(self._clauses.get(changed, ())):
                 undecided = None
                 for name, values in clause.sets.items():
                     now = self._values[name]
@@ -146,6 +151,10 @@ class Prover:
                         return clause
                     self._assign(undecided, narrowed, clause)
         return None
+
+    def _is_alive(self, clause: Clause) -> bool:
+        """Return whether a clause can be violated still; what level 0 excludes is so for ever."""
+        return all(self._values[name] & values for name, values in clause.sets.items())
 
     def _learn(self, clause: Clause) -> tuple[Clause, int]:
         """Return what follows from a violated clause, and the highest level at which it is news."""
@@ -167,7 +176,9 @@ class Prover:
         """Return the position of the first step after which a project's values lie in a set, -1 for none."""
         if not self._all(name) & ~values:
             return -1
-        return next(at for at in self._steps[name] if not self._trail[at].after & ~values)
+        # Each step leaves fewer values.
+        steps = self._steps[name]
+        return steps[bisect.bisect_left(steps, True, key=lambda at: not self._trail[at].after & ~values)]
 
     def _resolvent(self, clause: Clause, cause: Clause, name: Hashable) -> Clause:
         sets = dict(clause.sets)

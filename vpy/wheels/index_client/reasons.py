@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+
 from vpy.wheels.index_client.errors import NoResolutionError, UncoveredError
 from vpy.wheels.index_client.proof import Prover
 
@@ -47,6 +50,8 @@ class Universe:
         self._everything = everything
         self._versions: dict[str, list[Any]] = {}
         self._allowed: dict[tuple[str, str], int] = {}
+        self._sorted: dict[str, bool] = {}
+        self._plain: dict[str, int] = {}
 
     def refute(
         self, wanted: Sequence[Any], most: int = _MOST_CHOICES
@@ -92,10 +97,50 @@ class Universe:
         """Return the versions that a requirement allows, as the bits of an int."""
         key = requirement.name, requirement.key
         if key not in self._allowed:
-            versions = self.versions(requirement.name)
-            fitting = set(map(id, requirement.among(versions)))
-            self._allowed[key] = sum(1 << at for at, each in enumerate(versions) if id(each) in fitting)
+            self._allowed[key] = self._fitting(requirement)
         return self._allowed[key]
+
+    def _fitting(self, requirement: Any) -> int:
+        versions = self.versions(requirement.name)
+        if requirement.bounds is not None and self._is_sorted(requirement.name):
+            found = (1 << len(versions)) - 1
+            for part in requirement.bounds:
+                found &= self._bounded(requirement.name, part)
+            return found
+        fitting = set(map(id, requirement.among(versions)))
+        return sum(1 << at for at, each in enumerate(versions) if id(each) in fitting)
+
+    def _is_sorted(self, name: str) -> bool:
+        """Return whether the versions of a project stand in their order, newest first."""
+        if name not in self._sorted:
+            versions = self.versions(name)
+            self._sorted[name] = all(one > two for one, two in itertools.pairwise(versions))
+        return self._sorted[name]
+
+    def _bounded(self, name: str, part: Any) -> int:
+        """Return the versions within a bound: some of the newest of all, or some of the oldest."""
+        key = name, str(part)
+        if key not in self._allowed:
+            versions = self.versions(name)
+            is_lower = part.operator.startswith(">")
+            count = bisect.bisect_left(
+                versions, True, key=lambda each: part.contains(each, prereleases=True) != is_lower
+            )
+            newest = (1 << count) - 1
+            self._allowed[key] = newest if is_lower else ((1 << len(versions)) - 1) & ~newest
+        return self._allowed[key]
+
+    def is_plainly_met(self, requirement: Any) -> bool:
+        """Return whether a requirement allows a final version that is not yanked."""
+        name = requirement.name
+        if name not in self._plain:
+            releases = self._page(name).by_version
+            self._plain[name] = sum(
+                1 << at
+                for at, each in enumerate(self.versions(name))
+                if not (each.is_prerelease or releases[each].files[0].yanked)
+            )
+        return bool(self.allowed(requirement) & self._plain[name])
 
 
 def explain(
@@ -111,7 +156,8 @@ def explain(
     by_parent = [(name, at, each) for name, at, each in facts if name]
     final_first = sorted(by_parent, key=lambda fact: (universe.is_prerelease(*fact[:2]), fact[1]))
     in_proof = [(each, _parent(universe, name, at)) for name, at, each in final_first]
-    lacking = _lacking([*_sides(wanted, causes), *in_proof], is_met)
+    sides = [*_sides(wanted, causes), *in_proof]
+    lacking = _lacking(sides, lambda each: universe.is_plainly_met(each) or is_met(each))
     row = _row(universe, wanted, facts)
     if not lacking:
         row["loosened"] = _loosened(universe, wanted, row["asked"])

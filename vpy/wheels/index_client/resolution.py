@@ -18,10 +18,11 @@ from vpy.wheels.index_client.pages import Repeatable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
     from typing import Any
 
     from vpy.wheels.index_client.download import Wheels
+    from vpy.wheels.index_client.errors import NoResolutionError
     from vpy.wheels.index_client.metadata import Metadata
     from vpy.wheels.index_client.pages import File, Page, Target
     from vpy.wheels.index_client.rules import Rules
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     # A project's normalized name, and the extras that are asked for.
     Identifier = tuple[str, frozenset[str]]
+    # What is asked of a project: its name, extras, versions.
+    Account = tuple[str, frozenset[str], str]
 
 _MOST_ROUNDS = 20_000
 # Refused candidates after which it is tried once whether there can be an answer: a proof skips what repeats.
@@ -36,6 +39,9 @@ _DOUBTFUL = 100
 # Versions of a project that are tried before the METADATA of so many older ones is fetched ahead.
 _TRIED = 2
 _AHEAD = 20
+# Versions of a project that are tried before so many are asked for that it takes more connections.
+_MANY_TRIED = 40
+_FAR_AHEAD = 100
 # How often an undecided project may be part of a conflict before it is decided first.
 _CONFLICTS = 5
 
@@ -104,15 +110,17 @@ class Catalogue:
 
     def look_further(self, project: str, version: Any, count: int) -> None:
         """Ask for the METADATA of versions of a project that are older than one."""
+        workers = self._web.workers if count <= _AHEAD else self._web.more_workers()
         older = (each for each in self.page(project).releases if each.version < version)
         files = (each.files[0] for each in older)
         for file in itertools.islice((file for file in files if not file.yanked), count):
-            self._ask_metadata(file)
+            self._ask_metadata(file, workers)
 
-    def _ask_metadata(self, file: File) -> Future[Metadata | None]:
+    def _ask_metadata(self, file: File, workers: Executor | None = None) -> Future[Metadata | None]:
         with self._lock:
             if file.url not in self._metadata:
-                self._metadata[file.url] = self._web.workers.submit(metadata.read, self._web, file)
+                by = workers or self._web.workers
+                self._metadata[file.url] = by.submit(metadata.read, self._web, file)
             return self._metadata[file.url]
 
     def _look_ahead(self, done: Future[Page]) -> None:
@@ -159,6 +167,7 @@ class Provider:
         self._tried: dict[str, set[Any]] = {}
         self._known: dict[int, Wanted] = {}
         self._matching: dict[tuple[str, frozenset[Any]], Repeatable] = {}
+        self.proof: Proof | None = None
 
     def identify(self, requirement_or_candidate: Any) -> Identifier:
         """Return the name and extras."""
@@ -305,7 +314,8 @@ class Provider:
             return
         tried.add(candidate.version)
         if len(tried) > _TRIED and len(tried) % (_AHEAD // 2) == _TRIED + 1:
-            self._catalogue.look_further(candidate.name, candidate.version, _AHEAD)
+            count = _AHEAD if len(tried) < _MANY_TRIED else _FAR_AHEAD
+            self._catalogue.look_further(candidate.name, candidate.version, count)
 
     def failure(self, error: Any) -> Exception:
         """Return why there is no resolution, from resolvelib's own error."""
@@ -325,19 +335,50 @@ class Provider:
         del criterion, candidate
         self._refused += 1
         if self._refused == _DOUBTFUL and not self._has_hashes:
-            explained = self._explained((), everything=True)
+            read = Proof(tuple(map(_account, self._wanted)), {}, {})
+            explained = self._explained((), everything=True, read=read)
             if explained is not None:
+                read.error, self.proof = explained, read
                 raise explained
 
-    def _explained(self, causes: Sequence[Any], *, everything: bool) -> Exception | None:
-        """Return a proof; None where there is none, or it leads to what this client does not cover."""
+    def is_refuted_by(self, proof: Proof) -> bool:
+        """Return whether a proof for another target is one here, too: it read what is to be read here."""
         try:
-            return reasons.explain(self._universe(everything=everything), self._wanted, causes, self._is_met)
+            return (
+                proof.wanted == tuple(map(_account, self._wanted))
+                and all(_listed(self._catalogue.page(name)) == rows for name, rows in proof.pages.items())
+                and all(list(map(_account, self._needs(*each))) == rows for each, rows in proof.needs.items())
+            )
+        except (KeyError, RefusedError, UncoveredError):
+            return False
+
+    def _explained(
+        self, causes: Sequence[Any], *, everything: bool, read: Proof | None = None
+    ) -> NoResolutionError | None:
+        """Return why there is no answer; None where there is no proof, or it leads to what is not covered.
+
+        Notes in `read` what the proof rests on.
+        """
+        try:
+            universe = self._universe(everything=everything, read=read)
+            return reasons.explain(universe, self._wanted, causes, self._is_met)
         except UncoveredError:
             return None
 
-    def _universe(self, *, everything: bool) -> reasons.Universe:
-        return reasons.Universe(self._catalogue.page, self._needs, self._offered(), everything=everything)
+    def _universe(self, *, everything: bool, read: Proof | None = None) -> reasons.Universe:
+        def page(name: str) -> Page:
+            found = self._catalogue.page(name)
+            if read is not None and name not in read.pages:
+                read.pages[name] = _listed(found)
+            return found
+
+        def needs(identifier: Identifier, version: Any) -> list[Any]:
+            found = self._needs(identifier, version)
+            if read is not None:
+                read.needs[identifier, version] = list(map(_account, found))
+            return found
+
+        return reasons.Universe(page, needs, self._offered(), everything=everything)
 
     def _offered(self) -> dict[str, set[Any]]:
         """Return the versions that were candidates though they are pre-releases or yanked."""
@@ -356,6 +397,33 @@ class Provider:
     def _is_met(self, requirement: Any) -> bool:
         """Return whether any candidate fits a requirement by itself."""
         return any(matching(self._catalogue.page(requirement.name), [requirement]))
+
+
+class Proof:
+    """Proof that there is no answer: the `error`, and all that was read for it.
+
+    That is what was asked for, the versions on each page with whether they are yanked, and what each version
+    needs.
+    """
+
+    def __init__(
+        self,
+        wanted: tuple[Account, ...],
+        pages: dict[str, list[tuple[str, bool]]],
+        needs: dict[tuple[Identifier, Any], list[Account]],
+    ) -> None:
+        self.wanted = wanted
+        self.pages = pages
+        self.needs = needs
+        self.error: NoResolutionError | None = None
+
+
+def _account(requirement: Any) -> Account:
+    return requirement.name, requirement.extras, requirement.key
+
+
+def _listed(page: Page) -> list[tuple[str, bool]]:
+    return [(release.text, release.files[0].yanked) for release in page.releases]
 
 
 def applies(requirement: Any, extras: frozenset[str], markers: Mapping[str, str]) -> bool:

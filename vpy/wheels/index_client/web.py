@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Each costs a TLS handshake: more of them bring less than they cost.
 CONNECTIONS = 10
+# Hundreds of small answers are worth more of them.
+_MOST_CONNECTIONS = 32
 PLAIN = {"Accept-Encoding": "identity"}
 _MANY = 1 << 30
 _LONGEST_PAUSE = 8  # seconds
@@ -36,11 +38,12 @@ class Web:
         self.session = session
         self.cache = cache
         self.workers = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="index")
+        self._more_workers: ThreadPoolExecutor | None = None
         self._caching: dict[Any, Any] = {}
         _read_environment_once(session)
         for adapter in set(session.adapters.values()):
             if hasattr(adapter, "poolmanager"):
-                adapter.poolmanager.connection_pool_kw["maxsize"] = CONNECTIONS
+                adapter.poolmanager.connection_pool_kw["maxsize"] = _MOST_CONNECTIONS
             if hasattr(adapter, "cacheable_methods"):
                 self._caching[adapter] = adapter.cacheable_methods
                 adapter.cacheable_methods = ()
@@ -56,6 +59,12 @@ class Web:
         except Exception as error:
             raise self.failure(error, url) from error
         return response
+
+    def more_workers(self) -> ThreadPoolExecutor:
+        """Return what runs hundreds of small requests."""
+        if self._more_workers is None:
+            self._more_workers = ThreadPoolExecutor(_MOST_CONNECTIONS, thread_name_prefix="many")
+        return self._more_workers
 
     def is_away(self, url: str) -> bool:
         """Return whether an address must not be asked: offline all but files of this machine."""
@@ -78,7 +87,9 @@ class Web:
 
     def close(self) -> None:
         """Drop what was fetched ahead and is not needed; pip's resolver may use its cache again."""
-        self.workers.shutdown(wait=False, cancel_futures=True)
+        for workers in (self.workers, self._more_workers):
+            if workers is not None:
+                workers.shutdown(wait=False, cancel_futures=True)
         for adapter, methods in self._caching.items():
             adapter.cacheable_methods = methods
 
