@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from packaging import tags
 
 from vpy.errors import UserError
 from vpy.model import Spec, Tag
@@ -55,6 +56,19 @@ def test_which_wheels_fit(verified: str, wheel: str, fits: bool) -> None:
     known = interpreter_for(tag(verified), SYSTEMS).tags
     assert known[0] == tag(verified)
     assert any(each in known for each in filename.parse(f"a-1-{wheel}.whl").tags) is fits
+
+
+@pytest.mark.parametrize("verified", sorted({row[0] for row in FITS if row[0].startswith("cp3")}))
+def test_the_tags_are_those_of_packaging(verified: str) -> None:
+    """All of them, in its order, behind the tag itself."""
+    known = list(interpreter_for(tag(verified), SYSTEMS).tags)
+    first, version = tag(verified), (3, int(tag(verified).python[3:]))
+    platforms = list(dict.fromkeys(each.platform for each in known if each.platform != "any"))
+    made = [
+        *tags.cpython_tags(version, [first.abi], platforms),
+        *tags.compatible_tags(version, first.python, platforms),
+    ]
+    assert known == list(dict.fromkeys([first, *(tag(str(each)) for each in made)]))
 
 
 def test_what_pip_prefers_comes_first() -> None:

@@ -609,3 +609,20 @@ def test_a_local_version_that_the_index_lacks(site: Site) -> None:
     assert site.lock().returncode == 0
     assert versions(site.lockfile()) == {"a 1.0": "", "b 1.1": ""}
     assert site.run().stdout == "1.0 1.1\n"
+
+
+def test_a_proof_counts_only_where_it_holds(site: Site) -> None:
+    """Many versions contradict what Windows needs: that is left out on each Python, and nothing else."""
+    for number in range(120):
+        make_wheel(site.wheels, "many", f"{number}.0", requires=(f"own=={number}.0",))
+        make_wheel(site.wheels, "own", f"{number}.0", requires=("low<5; sys_platform == 'win32'",))
+    make_wheel(site.wheels, "low", "1.0")
+    make_wheel(site.wheels, "low", "9.0")
+    make_wheel(site.wheels, "high", "1.0", requires=("low>=5",))
+    site.script("many", "high")
+    done = site.lock()
+    path = site.lockfile()
+    assert (done.returncode, done.stdout) == (0, f"{path}: 4 distributions, new\n")
+    fact = "not locked for windows-amd64, windows-386: the requirements contradict each other: `many`, `high`"
+    assert done.stderr == f"vpython: {path}: {fact}\n"
+    assert versions(path) == {"high 1.0": "", "low 9.0": "", "many 119.0": "", "own 119.0": ""}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.markers import Marker
-from packaging.pylock import Pylock
+from packaging.pylock import Pylock, PylockValidationError
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from vpy.spec.lockfile import read, write
+from vpy.spec.lockfile import document, read, write
 from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
 from vpy.system.lean.dataclasses import replace
 
@@ -207,3 +207,33 @@ def test_without_any_distribution(kind: LockfileFormat) -> None:
     """What no target needs anything for is a lockfile too."""
     empty = Lockfile(path="/s/x", format=kind, digest="", distributions=(), requirements=())
     assert read_back(empty, kind).distributions == ()
+
+
+def test_any_text_is_read_as_it_was_written() -> None:
+    """What is not plain too: quotes, backslashes, line ends, other alphabets, odd keys, what is empty."""
+    odd = ["", " ", "it's", 'say "a"', "a\\b", "two\nlines", "\t\x00\x7f", "ü ☃ 𝛑", "#", "a = 1", "'" * 3]
+    tables = {
+        "text": odd[3],
+        "none": [],
+        "texts": odd,
+        "packages": [
+            {"name": each, "a key": each, 'b"': [each, {"c": each, "size": 12, "is": True}], "d": {"e": 1}}
+            for each in odd
+        ],
+        "tool": {"x y": {"requirements": odd}, "z": {"n": 3}},
+    }
+    assert tomllib.loads(document.text_of(tables)) == tables
+
+
+@pytest.mark.parametrize("change", [
+    {"requires_python": ">=3.6.*.1"},
+    {"files": (replace(WHEEL, filename="b-1.0-py3-none-any.whl"),)},
+    {"files": (replace(WHEEL, filename="a-2.0-py3-none-any.whl"),)},
+    {"files": (replace(WHEEL, filename="a-1.0-py3--any.whl"),)},
+])  # fmt: skip
+def test_what_pep_751_has_no_form_for_is_refused(change: dict[str, Any]) -> None:
+    """An index may say anything: nothing is written that no reader would take."""
+    first, *rest = LOCKFILE.distributions
+    lockfile = replace(LOCKFILE, distributions=(replace(first, **change), *rest))
+    with pytest.raises(PylockValidationError):
+        write.text_of(lockfile, "pylock")

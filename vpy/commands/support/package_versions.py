@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from vpy.errors import MissingError
@@ -10,7 +11,7 @@ from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.version import Version
 
@@ -182,16 +183,41 @@ def each_in_index(
     from vpy.packages.index import query
 
     index: IndexLoader = sources.index_loader(asked, targets[0].interpreter, context)
+    known = [(target, _known_platforms(target)) for target in targets]
     found = {}
     for project, files in query.files(index, projects).items():
-        by_version: dict[str, list[WheelName]] = {}
-        for wheel in _wheels(files):
-            by_version.setdefault(wheel.version, []).append(wheel)
-        newest = sorted(by_version, key=lambda version: _rank(f"version:{version}"), reverse=True)[:most]
-        found[project] = [
-            _version(project, version, by_version[version], targets, context) for version in newest
-        ]
+        newest = itertools.islice(_by_version(files), most)
+        found[project] = [_version(project, version, wheels, known, context) for version, wheels in newest]
     return found
+
+
+def _by_version(files: Iterable[str]) -> Iterator[tuple[str, list[WheelName]]]:
+    """Yield the wheels of each version, the newest first; their names are read no further than asked for."""
+    named: dict[str, list[str]] = {}
+    normal: dict[str, str] = {}
+    for file in files:
+        text = file.partition("-")[2].partition("-")[0]
+        if text not in normal:
+            normal[text] = _normal_version(text)
+        named.setdefault(normal[text], []).append(file)
+    for version in sorted(named, key=lambda version: _rank(f"version:{version}"), reverse=True):
+        wheels = _wheels(named[version])
+        if wheels:
+            yield version, wheels
+
+
+def _normal_version(text: str) -> str:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(text))
+    except InvalidVersion:
+        return text
+
+
+def _known_platforms(target: Target) -> frozenset[str]:
+    rows = target.interpreter.tags.rows
+    return frozenset(("any", *(platform for _, _, platforms in rows for platform in platforms)))
 
 
 def _index_name(name: str, prefix: str) -> str:
@@ -214,7 +240,11 @@ def _wheels(files: Iterable[str]) -> list[WheelName]:
 
 
 def _version(
-    project: str, version: str, wheels: Sequence[WheelName], targets: Sequence[Target], context: Context
+    project: str,
+    version: str,
+    wheels: Sequence[WheelName],
+    targets: Sequence[tuple[Target, frozenset[str]]],
+    context: Context,
 ) -> PackageVersion:
     prefix = context.config.wheel_prefix
     pure = [wheel for wheel in wheels if wheel.platforms == ("any",)]
@@ -224,12 +254,11 @@ def _version(
         else f"{prefix}{project}/${{vpython_platform}}"
     )
     platforms: dict[str, tuple[str, ...]] = {}
-    for target in targets:
-        known = {tag.platform for tag in target.interpreter.tags} | {"any"}
+    tags = list(dict.fromkeys(tag for wheel in wheels for tag in wheel.tags))
+    for target, known in targets:
         pythons = {
             f"{tag.python}+" if tag.abi == "abi3" else tag.python
-            for wheel in wheels
-            for tag in wheel.tags
+            for tag in tags
             if tag.platform in known and tag.python.startswith(("cp", "py"))
         }
         if pythons:

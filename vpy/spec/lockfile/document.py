@@ -45,7 +45,7 @@ def _value(value: Any) -> str:
         return f"{{{', '.join(f'{_key(key)} = {_value(each)}' for key, each in value.items())}}}"
     if isinstance(value, list):
         return "\n".join(["[", *(f"    {_value(each)}," for each in value), "]"]) if value else "[]"
-    return edit.toml_value(value)
+    return str(value) if type(value) is int else edit.toml_value(value)
 
 
 def _key(key: str) -> str:

@@ -115,10 +115,12 @@ def _package(distribution: LockedDistribution) -> dict[str, Any]:
 
 def _sdist_name(distribution: LockedDistribution) -> str:
     """Return the name of an sdist, by PEP 625 where its own is older: readers of PEP 751 know no others."""
-    from vpy.spec.lockfile import pylock
-
     assert distribution.sdist is not None
     filename = distribution.sdist.filename
+    if filename == f"{distribution.name.replace('-', '_')}-{distribution.version}.tar.gz":
+        return filename
+    from vpy.spec.lockfile import pylock
+
     if not filename.endswith((".tar.gz", ".zip")):
         return filename
     plain = pylock.plain_sdist(filename, distribution.name, distribution.version)

@@ -133,7 +133,7 @@ class Library:
                 version, build = names.parse(file.filename)
                 tags = pages.tags_of(file.filename)
             else:
-                version, build, tags = version_of(file.filename, project), (), None
+                version, build, tags = names.version_of_sdist(file.filename), (), None
             if version is not None:
                 found.setdefault(version, []).append((file, requires, build, tags))
         for version, each in found.items():
@@ -211,8 +211,13 @@ class Library:
         each = self.files(project).get(version)
         if each is None:
             return False
-        file = self._best(project, each, target, is_sdist=not as_wheel)
-        return file is not None and (is_wheel(file) or not as_wheel)
+        # Which wheel it is does not count here, and there are many.
+        if any(
+            tags is not None and target.rank_of(tags) is not None and target.allows(requires)
+            for _, requires, _, tags in each.rows
+        ):
+            return True
+        return not as_wheel and self._best(project, each, target, is_sdist=True) is not None
 
     def _may_build(self, project: str, each: Listed, *, is_sdist: bool) -> bool:
         """Return whether the sdist of a version counts; with `is_sdist` it need not be asked for by itself.

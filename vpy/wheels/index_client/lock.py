@@ -111,6 +111,7 @@ class Lock:
         self._wanted: dict[int, Wanted] = {}
         self._platforms = [{each: at for at, each in enumerate(row)} for row in job["platforms"]]
         self._ranks: dict[int, Ranks] = {}
+        self._patches: dict[tuple[int, str, Any], set[tuple[str, int]]] = {}
         self._proofs: list[Proof] = []
         self._known: dict[tuple[int, str, Any], metadata.Metadata] = {}
         self._places = Places(job, web, indexes, wheels, rules)
@@ -360,21 +361,31 @@ class Lock:
         """Yield the targets that differ by the patch versions in markers of what is chosen."""
         texts = [str(requirement.marker or "") for requirement in self._requirements]
         texts += [source["marker"] for source in self._job.get("sources", ())]
-        least = []
+        found = _last_patches(_PATCH, texts)
         for name, (version, _) in chosen.items():
-            known = self._metadata(place, name, version)
-            least += [known.requires_python or "", *place.library.requires_python(name, version)]
-            texts += [text for text, _ in known.row()["dependencies"]]
+            found |= self._patches_of(place, name, version)
         specifiers = importlib.import_module("pip._vendor.packaging.specifiers").SpecifierSet
         allowed = specifiers(self._job.get("requires_python", ""))
-        for minor, patch in sorted({*_last_patches(_PATCH, texts), *_last_patches(_LEAST, least)}):
+        for minor, patch in sorted(found):
+            full = f"{minor}.{patch}"
+            if not allowed.contains(full):
+                continue
             for target in self._job["targets"]:
-                full = f"{minor}.{patch}"
-                if target["markers"]["python_version"] == minor and allowed.contains(full):
+                if target["markers"]["python_version"] == minor:
                     markers = {
                         **target["markers"], "python_full_version": full, "implementation_version": full
                     }  # fmt: skip
                     yield {**target, "markers": markers, "version": [*target["version"][:2], patch]}
+
+    def _patches_of(self, place: Place, name: str, version: Any) -> set[tuple[str, int]]:
+        """Return the last releases of Pythons before those that a version's own words tell from them."""
+        key = (id(place), name, version)
+        if key not in self._patches:
+            known = self._metadata(place, name, version)
+            least = [known.requires_python or "", *place.library.requires_python(name, version)]
+            texts = (text for text, _ in known.row()["dependencies"])
+            self._patches[key] = _last_patches(_PATCH, texts) | _last_patches(_LEAST, least)
+        return self._patches[key]
 
     def _distributions(self, chosen: Iterable[tuple[Place, Chosen]]) -> Iterator[dict[str, Any]]:
         """Yield each version that some target has, by where it comes from, with all of its files."""

@@ -12,6 +12,7 @@ import os
 import re
 from urllib.parse import urljoin
 
+from vpy.system import sdist_name
 from vpy.wheels.index_client import errors
 from vpy.wheels.index_client.cache import forbids
 from vpy.wheels.index_client.errors import UncoveredError
@@ -94,18 +95,14 @@ class Ranks:
         return self._known[tags]
 
     def _best(self, pythons: str, abis: str, platforms: str) -> int | None:
-        each_platform = platforms.split(".")
-        best = min(
-            (
-                first + positions[platform]
-                for python in pythons.split(".")
-                for abi in abis.split(".")
-                for first, positions in self._rows.get((python, abi), ())
-                for platform in each_platform
-                if platform in positions
-            ),
-            default=None,
-        )
+        best = None
+        for python in pythons.split("."):
+            for abi in abis.split("."):
+                # Most files are for another Python.
+                for first, positions in self._rows.get((python, abi), ()):
+                    for platform in platforms.split("."):
+                        if platform in positions and (best is None or first + positions[platform] < best):
+                            best = first + positions[platform]
         return best if best is not None and self._is_valid(f"{pythons}-{abis}-{platforms}") else None
 
     def _is_valid(self, tags: str) -> bool:
@@ -126,6 +123,7 @@ class Target:
         self.python = ".".join(map(str, job["version"]))
         self.markers = {**job["markers"], "extra": ""}
         self._allowed: dict[str, bool] = {}
+        self._too_new: dict[str, bool] = {}
 
     def allows(self, requires_python: str | None) -> bool:
         """Return whether a `requires-python` allows this Python; one that is no specifier allows all."""
@@ -141,10 +139,13 @@ class Target:
 
     def is_too_new_for(self, requires_python: str | None) -> bool:
         """Return whether a `requires-python` refuses this Python, and not because it is too old."""
-        if self.allows(requires_python):
+        if not requires_python or self.allows(requires_python):
             return False
-        parts = self._specifier_set(requires_python)
-        return all(part.contains(self.python) for part in parts if part.operator in (">", ">="))
+        if requires_python not in self._too_new:
+            parts = self._specifier_set(requires_python)
+            lower = [part for part in parts if part.operator in (">", ">=")]
+            self._too_new[requires_python] = all(part.contains(self.python) for part in lower)
+        return self._too_new[requires_python]
 
     def wants(self, filename: str) -> bool:
         """Return whether a file may be a candidate: a wheel whose tags fit."""
@@ -261,7 +262,9 @@ class Names:
 
     def __init__(self, project: str) -> None:
         self._project = project
-        self._normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
+        # Thousands of files have a few names.
+        normalize = importlib.import_module("pip._vendor.packaging.utils").canonicalize_name
+        self._normalize = functools.cache(normalize)
         self._parse = importlib.import_module("pip._vendor.packaging.version").Version
         self._versions: dict[str, Any] = {}
 
@@ -274,6 +277,10 @@ class Names:
             return self._version(parts[0]), ()
         build = _BUILD.match(parts[1]) if len(parts) == 2 else None
         return (self._version(parts[0]), (int(build[1]), build[2])) if build else (None, ())
+
+    def version_of_sdist(self, filename: str) -> Any:
+        """Return the version in the name of an sdist; None for another project's."""
+        return self._version(sdist_name.version_text(filename, self._project, self._normalize))
 
     def _version(self, text: str) -> Any:
         if text not in self._versions:
