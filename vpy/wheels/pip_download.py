@@ -5,8 +5,7 @@ answer, a line too, after the events that `index_client.conversation` lists wher
 own output goes to stderr.
 
 With a third argument, a number, stdin has any jobs, up to an empty line, and so many of them are answered at
-once, each by a fork of its own. An answer has the `number` of its job then. With `ahead` there, pip is loaded
-before the job is read.
+once, each by a fork of its own. An answer has the `number` of its job then. `ahead`: pip is loaded before.
 
 A job is {directory, requirements: [{text, hashes}], dependencies, tags, markers, version, index}; its
 answer is {wheels: [{name, version, url, filename, sha256}], notes, errors}. `hashes` are sha256 as hex, any
@@ -155,7 +154,8 @@ def resolve_by(
         job["requirements"] = rules.rows(job["requirements"])
         return lock(command, options, session, finder, job, rules, log, answer)
     if job.get("look") and not job["dependencies"]:
-        look(job["requirements"], finder, log, answer)
+        listed = importlib.import_module("vpy.wheels.index_client.look")
+        look(job["requirements"], finder, log, answer, listed.wheels(session, finder, job, rules, log))
         return 0
 
     job["requirements"] = rules.rows(job["requirements"])
@@ -313,9 +313,14 @@ def refuse_sources(item: Any, _: bool) -> None:
         raise pip_module("_internal.exceptions").InstallationError(f"`{item.req}` is not a wheel")
 
 
-def look(rows: list[dict[str, Any]], finder: Any, log: FinderLog, answer: dict[str, Any]) -> None:
+def look(
+    rows: list[dict[str, Any]], finder: Any, log: FinderLog, answer: dict[str, Any], listed: dict[str, Any]
+) -> None:
     """Answer which wheel each requirement resolves to, without dependencies, and list all of a bare name."""
     for number, row in enumerate(rows):
+        if row["text"] in listed:
+            answer["wheels"].append({"row": number, "files": listed[row["text"]]})
+            continue
         item = read_requirement(row, finder, answer["notes"])
         name, specifier = item.req.name, item.req.specifier
         best = finder.find_best_candidate(name, specifier).best_candidate

@@ -134,7 +134,7 @@ class PipAhead:
             self._talk.__exit__(*error)
 
     def begin(self) -> None:
-        """Start it; where it cannot be started, who asks is told."""
+        """Start it; one that cannot be started is reported when something is asked."""
         if self._talk is None:
             with contextlib.suppress(OSError):
                 self._talk = self._start()

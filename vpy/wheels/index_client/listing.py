@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     Row = tuple[File, str | None, tuple[Any, ...], tuple[str, ...] | None]
 
 
+# The target that pages are kept for with all of their files.
+EVERY_FILE = "every file"
+
+
 class UnbuiltError(UncoveredError):
     """METADATA is asked for that only a build of the sdist tells.
 
@@ -158,12 +162,8 @@ class Library:
         return bool(new)
 
     def _pages(self, project: str) -> Iterator[tuple[File, str | None]]:
-        def from_answer(response: Any) -> list[Release]:
-            rows = pages.files_of(response, _is_distribution)
-            return [Release("", [[*file.row(), requires] for file, requires in rows])]
-
         groups = self.rules.groups(self.indexes, project)
-        for releases in pages.first_group(self.web, groups, project, from_answer):
+        for releases in pages.first_group(self.web, groups, project, every_file):
             for *row, requires in (row for release in releases for row in release.rows):
                 file = File(*row)
                 if self.rules.excludes(file.uploaded, project):
@@ -356,6 +356,12 @@ class TargetPage(Page):
             return None
         # Whether an sdist counts is seen on the way to it.
         return Release(str(version), [file.row()], version) if is_wheel(file) else super().find(version)
+
+
+def every_file(response: Any) -> list[Release]:
+    """Return all files of a page as one release, each row with the `requires-python` that it has there."""
+    rows = pages.files_of(response, _is_distribution)
+    return [Release("", [[*file.row(), requires] for file, requires in rows])]
 
 
 def direct_file(name: str, url: str) -> File:

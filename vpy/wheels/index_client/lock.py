@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     # By project: its version, and the extras of it that are asked for.
     Chosen = dict[str, tuple[Any, frozenset[str]]]
 
-_EVERY_FILE = "every file"
 _PATCH = re.compile(r"""python_full_version\s*([<>=!~]+)\s*["'](\d+)\.(\d+)\.(\d+)["']""")
 # What else a specifier of `requires-python` leaves out is a release that nobody should run.
 _LEAST = re.compile(r"(>=?)\s*(\d+)\.(\d+)\.(\d+)")
@@ -63,7 +62,7 @@ def run(
     METADATA needs a build, the answer is {unbuilt: {name, version, filename, url, sha256, index}} alone.
     Raises UncoveredError, RefusedError where there is none.
     """
-    web = Web(session, Cache(job.get("pages", ""), _EVERY_FILE, offline=bool(job.get("offline"))))
+    web = Web(session, Cache(job.get("pages", ""), listing.EVERY_FILE, offline=bool(job.get("offline"))))
     try:
         with tempfile.TemporaryDirectory(prefix="index-client-") as scratch:
             elsewhere = pages.found_elsewhere(find_links)
