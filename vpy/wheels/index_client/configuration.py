@@ -19,22 +19,6 @@ if TYPE_CHECKING:
     from vpy.wheels.index_client.rules import Rules
 
 
-# What a job for several targets imports.
-_LOADED = (
-    "pip._internal.commands.download",
-    "pip._internal.index.package_finder",
-    "pip._vendor.distro.distro",
-    "vpy.wheels.index_client.finder_log",
-    "vpy.wheels.index_client.lock",
-)
-
-
-def load() -> None:
-    """Load pip for a job for several targets, before it is known."""
-    for name in _LOADED:
-        importlib.import_module(name)
-
-
 def set_options(options: Any, job: dict[str, Any], rules: Rules) -> None:
     """Set pip's options by the job; of the user's configuration leave only how to reach an index."""
     for name in ("requirements", "constraints", "build_constraints", "dependency_groups", "editables"):
