@@ -7,7 +7,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +123,130 @@ def test_many_starts_build_it_once(workshop: Workshop) -> None:
     assert [out for out, _ in said] == ["1.0\n"] * 4
     lines = [line for _, err in said for line in err.splitlines()]
     assert len([line for line in lines if line.startswith("vpython: building ")]) == 1
+
+
+MEETING = """
+import pathlib, time
+place = pathlib.Path({place!r})
+(place / NAME).touch()
+for _ in range(3000):
+    if (place / {other!r}).exists():
+        break
+    time.sleep(0.01)
+else:
+    raise RuntimeError("alone")
+{then}
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one processor builds one after the other")
+def test_several_are_built_at_once(workshop: Workshop, tmp_path: Path) -> None:
+    """Each waits for the other here. The lines have one order, each failure is told, what was built stays."""
+    place = tmp_path / "met"
+    place.mkdir()
+
+    def make(name: str, other: str, then: str = "") -> None:
+        make_sdist(workshop.wheels, name, before=MEETING.format(place=str(place), other=other, then=then))
+
+    make("alpha", "beta", "raise ValueError('no alpha')")
+    make("beta", "alpha")
+    make_sdist(workshop.wheels, "gamma", before="raise ValueError('no gamma')")
+    script = workshop.script("gamma", "beta", "alpha")
+    code, out, err = workshop.run(script)
+    assert (code, out) == (1, "")
+    logs = workshop.harness.root / "logs"
+    fact = "cannot build `{0}-1.0.tar.gz` from its source: ValueError: no {0}: `{1}/build-{0}-1.0.log`; "
+    way = "take another version or another Python: `vpython-tool find {0}` shows the wheels"
+    assert err.splitlines() == [
+        *(f"vpython: building `{name}` 1.0 from its source" for name in ("alpha", "beta", "gamma")),
+        "vpython: " + (fact + way).format("alpha", logs),
+        (fact + way).format("gamma", logs),
+    ]
+    make_sdist(workshop.wheels, "alpha")
+    make_sdist(workshop.wheels, "gamma")
+    code, out, err = workshop.run(script)
+    assert (code, out) == (0, "1.0 1.0 1.0\n")
+    assert err.splitlines() == [
+        f"vpython: building `{name}` 1.0 from its source" for name in ("alpha", "gamma")
+    ]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at the state of processes")
+def test_an_interrupted_build_ends_all_of_them(workshop: Workshop, tmp_path: Path) -> None:
+    """None of their processes is left, nor what they have written; what was built stays."""
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    waiting = (
+        "import pathlib, subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+        f"(pathlib.Path({str(pids)!r}) / NAME).write_text(str(child.pid))\nchild.wait()\n"
+    )
+    make_sdist(workshop.wheels, "alpha", before=waiting)
+    make_sdist(workshop.wheels, "beta", before=waiting)
+    with subprocess.Popen(
+        [workshop.harness.file, workshop.script("alpha", "beta")], env=workshop.harness.surroundings(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        wait_until(lambda: len(found(pids)) == 2)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert "Traceback" not in err
+    wait_until(lambda: not any(map(is_alive, found(pids))))
+    assert not list((workshop.harness.root / "staging").glob("build-*"))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("waited for 30 s")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return "Z" not in state.split()[:1]
+
+
+def found(pids: Path) -> list[int]:
+    return [int(text) for path in pids.iterdir() if (text := path.read_text())]
+
+
+def test_a_dead_index_ends_a_build_in_time(workshop: Workshop, tmp_path: Path) -> None:
+    """What a build needs is asked for as long as the variable says; then comes one line."""
+    (tmp_path / "public").mkdir()
+    index = AwkwardIndex(tmp_path / "public")
+    try:
+        make_sdist(
+            index.folder, "lone", files={"pyproject.toml": PYPROJECT.replace("[]", '["tool"]', 1)},
+        )  # fmt: skip
+        script = workshop.script("lone")
+
+        def dead(_: object) -> None:
+            if "tool" in index.asked[-1][0]:
+                raise OSError
+
+        index.before = dead
+        began = time.monotonic()
+        code, out, err = workshop.run(
+            script, VPYTHON_PACKAGE_SOURCE=f"index:{index.url}", VPYTHON_NETWORK_RETRY_TIMEOUT="1"
+        )
+    finally:
+        index.stop()
+    assert time.monotonic() - began < 15
+    assert (code, out) == (1, "")
+    assert err == (
+        f"{BUILDING}vpython: cannot get what the build of `lone-1.0.tar.gz` needs: "
+        f"Remote end closed connection without response: `{index.url}tool/`\n\n"
+        "hint: with -vpython-offline only what was resolved before is used\n"
+    )
+    asked = [path for path, _ in index.asked if "tool" in path]
+    assert len(asked) > 1
 
 
 @pytest.mark.parametrize(

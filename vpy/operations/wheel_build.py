@@ -6,21 +6,24 @@ it brings none, vpython's own.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 
 from bootstrap.shown import without_passwords
 from vpy.environment import seeds
-from vpy.errors import ToolError
+from vpy.errors import ToolError, UnreachableError
+from vpy.operations.build_rules import UNANSWERED
 from vpy.packages.freshness import cutoff_at
 from vpy.packages.index.builds import Builder, BuiltWheel
-from vpy.system import files, process
-from vpy.system.lean import json
+from vpy.system import files, fork, process
+from vpy.system.lean import contextlib, json
+from vpy.system.network.retry import retry_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from vpy.model import Interpreter, Sources, Spec
     from vpy.operations.context import Context
@@ -51,6 +54,9 @@ sys.modules[__name__] = own_collector
 """
 # Old sources need an old setuptools: what their log says, and the newest that will do.
 _OLDER_SETUPTOOLS = ((r"use_2to3 is invalid", "58"), (r"No module named '(pkg_resources|imp)'", "81"))
+_NAMED = 3  # of what is being built
+_PIP_TIMEOUT = 15  # seconds for which pip waits for an answer by default
+_UNANSWERED = re.compile(rf"{re.escape(UNANSWERED)}(\S+): (.+)")
 _REASON = re.compile(r"\s*(?:.*fatal error|(?:\w+\.)*\w*(?:Error|Exception)|error): ?\S")
 _HINTS = (
     (r"No such file or directory: '?(gcc|cc|clang|c\+\+|g\+\+|x86_64-linux-gnu-gcc)", "a compiler"),
@@ -65,10 +71,6 @@ _HINTS = (
 
 def builder(sources: Sources, interpreter: Interpreter, spec: Spec, context: Context) -> Builder:
     """Return the builder of wheels for a target; build requirements come from the same sources."""
-
-    def build(sdist: Sdist, directory: str) -> BuiltWheel:
-        return _build(sdist, directory, sources, interpreter, spec, context)
-
     identity: list[object] = [
         interpreter.executable,
         list(interpreter.signature),
@@ -79,7 +81,8 @@ def builder(sources: Sources, interpreter: Interpreter, spec: Spec, context: Con
     projects = _projects(spec)
     if rules := _rules(sources, spec):
         identity.append(rules)
-    return Builder(build, identity, _forbidden(projects, context), projects)
+    yard = WheelYard(sources, interpreter, spec, context)
+    return Builder(yard, identity, _forbidden(projects, context), projects)
 
 
 def looking(spec: Spec, context: Context) -> Builder:
@@ -141,39 +144,78 @@ def _compiler(environ: Mapping[str, str]) -> list[object]:
     return seen
 
 
-def _build(
-    sdist: Sdist, directory: str, sources: Sources, interpreter: Interpreter, spec: Spec, context: Context
-) -> BuiltWheel:
-    """Build a wheel below `directory`; say so, since it may take minutes."""
-    doing = f"building `{sdist.name}` {sdist.version} from its source"
-    context.terminal.warning(doing)
-    with (
-        context.terminal.status.stage(doing),
-        files.staging_directory(context.layout.staging, "build-") as stage,
-    ):
+class WheelYard:
+    """Yard that builds wheels for a target, as many at once as there are processors."""
+
+    def __init__(self, sources: Sources, interpreter: Interpreter, spec: Spec, context: Context) -> None:
+        self.workers = fork.processors()
+        self._sources = sources
+        self._interpreter = interpreter
+        self._spec = spec
+        self._context = context
+        self._children = process.Children()
+        self._doing: list[str] = []
+        self._done = self._count = 0
+
+    @contextlib.contextmanager
+    def open(self, count: int) -> Iterator[None]:
+        """Show what is being built of so many while the block runs."""
+        self._done, self._count = 0, count
+        with self._context.terminal.status.stage(self._text):
+            yield
+
+    def _text(self) -> str:
+        """Return what is being built now, in one line."""
+        doing = list(self._doing)
+        named = ", ".join(doing[:_NAMED])
+        more = f" and {len(doing) - _NAMED} more" if len(doing) > _NAMED else ""
+        return f"building {named}{more} from {'its' if len(doing) == 1 else 'their'} source"
+
+    def announce(self, sdist: Sdist) -> None:
+        """Say that an sdist is being built, since it may take minutes."""
+        self._context.terminal.warning(f"building {sdist.title} from its source")
+
+    def stop(self) -> None:
+        """End all builds."""
+        self._children.end()
+
+    def build(self, sdist: Sdist, directory: str) -> BuiltWheel:
+        """Build the wheel of an sdist below a directory, in a directory of its own."""
+        status = self._context.terminal.status
+        self._doing.append(sdist.title)
+        try:
+            if self._count > 1:
+                status.count(self._done, self._count, "wheels")
+            with files.staging_directory(self._context.layout.staging, "build-") as stage:
+                return self._build(sdist, directory, stage)
+        finally:
+            self._doing.remove(sdist.title)
+            self._done += 1
+
+    def _build(self, sdist: Sdist, directory: str, stage: str) -> BuiltWheel:
+        context = self._context
         out = os.path.join(stage, "wheel")
-        pip = _pip(interpreter, stage, context)
-        _write_rules(pip, spec, context)
-        environ = _environ(sources, stage, context)
+        pip = _pip(self._interpreter, stage, context)
+        _write_rules(pip, self._spec, context)
+        environ = _environ(self._sources, stage, context)
         words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
-        command = [interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
+        command = [self._interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
         log = ""
         for pattern, limit in (("", None), *_OLDER_SETUPTOOLS):
             if not re.search(pattern, log):
                 continue
+            constraints = _constraints(limit, self._spec, stage)
             try:
-                finished = process.run(
-                    command, environ={**environ, **_constraints(limit, spec, stage)}, cwd=stage
-                )
+                finished = self._children.run(command, environ={**environ, **constraints}, cwd=stage)
             except OSError as error:
-                raise ToolError(f"cannot start `{interpreter.executable}`: {error.strerror}") from error
+                raise ToolError(f"cannot start `{command[0]}`: {error.strerror}") from error
             log += (finished.stdout + finished.stderr).decode("utf-8", "replace")
             built = [name for name in _listed(out) if name.endswith(".whl")]
             if finished.code == 0 and len(built) == 1:
                 final = os.path.join(directory, built[0])
                 files.replace(os.path.join(out, built[0]), final)
                 return BuiltWheel(final, _requirements(log))
-    raise _failure(sdist, log, context)
+        raise _failure(sdist, log, context)
 
 
 def _pip(interpreter: Interpreter, stage: str, context: Context) -> str:
@@ -203,6 +245,7 @@ def _write_rules(pip: str, spec: Spec, context: Context) -> None:
         "first": list(resolution.indexes),
         "pinned": {each.project: each.index for each in resolution.sources if each.index},
         "cutoff": cutoff_at(resolution.exclude_newer, context.now()) if resolution.exclude_newer else "",
+        "retry_seconds": retry_seconds(context.environ),
     }
     package = os.path.join(pip, "pip", "_internal")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build_rules.py")
@@ -230,6 +273,10 @@ def _environ(sources: Sources, stage: str, context: Context) -> dict[str, str]:
         # The variable is a list with blanks between, which a URL does not have.
         beside = [path if "://" in path else Path(path).as_uri() for path in sources.find_links]
         environ["PIP_FIND_LINKS"] = " ".join((environ.get("PIP_FIND_LINKS", ""), *beside)).strip()
+    seconds = retry_seconds(context.environ)
+    if seconds and seconds < _PIP_TIMEOUT:
+        environ.pop("PIP_DEFAULT_TIMEOUT", None)
+        environ["PIP_TIMEOUT"] = str(math.ceil(seconds))
     temporary = os.path.join(stage, "tmp")
     os.makedirs(temporary, exist_ok=True)
     return {
@@ -265,6 +312,12 @@ def _requirements(log: str) -> tuple[str, ...]:
 
 def _failure(sdist: Sdist, log: str, context: Context) -> ToolError:
     """Return the error of a build; its log is kept until the next that fails, or a prune days later."""
+    if unanswered := _UNANSWERED.search(log):
+        url, fact = unanswered.groups()
+        return UnreachableError(
+            f"cannot get what the build of `{sdist.filename}` needs: {fact}: `{url}`",
+            hint="with -vpython-offline only what was resolved before is used",
+        )
     path = os.path.join(context.layout.logs, f"build-{sdist.name}-{sdist.version}.log")
     with files.disk_errors("write", path):
         files.write_bytes(path, log.encode(), mode=0o600)

@@ -228,7 +228,7 @@ def loader_of(
         from vpy.operations import wheel_build
 
         result = wheel_build.builder(plan.sources, plan.interpreter, plan.spec, context)
-        return result if fetching else replace(result, build=None)
+        return result if fetching else replace(result, yard=None)
 
     def index(asked: Sources) -> IndexLoader:
         return sources.index_loader(

@@ -178,6 +178,52 @@ class Forked:
                 pipe.close()
 
 
+class EndedError(Exception):
+    """Child that was ended with all others, or not started any more."""
+
+
+class Children:
+    """Children of several threads, each with what it starts; `end` ends them all."""
+
+    def __init__(self) -> None:
+        from threading import Lock
+
+        self._lock = Lock()
+        self._running: set[Popen[bytes]] = set()
+        self._is_over = False
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        cwd: str | None = None,
+        timeout: float | None = None,
+    ) -> Finished:
+        """Do what `run` does; raise EndedError where `end` was called before its end."""
+        with self._lock:
+            if self._is_over:
+                raise EndedError
+            child = _started(command, environ, cwd=cwd, alone=True)
+            self._running.add(child)
+        try:
+            code, stdout, stderr = _finish(child, b"", timeout, lambda: None)
+        finally:
+            with self._lock:
+                self._running.discard(child)
+        if self._is_over:
+            raise EndedError
+        return Finished(code, stdout, stderr)
+
+    def end(self) -> None:
+        """End all children; no more are started."""
+        with self._lock:
+            self._is_over = True
+            for child in self._running:
+                if child.returncode is None:
+                    _kill_group(child)
+
+
 def talk(command: Sequence[str], environ: Mapping[str, str], *, alone: bool = False) -> Talk:
     """Start a child to talk to; OSError where it cannot be started.
 

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 
 def map_concurrently(
-    items: Sequence[Item], work: Callable[[Item], Answer], *, workers: int, stop: Callable[[], None]
+    items: Sequence[Item],
+    work: Callable[[Item], Answer],
+    *,
+    workers: int,
+    stop: Callable[[], None],
+    patience: float = 0.3,
 ) -> list[Callable[[], Answer]]:
     """Do the work for each item, `workers` at once; return for each a function with its answer or error.
 
     Ctrl-C ends the waiting at once: `stop` is called, and the threads, which die with the process,
-    get a moment to tidy up.
+    get a moment to tidy up, each `patience` seconds.
     """
     queued: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(items)):
@@ -47,7 +52,7 @@ def map_concurrently(
         while not queued.empty():
             _drop(queued)
         for thread in threads:
-            thread.join(0.3)
+            thread.join(patience)
         raise
     return [outcome for outcome in outcomes if outcome is not None]
 

@@ -3,27 +3,50 @@
 A wheel is kept by the sdist's hash, the Python that it was built with and for, and the compiler. Which
 versions of the build requirements it was built with is noted beside it: to know them beforehand they
 would have to be resolved each time.
+
+Several wheels are built at once. What is said of them is in the order in which they were asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 
 from vpy.errors import ToolError, UserError
 from vpy.packages.cipd import names
-from vpy.system import files, locks, sdist_name, sealed
+from vpy.system import files, locks, sdist_name, sealed, threads
 from vpy.system.lean import json
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from contextlib import AbstractContextManager
+    from typing import Any, Protocol
 
     from vpy.system.layout import Layout
 
+    class Yard(Protocol):
+        """Place where wheels are built, `workers` at once, each in a thread of its own."""
+
+        workers: int
+
+        def open(self, count: int) -> AbstractContextManager[None]:
+            """Show what is being built of so many while the block runs."""
+
+        def announce(self, sdist: Sdist) -> None:
+            """Say that an sdist is being built."""
+
+        def build(self, sdist: Sdist, directory: str) -> BuiltWheel:
+            """Build the wheel of an sdist below a directory."""
+
+        def stop(self) -> None:
+            """End all builds."""
+
+
 BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
+_PATIENCE = 20.0  # seconds in which an interrupted build removes what it has written
 _UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late", "upload_time_missing")
 
 
@@ -36,6 +59,11 @@ class Sdist:
     filename: str
     sha256: str
     path: str
+
+    @property
+    def title(self) -> str:
+        """Project and version, as a message names them."""
+        return f"`{self.name}` {self.version}"
 
 
 @value
@@ -50,12 +78,12 @@ class BuiltWheel:
 class Builder:
     """Builder of wheels for one target.
 
-    `build` makes the wheel of an sdist below a directory; None where that is only looked at. `identity`
-    is any JSON that tells this target and its compiler from all others. `forbidden` returns who forbids
-    to build a project, or ""; `projects` are the normalized names of those that a spec forbids, `*` for all.
+    `yard` builds; None where that is only looked at. `identity` is any JSON that tells this target and its
+    compiler from all others. `forbidden` returns who forbids to build a project, or ""; `projects` are the
+    normalized names of those that a spec forbids, `*` for all.
     """
 
-    build: Callable[[Sdist, str], BuiltWheel] | None
+    yard: Yard | None
     identity: object
     forbidden: Callable[[str], str]
     projects: frozenset[str] = frozenset()
@@ -111,9 +139,10 @@ def build(
         )
         for row in fetch(texts, sources, hashes)
     ]
-    wheels = {sdist: get(builder, sdist, os.path.join(directory, BUILT), layout) for sdist in found}
-    _allow(wheels, asked)
-    return {os.path.basename(wheel) for wheel in wheels.values()}
+    found.sort(key=lambda sdist: sdist.filename)
+    wheels = get_all(builder, found, os.path.join(directory, BUILT), layout)
+    _allow(dict(zip(found, wheels, strict=True)), asked)
+    return {os.path.basename(wheel) for wheel in wheels}
 
 
 def locked(sdist: Sdist, asked: Iterable[Mapping[str, Any]]) -> Sdist:
@@ -144,11 +173,74 @@ def _is_of(asked: str, row: Mapping[str, Any]) -> bool:
     return canonicalize_name(Requirement(row["text"]).name) == canonicalize_name(Requirement(asked).name)
 
 
+class _Turns:
+    """Turns to say something: each says it once all before it have said something, or have nothing to say."""
+
+    def __init__(self, count: int) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Callable[[], None] | None] = [None] * count
+        self._next = 0
+
+    def take(self, number: int, say: Callable[[], None] = lambda: None) -> None:
+        """Take a turn; a second one of the same number is passed over."""
+        with self._lock:
+            if number < self._next or self._waiting[number] is not None:
+                return
+            self._waiting[number] = say
+            while self._next < len(self._waiting) and (first := self._waiting[self._next]) is not None:
+                self._next += 1
+                first()
+
+
+def get_all(builder: Builder, sdists: Sequence[Sdist], directory: str, layout: Layout) -> list[str]:
+    """Return the wheels of sdists in `directory`: those that were kept, and new ones, built side by side.
+
+    One that cannot be built leaves the others to be built. Raises one ToolError for all that failed.
+    """
+    turns = _Turns(len(sdists))
+    yard = builder.yard
+
+    def work(number: int) -> str:
+        sdist = sdists[number]
+        try:
+            return _get(builder, sdist, directory, layout, lambda say: turns.take(number, say))
+        finally:
+            turns.take(number)
+
+    if yard is None:
+        return [work(number) for number in range(len(sdists))]
+    with yard.open(len(sdists)):
+        outcomes = threads.map_concurrently(
+            range(len(sdists)), work, workers=yard.workers, stop=yard.stop, patience=_PATIENCE
+        )
+    wheels, failed = [], []
+    for outcome in outcomes:
+        try:
+            wheels.append(outcome())
+        except ToolError as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:  # the way out of each is in its line
+        raise ToolError([f"{each.summary}; {each.hint}" if each.hint else each.summary for each in failed])
+    return wheels
+
+
 def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:
     """Return the wheel of an sdist in `directory`: the one that was kept, or else a new one.
 
     Raises ToolError where it cannot be built.
     """
+    return get_all(builder, [sdist], directory, layout)[0]
+
+
+def _get(
+    builder: Builder,
+    sdist: Sdist,
+    directory: str,
+    layout: Layout,
+    say: Callable[[Callable[[], None]], None],
+) -> str:
     digest = files.sha256_of(sdist.path)
     if sdist.sha256 not in ("", digest):
         raise ToolError(f"`{sdist.filename}` has changed: sha256 `{digest}`, not `{sdist.sha256}`")
@@ -160,8 +252,10 @@ def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:
     with locks.exclusive(layout.lock("sdist", digest[:2])):
         if known := _kept(path, directory, layout):
             return known
-        assert builder.build is not None
-        built = builder.build(sdist, directory)
+        assert builder.yard is not None
+        yard = builder.yard
+        say(lambda: yard.announce(sdist))
+        built = yard.build(sdist, directory)
         _keep(built, path, layout)
     return built.path
 

@@ -418,7 +418,7 @@ class IndexLoader:
             raise self._failure(rows, hint=f"{by} forbids to build a wheel from its source")
         if others := [row for row in rows if row not in lacking]:
             raise self._failure(others)
-        if builder.build is None:
+        if builder.yard is None:
             raise self._failure([{**row, "note": ", which a start builds"} for row in lacking])
         return builds.build(lacking, asked, builder, self.sdists, directory, self.layout)
 

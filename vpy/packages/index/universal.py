@@ -78,7 +78,7 @@ def resolve(
                     f"only a build tells what `{sdist['name']}` {sdist['version']} needs",
                     hint=f"{by} forbids it",
                 )
-            if builder.build is None:
+            if builder.yard is None:
                 raise UnbuiltError(f"only a build tells what `{sdist['name']}` {sdist['version']} needs")
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
