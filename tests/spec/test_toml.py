@@ -77,14 +77,14 @@ def test_nothing_declared_is_a_bare_environment() -> None:
         ("dependencies = ['./six']", ["t:1:17: not a requirement: `./six`: "]),
         (
             "dependencies = ['a @ six.whl', 'a @ file:six.whl', 'a @ file://host/six.whl',\n"
-            "'a @ git+https://h/r', 'a @ https://h/a.tar.gz', 'a @ http://h/a.whl', 'a @ http://h/a.whl#sha256=0']",
+            "'a @ hg+https://h/r', 'a @ https://h/a.tar.gz', 'a @ http://h/a.whl', 'a @ http://h/a.whl#sha256=0']",
             [
                 "t:1:17: only `https`, `http` and `file` URLs are installed from: `a @ six.whl`",
                 "t:1:32: a file URL must be absolute: `a @ file:six.whl`",
                 "t:1:52: a file URL must be absolute: `a @ file://host/six.whl`",
-                "t:2:1: only `https`, `http` and `file` URLs are installed from: `a @ git+https://h/r`",
-                "t:2:24: the URL must name a wheel: `a @ https://h/a.tar.gz`",
-                "t:2:50: `http` needs `#sha256=` after the URL: `a @ http://h/a.whl`",
+                "t:2:1: only git repositories are built from: `a @ hg+https://h/r`",
+                "t:2:23: the URL must name a wheel, or a git repository with `git+` in front: `a @ https://h/a.tar.gz`",
+                "t:2:49: `http` needs `#sha256=` after the URL: `a @ http://h/a.whl`",
             ],
         ),
     ],

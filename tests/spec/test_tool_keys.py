@@ -152,10 +152,11 @@ def test_what_vpython_says_wins_over_what_uv_says() -> None:
             ["/here/s.py:2:13: two of `tool.uv.index` are the default"],
         ),
         (
-            '[tool.uv.sources]\na = { git = "https://g.test" }\n',
+            '[tool.uv.sources]\na = { git = "ext::x" }\nc = { git = "https://h/r", rev = "a", tag = "b" }\n',
             [
-                "/here/s.py:3:3: `tool.uv.sources.a`: a git source is not a wheel, "
-                "and only wheels are installed"
+                "/here/s.py:3:3: `tool.uv.sources.a`: only `git+https`, `git+ssh` and `git+file` "
+                "repositories are built from: `git+ext::x`",
+                "/here/s.py:4:3: `tool.uv.sources.c` has more than one of `rev`, `tag` and `branch`",
             ],
         ),
         (
@@ -163,14 +164,15 @@ def test_what_vpython_says_wins_over_what_uv_says() -> None:
             [
                 "/here/s.py:3:3: `tool.uv.sources.a`: a workspace member is not a wheel, and only wheels are "
                 "installed",
-                "/here/s.py:4:3: `tool.uv.sources.c` needs one of `url`, `path` and `index`",
+                "/here/s.py:4:3: `tool.uv.sources.c` needs one of `git`, `index`, `path` and `url`",
             ],
         ),
         (
             "[tool.uv.sources]\na = { index = 'none' }\nc = { path = 'c.tar.gz', marker = 'x' }\n",
             [
                 "/here/s.py:3:3: `tool.uv.sources.a` names the index `none`, which `tool.uv.index` lacks",
-                "/here/s.py:4:3: `tool.uv.sources.c`: the URL must name a wheel: `file:///here/c.tar.gz`",
+                "/here/s.py:4:3: `tool.uv.sources.c`: the URL must name a wheel, or a git repository "
+                "with `git+` in front: `file:///here/c.tar.gz`",
                 "/here/s.py:1:3: `tool.uv.sources.c.marker` is not a marker of PEP 508: `x`",
             ],
         ),

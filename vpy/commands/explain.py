@@ -298,7 +298,7 @@ def _packages(packages: Sequence[Mapping[str, Any]], *, several: bool) -> list[s
         more = [f"= {row['expanded']}"] if row["expanded"] and "${" in row["name"] else []
         if row["state"] != "resolved" and row["reason"] not in (common, explain_packages.OTHERS):
             more += row["reason"].split("\n")
-        more += [f"from {row['source']}"] if several and row["source"] else []
+        more += [f"from {row['source']}"] if row["source"] and (several or "git+" in row["source"]) else []
         more += [row["note"]] if row["note"] else []
         lines.append("\n  ".join([line, *more]))
     return lines

@@ -31,7 +31,7 @@ def select(lockfile: Lockfile, interpreter: Interpreter) -> tuple[Locked, ...]:
             )
             continue
         file = best_file(distribution, interpreter)
-        if file is None and not _hashes(distribution):
+        if file is None and not distribution.is_commit and not _hashes(distribution):
             mistakes.append(
                 f"no wheel of `{distribution.name}` {distribution.version} in it fits `{interpreter.tags[0]}`"
             )

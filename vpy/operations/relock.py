@@ -5,6 +5,7 @@ from __future__ import annotations
 from bootstrap.shown import printable
 from vpy.errors import UserError
 from vpy.operations import lock_targets, sources, spec_settings
+from vpy.system import vcs_url
 from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
@@ -155,7 +156,19 @@ def _answer(
         stage=context.layout.staging,
         before=before,
         origins=origins,
+        commits=_commits(keeping),
     )
+
+
+def _commits(keeping: Keeping) -> Mapping[str, str]:
+    """Return the commits that a lockfile of before has for references to repositories, and that stay."""
+    if keeping.lockfile is None or keeping.is_upgrade:
+        return {}
+    return {
+        vcs_url.parse(each.url).text(each.revision): vcs_url.parse(each.url).revision
+        for each in keeping.lockfile.distributions
+        if each.is_commit and each.name not in keeping.not_of
+    }
 
 
 def _warnings(before: Lockfile | None, answer: Mapping[str, Any]) -> Iterator[str]:
@@ -255,7 +268,8 @@ def _lockfile(answer: Mapping[str, Any], requires_python: str, path: str, kind: 
         format=kind,
         digest="",
         distributions=tuple(
-            _distribution(row, placed[row["name"], _label(row)]) for row in answer["distributions"]
+            _distribution(row, placed[row["name"], _label(row)], answer["revisions"])
+            for row in answer["distributions"]
         ),
         requires_python=requires_python,
         direct=frozenset(name for (name, _), each in placed.items() if "" in each.via),
@@ -267,9 +281,19 @@ def _label(row: Mapping[str, Any]) -> str:
     return f"{row['version']} {row['origin']}".rstrip()
 
 
-def _distribution(row: Mapping[str, Any], placed: Any) -> LockedDistribution:
+def _distribution(row: Mapping[str, Any], placed: Any, revisions: Mapping[str, str]) -> LockedDistribution:
     from vpy.spec.lockfile.model import LockedDistribution
 
+    if vcs_url.is_reference(row["url"]):
+        return LockedDistribution(
+            name=row["name"],
+            version="",
+            marker=placed.marker,
+            requires_python=row["requires_python"],
+            url=row["url"],
+            via=placed.via,
+            revision=revisions[row["url"]],
+        )
     files = tuple(_files(row["files"]))
     wheels = tuple(file for file in files if file.filename.endswith(".whl"))
     sdists = [file for file in files if not file.filename.endswith(".whl")]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from vpy.model import Interpreter, Sources, Spec
     from vpy.operations.context import Context
-    from vpy.packages.index.builds import Sdist
+    from vpy.packages.index.builds import Buildable
 
 # What shapes a compiled file besides the sdist and the Python.
 _COMPILER_VARIABLES = (
@@ -171,34 +171,35 @@ class WheelYard:
         more = f" and {len(doing) - _NAMED} more" if len(doing) > _NAMED else ""
         return f"building {named}{more} from {'its' if len(doing) == 1 else 'their'} source"
 
-    def announce(self, sdist: Sdist) -> None:
-        """Say that an sdist is being built, since it may take minutes."""
-        self._context.terminal.warning(f"building {sdist.title} from its source")
+    def announce(self, source: Buildable) -> None:
+        """Say that a wheel is being built, since it may take minutes."""
+        self._context.terminal.warning(f"building {source.title} from its source")
 
     def stop(self) -> None:
         """End all builds."""
         self._children.end()
 
-    def build(self, sdist: Sdist, directory: str) -> BuiltWheel:
-        """Build the wheel of an sdist below a directory, in a directory of its own."""
+    def build(self, source: Buildable, directory: str) -> BuiltWheel:
+        """Build a wheel below a directory, in a directory of its own."""
         status = self._context.terminal.status
-        self._doing.append(sdist.title)
+        self._doing.append(source.title)
         try:
             if self._count > 1:
                 status.count(self._done, self._count, "wheels")
             with files.staging_directory(self._context.layout.staging, "build-") as stage:
-                return self._build(sdist, directory, stage)
+                return self._build(source, directory, stage)
         finally:
-            self._doing.remove(sdist.title)
+            self._doing.remove(source.title)
             self._done += 1
 
-    def _build(self, sdist: Sdist, directory: str, stage: str) -> BuiltWheel:
+    def _build(self, source: Buildable, directory: str, stage: str) -> BuiltWheel:
         context = self._context
+        tree = source.tree(stage, self._children.run)
         out = os.path.join(stage, "wheel")
         pip = _pip(self._interpreter, stage, context)
         _write_rules(pip, self._spec, context)
         environ = _environ(self._sources, stage, context)
-        words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, sdist.path]
+        words = ["wheel", "-v", "--no-deps", "--use-pep517", "--no-input", "--wheel-dir", out, tree]
         command = [self._interpreter.executable, "-I", "-c", _PROGRAM, pip, *words]
         log = ""
         for pattern, limit in (("", None), *_OLDER_SETUPTOOLS):
@@ -215,7 +216,7 @@ class WheelYard:
                 final = os.path.join(directory, built[0])
                 files.replace(os.path.join(out, built[0]), final)
                 return BuiltWheel(final, _requirements(log))
-        raise _failure(sdist, log, context)
+        raise _failure(source, log, context)
 
 
 def _pip(interpreter: Interpreter, stage: str, context: Context) -> str:
@@ -310,15 +311,15 @@ def _requirements(log: str) -> tuple[str, ...]:
     return tuple(sorted({each for line in found for each in line.split()}))
 
 
-def _failure(sdist: Sdist, log: str, context: Context) -> ToolError:
+def _failure(source: Buildable, log: str, context: Context) -> ToolError:
     """Return the error of a build; its log is kept until the next that fails, or a prune days later."""
     if unanswered := _UNANSWERED.search(log):
         url, fact = unanswered.groups()
         return UnreachableError(
-            f"cannot get what the build of `{sdist.filename}` needs: {fact}: `{url}`",
+            f"cannot get what the build of `{source.filename}` needs: {fact}: `{url}`",
             hint="with -vpython-offline only what was resolved before is used",
         )
-    path = os.path.join(context.layout.logs, f"build-{sdist.name}-{sdist.version}.log")
+    path = os.path.join(context.layout.logs, f"build-{source.log_name}.log")
     with files.disk_errors("write", path):
         files.write_bytes(path, log.encode(), mode=0o600)
     reasons = [
@@ -331,6 +332,6 @@ def _failure(sdist: Sdist, log: str, context: Context) -> ToolError:
     missing = next((what for pattern, what in _HINTS if re.search(pattern, log)), "")
     hint = f"install {missing}, or " if missing else "take "
     return ToolError(
-        f"cannot build `{sdist.filename}` from its source: {reason[:200]}: `{path}`",
-        hint=f"{hint}another version or another Python: `vpython-tool find {sdist.name}` shows the wheels",
+        f"cannot build `{source.filename}` from its source: {reason[:200]}: `{path}`",
+        hint=f"{hint}another version or another Python: `vpython-tool find {source.name}` shows the wheels",
     )

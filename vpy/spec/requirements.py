@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bootstrap.shown import without_passwords
 from vpy.spec.text import quoted
+from vpy.system import vcs_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,16 +32,18 @@ def requirement_fact(entry: str) -> str:
 def url_fact(url: str) -> str:
     """Return why a direct reference (PEP 508 `name @ URL`) cannot be installed; "" where it can.
 
-    Environments are built of wheels, never of sources, and pinned when first resolved: so a URL must
-    name a wheel, and with `http` its hash too. A relative path means nothing, since a resolution is
-    cached for every directory.
+    A URL must name a wheel, and with `http` its hash too, or a git repository, of which a wheel is built. A
+    relative path means nothing, since a resolution is cached for every directory.
     """
     from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(url)
-    except ValueError:
-        return "not a URL"
+        if vcs_url.is_reference(url):
+            vcs_url.parse(url)
+            return ""
+    except ValueError as error:
+        return str(error) if vcs_url.is_reference(url) else "not a URL"
     if parts.scheme == "http" and "sha256=" not in parts.fragment:
         return "`http` needs `#sha256=` after the URL"
     if parts.scheme == "file" and not (parts.path.startswith("/") and parts.netloc in ("", "localhost")):
@@ -47,7 +51,7 @@ def url_fact(url: str) -> str:
     if parts.scheme not in ("https", "http", "file"):
         return "only `https`, `http` and `file` URLs are installed from"
     if not parts.path.endswith(".whl"):
-        return "the URL must name a wheel"
+        return "the URL must name a wheel, or a git repository with `git+` in front"
     return ""
 
 
@@ -71,13 +75,18 @@ def project_of(requirement: str) -> str:
 
 
 def normalized(requirement: Requirement) -> str:
-    """Return a requirement as text that is the same for every spelling of it (PEP 508, PEP 685)."""
+    """Return a requirement as text that is the same for every spelling of it, without a password.
+
+    PEP 508, PEP 685.
+    """
     from packaging.utils import canonicalize_name
 
     extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
     text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
     if requirement.url:
-        text += f" @ {requirement.url}"
+        url = requirement.url
+        url = vcs_url.parse(url).text() if vcs_url.is_reference(url) else without_passwords(url)
+        text += f" @ {url}"
     else:
         text += ",".join(sorted(str(each) for each in requirement.specifier))
     return f"{text} ; {requirement.marker}" if requirement.marker else text

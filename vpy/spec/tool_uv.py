@@ -27,7 +27,7 @@ UNFOLLOWED = (
     "no-build-isolation", "no-build-isolation-package", "no-index", "no-sources", "no-sources-package",
     "prerelease", "required-environments", "resolution", "torch-backend",
 )  # fmt: skip
-_NO_WHEEL = {"git": "a git source", "workspace": "a workspace member"}
+_NO_WHEEL = {"workspace": "a workspace member"}
 
 
 def unfollowed(uv: Table) -> tuple[str, ...]:
@@ -149,12 +149,12 @@ def _sources(uv: Table, used: set[str], named: dict[str, str], path: str) -> Ite
 
 def _source(row: Table, project: str, named: dict[str, str], path: str) -> ProjectSource:
     """Return one source of a project, with mistakes noted."""
-    kinds = [key for key in ("url", "path", "index", *_NO_WHEEL) if key in row.values]
+    kinds = [key for key in ("url", "path", "index", "git", *_NO_WHEEL) if key in row.values]
     marker = row.text("marker")
     _check_marker(row, marker)
     key = project
     if len(kinds) != 1:
-        row.add(key, f"`{row.name}` needs one of `url`, `path` and `index`")
+        row.add(key, f"`{row.name}` needs one of `git`, `index`, `path` and `url`")
         return ProjectSource(project)
     if kinds[0] in _NO_WHEEL:
         row.add(key, f"`{row.name}`: {_NO_WHEEL[kinds[0]]} is not a wheel, and only wheels are installed")
@@ -164,10 +164,27 @@ def _source(row: Table, project: str, named: dict[str, str], path: str) -> Proje
         if name and name not in named:
             row.add(key, f"`{row.name}` names the index {quoted(name)}, which `tool.uv.index` lacks")
         return ProjectSource(project, index=named.get(name, ""), marker=marker)
-    url = row.text("url") if kinds[0] == "url" else _file_url(row, "path", path)
+    if kinds[0] == "git":
+        url = _git_url(row, key)
+    else:
+        url = row.text("url") if kinds[0] == "url" else _file_url(row, "path", path)
     if url and (fact := url_fact(url)):
         row.add(key, f"`{row.name}`: {fact}: {quoted(url, 120)}")
     return ProjectSource(project, url=url, marker=marker)
+
+
+def _git_url(row: Table, key: str) -> str:
+    """Return the direct reference to a repository; mistakes are noted at `key`."""
+    url = row.text("git").removeprefix("git+")
+    refs = {"rev": "", "tag": "refs/tags/", "branch": "refs/heads/"}
+    named = [prefix + row.text(key) for key, prefix in refs.items() if row.values.get(key)]
+    if len(named) > 1:
+        row.add(key, f"`{row.name}` has more than one of `rev`, `tag` and `branch`")
+    subdirectory = row.text("subdirectory")
+    # Without a revision an `@` in the path would begin one.
+    has_at = "@" in url.partition("://")[2].partition("/")[2]
+    revision = f"@{named[0]}" if named else "@HEAD" * has_at
+    return f"git+{url}{revision}" + (f"#subdirectory={subdirectory}" if subdirectory else "")
 
 
 def _check_marker(row: Table, marker: str) -> None:

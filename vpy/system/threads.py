@@ -20,12 +20,12 @@ def map_concurrently(
     *,
     workers: int,
     stop: Callable[[], None],
-    patience: float = 0.3,
+    grace: float = 0.3,
 ) -> list[Callable[[], Answer]]:
     """Do the work for each item, `workers` at once; return for each a function with its answer or error.
 
     Ctrl-C ends the waiting at once: `stop` is called, and the threads, which die with the process,
-    get a moment to tidy up, each `patience` seconds.
+    get a moment to tidy up, each `grace` seconds.
     """
     queued: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(items)):
@@ -52,7 +52,7 @@ def map_concurrently(
         while not queued.empty():
             _drop(queued)
         for thread in threads:
-            thread.join(patience)
+            thread.join(grace)
         raise
     return [outcome for outcome in outcomes if outcome is not None]
 

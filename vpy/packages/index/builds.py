@@ -26,6 +26,36 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from vpy.system.layout import Layout
+    from vpy.system.process import Finished
+
+    class Buildable(Protocol):
+        """Source that a wheel is built of: see `Sdist`."""
+
+        @property
+        def name(self) -> str:
+            """Name of its project."""
+
+        @property
+        def filename(self) -> str:
+            """Name of the source itself, as a message has it."""
+
+        @property
+        def title(self) -> str:
+            """Project and version, as a message names them."""
+
+        @property
+        def log_name(self) -> str:
+            """Name of the log of a build that failed."""
+
+        @property
+        def place(self) -> str:
+            """Directory for its wheel, "" for that of all others."""
+
+        def identity(self) -> list[object]:
+            """Return what tells this from every other source of a wheel."""
+
+        def tree(self, stage: str, run: Callable[..., Finished]) -> str:
+            """Return the path of what is built; it may be written below a directory, by children."""
 
     class Yard(Protocol):
         """Place where wheels are built, `workers` at once, each in a thread of its own."""
@@ -35,18 +65,18 @@ if TYPE_CHECKING:
         def open(self, count: int) -> AbstractContextManager[None]:
             """Show what is being built of so many while the block runs."""
 
-        def announce(self, sdist: Sdist) -> None:
-            """Say that an sdist is being built."""
+        def announce(self, source: Buildable) -> None:
+            """Say that a wheel is being built."""
 
-        def build(self, sdist: Sdist, directory: str) -> BuiltWheel:
-            """Build the wheel of an sdist below a directory."""
+        def build(self, source: Buildable, directory: str) -> BuiltWheel:
+            """Build a wheel below a directory."""
 
         def stop(self) -> None:
             """End all builds."""
 
 
 BUILT = "built"  # directory of wheels that were built, below that of the fetched ones
-_PATIENCE = 20.0  # seconds in which an interrupted build removes what it has written
+_GRACE_SECONDS = 20.0  # seconds in which an interrupted build removes what it has written
 _UNFIT = ("requires_python_mismatch", "yanked", "upload_too_late", "upload_time_missing")
 
 
@@ -64,6 +94,31 @@ class Sdist:
     def title(self) -> str:
         """Project and version, as a message names them."""
         return f"`{self.name}` {self.version}"
+
+    @property
+    def log_name(self) -> str:
+        """Name of the log of a build that failed."""
+        return f"{self.name}-{self.version}"
+
+    @property
+    def place(self) -> str:
+        """Directory for its wheel, "" for that of all others: a version has one sdist."""
+        return ""
+
+    def identity(self) -> list[object]:
+        """Return what tells this from every other source of a wheel: its hash.
+
+        Raises ToolError where that is not the one of the index.
+        """
+        digest = files.sha256_of(self.path)
+        if self.sha256 not in ("", digest):
+            raise ToolError(f"`{self.filename}` has changed: sha256 `{digest}`, not `{self.sha256}`")
+        return ["built-1", digest]
+
+    def tree(self, stage: str, run: object) -> str:
+        """Return the path of what is built."""
+        del stage, run
+        return self.path
 
 
 @value
@@ -192,26 +247,25 @@ class _Turns:
                 first()
 
 
-def get_all(builder: Builder, sdists: Sequence[Sdist], directory: str, layout: Layout) -> list[str]:
-    """Return the wheels of sdists in `directory`: those that were kept, and new ones, built side by side.
+def get_all(builder: Builder, sources: Sequence[Buildable], directory: str, layout: Layout) -> list[str]:
+    """Return the wheels of sources in `directory`: those that were kept, and new ones, built side by side.
 
     One that cannot be built leaves the others to be built. Raises one ToolError for all that failed.
     """
-    turns = _Turns(len(sdists))
+    turns = _Turns(len(sources))
     yard = builder.yard
 
     def work(number: int) -> str:
-        sdist = sdists[number]
         try:
-            return _get(builder, sdist, directory, layout, lambda say: turns.take(number, say))
+            return _get(builder, sources[number], directory, layout, lambda say: turns.take(number, say))
         finally:
             turns.take(number)
 
     if yard is None:
-        return [work(number) for number in range(len(sdists))]
-    with yard.open(len(sdists)):
+        return [work(number) for number in range(len(sources))]
+    with yard.open(len(sources)):
         outcomes = threads.map_concurrently(
-            range(len(sdists)), work, workers=yard.workers, stop=yard.stop, patience=_PATIENCE
+            range(len(sources)), work, workers=yard.workers, stop=yard.stop, grace=_GRACE_SECONDS
         )
     wheels, failed = [], []
     for outcome in outcomes:
@@ -226,27 +280,34 @@ def get_all(builder: Builder, sdists: Sequence[Sdist], directory: str, layout: L
     return wheels
 
 
-def get(builder: Builder, sdist: Sdist, directory: str, layout: Layout) -> str:
-    """Return the wheel of an sdist in `directory`: the one that was kept, or else a new one.
+def get(builder: Builder, source: Buildable, directory: str, layout: Layout) -> str:
+    """Return the wheel of a source in `directory`: the one that was kept, or else a new one.
 
     Raises ToolError where it cannot be built.
     """
-    return get_all(builder, [sdist], directory, layout)[0]
+    return get_all(builder, [source], directory, layout)[0]
+
+
+def is_kept(builder: Builder, source: Buildable, layout: Layout) -> bool:
+    """Return whether the wheel of a source was kept, and is whole."""
+    return _kept_file(layout.resolution(_digest(builder, source)), layout) is not None
+
+
+def _digest(builder: Builder, source: Buildable) -> str:
+    question = [*source.identity(), builder.identity]
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
 
 
 def _get(
     builder: Builder,
-    sdist: Sdist,
+    source: Buildable,
     directory: str,
     layout: Layout,
     say: Callable[[Callable[[], None]], None],
 ) -> str:
-    digest = files.sha256_of(sdist.path)
-    if sdist.sha256 not in ("", digest):
-        raise ToolError(f"`{sdist.filename}` has changed: sha256 `{digest}`, not `{sdist.sha256}`")
-
-    question = ["built-1", digest, builder.identity]
-    path = layout.resolution(hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest())
+    digest = _digest(builder, source)
+    path = layout.resolution(digest)
+    directory = os.path.join(directory, source.place)
     os.makedirs(directory, exist_ok=True)
     # Others that need this wheel wait, and then find it.
     with locks.exclusive(layout.lock("sdist", digest[:2])):
@@ -254,14 +315,26 @@ def _get(
             return known
         assert builder.yard is not None
         yard = builder.yard
-        say(lambda: yard.announce(sdist))
-        built = yard.build(sdist, directory)
+        say(lambda: yard.announce(source))
+        built = yard.build(source, directory)
         _keep(built, path, layout)
     return built.path
 
 
 def _kept(path: str, directory: str, layout: Layout) -> str | None:
     """Return a copy of the wheel that was kept; None where it is not there, or not whole."""
+    found = _kept_file(path, layout)
+    if found is None:
+        return None
+    filename, kept = found
+    final = os.path.join(directory, os.path.basename(filename))
+    files.link_or_copy(kept, final)
+    os.utime(path)
+    return final
+
+
+def _kept_file(path: str, layout: Layout) -> tuple[str, str] | None:
+    """Return the file name and the path of the wheel that was kept; None for none that is whole."""
     try:
         answer = sealed.read(path)
         filename, sha256 = str(answer["filename"]), str(answer["sha256"])
@@ -270,10 +343,7 @@ def _kept(path: str, directory: str, layout: Layout) -> str | None:
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    final = os.path.join(directory, os.path.basename(filename))
-    files.link_or_copy(kept, final)
-    os.utime(path)
-    return final
+    return filename, kept
 
 
 def _keep(built: BuiltWheel, path: str, layout: Layout) -> None:

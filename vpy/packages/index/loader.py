@@ -16,10 +16,11 @@ import os
 from vpy.errors import ToolError, UnreachableError, UserError, VpythonError
 from vpy.model import Address, Pin, Resolution, Source
 from vpy.packages.index import builds, errors, pip_config
+from vpy.packages.index.commits import Commits
 from vpy.packages.index.locked import Answers, LockedWheel
 from vpy.packages.index.names import project_of, public_requirement, requirement_for
 from vpy.packages.index.rules import Rules
-from vpy.system import files
+from vpy.system import files, vcs_url
 from vpy.system.lean.dataclasses import replace
 from vpy.system.network.retry import retry_seconds
 
@@ -84,8 +85,7 @@ class IndexLoader:
         self.offline = offline
         self.ask = ask
         self.layout = layout
-        self._source = source
-        self._find_links = find_links
+        self._source, self._find_links = source, find_links
         self._environ, self._home = environ, home
         self._is_installed = is_installed
         self._builder = builder
@@ -96,6 +96,7 @@ class IndexLoader:
         self._fetched: set[str] = set()
         self._sizes: dict[str, int] = {}
         self.rules = rules or Rules()
+        self.commits = Commits(environ, layout, self.rules.freshness, offline=offline)
         self._is_narrowed = False
         self._answers = Answers(layout, self.rules.freshness)
 
@@ -107,7 +108,8 @@ class IndexLoader:
         if dependencies:
             requirements = [public_requirement(text) for text in dependencies]
             notes = [note for _, note in requirements if note]
-            return self._resolve([requirement for requirement, _ in requirements], notes, None)
+            pinned = [self.commits.pinned(requirement) for requirement, _ in requirements]
+            return self._resolve(pinned, notes, None)
         return self._resolve_packages(packages)
 
     def resolve_exact(self, requirements: Sequence[str]) -> Resolution:
@@ -207,7 +209,9 @@ class IndexLoader:
 
         self._wheels.update({wheel.instance_id: wheel for wheel in known.wheels})
         until = self._answers.until(path)
-        pins = tuple(replace(self._pin(wheel), until=until) for wheel in known.wheels)
+        pins = tuple(
+            replace(self._pin(wheel), until=self.commits.until(wheel.url, until)) for wheel in known.wheels
+        )
         return Resolution(pins, (*notes, *known.notes), observations)
 
     def fetch(self, pins: Sequence[Pin]) -> tuple[str, ...]:
@@ -237,7 +241,7 @@ class IndexLoader:
                     error.hint = REFRESH_HINT
                 raise
             for wheel in missing:
-                self._check_size(wheel)
+                wheel.check_size(self._path(wheel), self._sizes.get(wheel.instance_id, 0))
 
     def _ask_elsewhere(self, wheels: Sequence[LockedWheel], sizes: Mapping[str, int] | None = None) -> None:
         """Let files be brought that the index would be asked for, all or those with a size, by name."""
@@ -257,13 +261,6 @@ class IndexLoader:
                 with contextlib.suppress(OSError):
                     os.unlink(self.layout.package(wheel.instance_id))
 
-    def _check_size(self, wheel: LockedWheel) -> None:
-        """Raise UserError where a wheel has another size than its lockfile says."""
-        expected = self._sizes.get(wheel.instance_id, 0)
-        size = os.stat(self._path(wheel)).st_size if expected else 0
-        if size != expected:
-            raise UserError(f"`{wheel.filename}` has {size} bytes, and {expected} in the lockfile")
-
     def forget(self, pins: Sequence[Pin]) -> None:
         """Drop the cached answers: the index may have a better wheel under the same name by then."""
         self._answers.forget()
@@ -282,7 +279,8 @@ class IndexLoader:
         if package is not None:
             name, template, version = package.name, package.template, package.version
         origin = Source("directory", Address(wheel.directory)) if wheel.directory else self._source
-        return Pin(name, template, version, wheel.instance_id, str(origin), filename=wheel.filename)
+        where = wheel.url if vcs_url.is_reference(wheel.url) else str(origin)
+        return Pin(name, template, version, wheel.instance_id, where, filename=wheel.filename)
 
     def _is_here(self, wheel: LockedWheel) -> bool:
         """Return whether the wheel is installed, or its file is here and whole; drop a bad file."""
@@ -318,7 +316,7 @@ class IndexLoader:
 
     def _download(
         self,
-        rows: Sequence[Mapping[str, Any]],
+        asked: Sequence[Mapping[str, Any]],
         decided: Callable[[Sequence[LockedWheel]], object] = lambda _: None,
         *,
         dependencies: bool,
@@ -328,7 +326,9 @@ class IndexLoader:
             files.disk_errors("write", self.layout.staging),
             files.staging_directory(self.layout.staging, "index-") as directory,
         ):
-            built: set[str] = set()
+            place = os.path.join(directory, builds.BUILT)
+            rows, references = self.commits.replaced(asked, self._builder, place)
+            built = set(references)
             job = self.job(rows, directory, dependencies=dependencies)
             if not self._fetching:
                 job["fetching"] = False
@@ -341,14 +341,15 @@ class IndexLoader:
                 if not more - built:
                     raise self._failure(answer["errors"])
                 built |= more
-                job["built"] = [os.path.join(directory, builds.BUILT)]
+                job["built"] = [place]
             if not self._fetching and not all(row["sha256"] for row in answer["wheels"]):
                 answer = self.ask({**job, "fetching": True}, heard)  # only the files tell
                 if answer["errors"]:
                     raise self._failure(answer["errors"])
+            rows = [{**row, "url": references.get(row["filename"], row["url"])} for row in answer["wheels"]]
             wheels = [
                 fetched.get(row["filename"]) or self._store(directory, row, is_built=row["filename"] in built)
-                for row in answer["wheels"]
+                for row in rows
             ]
             return wheels, answer
 
@@ -452,8 +453,10 @@ class IndexLoader:
     def look(self, requirements: Sequence[str], *, dependencies: bool) -> dict[str, Any]:
         """Return what requirements would come to (`vpy.wheels.pip_download`); download nothing."""
         self._is_narrowed = dependencies
-        rows = [{"text": text, "hashes": []} for text in requirements]
-        return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True}, None)
+        asked = [{"text": self.commits.pinned(text), "hashes": ()} for text in requirements]
+        with files.staging_directory(self.layout.staging, "index-") as directory:
+            rows, _ = self.commits.replaced(asked, self._builder, directory)
+            return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True}, None)
 
     def job(
         self,

@@ -7,6 +7,7 @@ import hashlib
 import os
 
 from bootstrap.shown import has_password, without_passwords
+from vpy.errors import UserError
 from vpy.packages.cipd import names as cipd_names
 from vpy.packages.freshness import OUTAGE_SECONDS
 from vpy.system import files, sealed
@@ -60,6 +61,12 @@ class LockedWheel:
     def instance_id(self) -> str:
         """CIPD's id of the wheel file's bytes."""
         return cipd_names.instance_id(bytes.fromhex(self.sha256))
+
+    def check_size(self, path: str, expected: int) -> None:
+        """Raise UserError where the file has another size than a lockfile says, 0 for nothing."""
+        size = os.stat(path).st_size if expected else 0
+        if size != expected:
+            raise UserError(f"`{self.filename}` has {size} bytes, and {expected} in the lockfile")
 
 
 @value

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from types import MappingProxyType
 
 from vpy.errors import ToolError
 from vpy.packages.index import builds, errors
 from vpy.packages.index.names import public_requirement
-from vpy.system.lean.dataclasses import value
+from vpy.system.lean.dataclasses import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def resolve(
     stage: str,
     before: Mapping[str, Sequence[str]] | None = None,
     origins: Sequence[ProjectSource] = (),
+    commits: Mapping[str, str] = MappingProxyType({}),
 ) -> Mapping[str, Any]:
     """Return what requirements come to on each target, as `index_client.lock` answers.
 
@@ -59,29 +61,65 @@ def resolve(
     With a builder that builds nothing sdists count, whose needs are known without.
     `before` are versions by project that this is compared with. What has no static METADATA is built by this
     machine's Python, in a directory in `stage`. A target without an answer has its `errors`, for `failure`.
+    `commits` are those that references to repositories mean still; the answer's `revisions` are what was
+    asked for, by the reference to the commit.
     """
+    pinned = [index.commits.pinned(text, commits, refresh=True) for text in requirements]
+    requirements = [index.commits.plain(text) for text in pinned]
+    places = [_pinned(each, index, commits) for each in origins if each.url]
+    origins = [_plain(each, index, commits) for each in origins]
     forbidden = ["*"] if builder.forbidden("") else sorted(builder.projects)
-    job = _job(index, requirements, targets, before or {}, origins)
-    job |= {"requires_python": requires_python, "forbidden": forbidden}
-    built: dict[str, str] = {}
+    job = {
+        **_job(index, requirements, targets, before or {}, origins),
+        **{"requires_python": requires_python, "forbidden": forbidden},
+    }
     os.makedirs(stage, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lock-", dir=stage) as directory:
+        job["commits"], built = _of_commits(index, [*pinned, *places], builder, directory)
         for _ in range(_MOST_BUILDS):
-            answer = index.rules.checked(index.ask({**job, "built": built}, None))
+            answer = index.rules.checked(index.ask({**job, "wheels_built": built}, None))
             if answer["errors"]:
                 raise failure(index, answer["errors"])
             if "unbuilt" not in answer:
-                return answer
+                return {**answer, "revisions": index.commits.revisions}
             sdist = answer["unbuilt"]
-            if by := builder.forbidden(sdist["name"]):
-                raise ToolError(
-                    f"only a build tells what `{sdist['name']}` {sdist['version']} needs",
-                    hint=f"{by} forbids it",
-                )
-            if builder.yard is None:
-                raise UnbuiltError(f"only a build tells what `{sdist['name']}` {sdist['version']} needs")
+            _check_may_build(sdist, builder)
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
+
+
+def _check_may_build(sdist: Mapping[str, str], builder: Builder) -> None:
+    """Raise ToolError where an sdist may not be built, or nothing is."""
+    fact = f"only a build tells what `{sdist['name']}` {sdist['version']} needs"
+    if by := builder.forbidden(sdist["name"]):
+        raise ToolError(fact, hint=f"{by} forbids it")
+    if builder.yard is None:
+        raise UnbuiltError(fact)
+
+
+def _pinned(source: ProjectSource, index: IndexLoader, commits: Mapping[str, str]) -> str:
+    """Return a source as a requirement, with the commit in the place of a revision."""
+    return index.commits.pinned(f"{source.project} @ {source.url}", commits, refresh=True)
+
+
+def _plain(source: ProjectSource, index: IndexLoader, commits: Mapping[str, str]) -> ProjectSource:
+    """Return a source whose repository, if it is one, is that of a commit and has no password."""
+    if not source.url:
+        return source
+    return replace(source, url=index.commits.plain(_pinned(source, index, commits)).partition(" @ ")[2])
+
+
+def _of_commits(
+    index: IndexLoader, texts: Sequence[str], builder: Builder, directory: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the names that sdists of commits would have, and their wheels, both by reference."""
+    place = os.path.join(directory, "commits")
+    names: dict[str, str] = {}
+    built: dict[str, str] = {}
+    for wheel in index.commits.wheels(texts, lambda: builder, place).values():
+        names[wheel.reference] = f"{wheel.project.replace('-', '_')}-{wheel.version}.tar.gz"
+        built[wheel.reference] = wheel.path
+    return names, built
 
 
 def _job(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vpy.spec.lockfile import select
 from vpy.spec.requirements import normalized, normalized_name
+from vpy.system import vcs_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from vpy.spec.lockfile.model import LockedDistribution, Lockfile
+    from vpy.system.vcs_url import Reference
 
 # Lines of settings that say where projects come from.
 _ORIGINS = ("sources ", "indexes ")
@@ -131,8 +133,18 @@ def _meets(distribution: LockedDistribution, requirement: Requirement) -> bool:
     return not distribution.version or requirement.specifier.contains(distribution.version, prereleases=True)
 
 
+def _is_same_commit(distribution: LockedDistribution, asked: Reference) -> bool:
+    """Return whether a commit was locked for a reference: a branch may lead elsewhere by now."""
+    locked = vcs_url.parse(distribution.url)
+    is_asked = asked.revision in (locked.revision, distribution.revision)
+    same = (asked.plain_url, asked.subdirectory) == (locked.plain_url, locked.subdirectory)
+    return same and (is_asked or not (asked.is_commit or distribution.revision))
+
+
 def _is_same_file(distribution: LockedDistribution, reference: str) -> bool:
     """Return whether a direct reference is the locked one, whose hash does not stand behind its URL."""
+    if distribution.is_commit:
+        return vcs_url.is_reference(reference) and _is_same_commit(distribution, vcs_url.parse(reference))
     url, _, fragment = reference.partition("#")
     sha256 = dict(part.partition("=")[::2] for part in fragment.split("&")).get("sha256", "").lower()
     return distribution.url.partition("#")[0] == url and (not sha256 or sha256 in distribution.hashes)

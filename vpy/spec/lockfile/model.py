@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vpy.system import vcs_url
 from vpy.system.lean.dataclasses import value
 
 TYPE_CHECKING = False
@@ -36,6 +37,8 @@ class LockedDistribution:
     that may be installed, `sdist` is what one may be built of; a format that has only hashes has neither.
     `hashes` are the sha256 of all of these files. `url` is a direct reference, "" for an index. `line` is its
     1-based line. `via` are the names of those that asked for it, "" for the spec, where that is known.
+    One that is built of a commit has a `url` that says which, no version and no files; `revision` is what was
+    asked for.
     """
 
     name: str
@@ -48,6 +51,12 @@ class LockedDistribution:
     line: int = 0
     sdist: LockedFile | None = None
     via: tuple[str, ...] = ()
+    revision: str = ""
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether this is built of a commit of a repository."""
+        return vcs_url.is_reference(self.url)
 
     @property
     def requirement(self) -> str:

@@ -10,7 +10,7 @@ from vpy.errors import UserError
 from vpy.spec.lockfile.model import LockedDistribution, LockedFile, Lockfile
 from vpy.spec.lockfile.toml import load_toml
 from vpy.spec.text import quoted
-from vpy.system import sdist_name
+from vpy.system import sdist_name, vcs_url
 from vpy.system.lean.dataclasses import replace
 
 TYPE_CHECKING = False
@@ -123,9 +123,17 @@ def _distributions(
 
 
 def _distribution(package: Package, where: str) -> LockedDistribution:
-    if package.vcs is not None or package.directory is not None:
-        kind = "a repository" if package.vcs is not None else "a directory"
-        raise UserError(f"{where}: `{package.name}` is locked to {kind}; only wheels are installed")
+    if package.directory is not None:
+        raise UserError(f"{where}: `{package.name}` is locked to a directory, which no other machine has")
+    if package.vcs is not None:
+        return LockedDistribution(
+            name=package.name,
+            version="",
+            marker=str(package.marker or ""),
+            requires_python=str(package.requires_python or ""),
+            url=_commit(package, where),
+            revision=package.vcs.requested_revision or "",
+        )
 
     files = [_file(wheel.filename, wheel.url, wheel.path, wheel.hashes, wheel.size, where)
              for wheel in package.wheels or ()]  # fmt: skip
@@ -148,6 +156,25 @@ def _distribution(package: Package, where: str) -> LockedDistribution:
         url=url,
         sdist=source,
     )
+
+
+def _commit(package: Package, where: str) -> str:
+    """Return the direct reference to the commit that a package is locked to."""
+    vcs = package.vcs
+    assert vcs is not None
+    if vcs.type != "git" or not vcs.url:
+        raise UserError(
+            f"{where}: `{package.name}` is locked to a repository that is none of git's by its URL"
+        )
+    fragment = f"#subdirectory={vcs.subdirectory}" if vcs.subdirectory else ""
+    url = f"git+{vcs.url.removeprefix('git+')}@{vcs.commit_id}{fragment}"
+    try:
+        reference = vcs_url.parse(url)
+    except ValueError as error:
+        raise UserError(f"{where}: `{package.name}`: {error}: {quoted(vcs.url, 120)}") from None
+    if not reference.is_commit:
+        raise UserError(f"{where}: `{package.name}` is locked to no commit: {quoted(vcs.commit_id, 60)}")
+    return reference.text(with_login=True)
 
 
 def _file(

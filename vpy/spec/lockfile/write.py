@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from vpy.errors import UserError
 from vpy.spec import edit
 from vpy.spec.lockfile import document
+from vpy.system import vcs_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ def text_of(lockfile: Lockfile, kind: LockfileFormat) -> str:
     """Return a lockfile as text; the same lockfile always makes the same text."""
     if kind == "pylock":
         return _pylock(lockfile)
+    if commits := [each.name for each in lockfile.distributions if each.is_commit]:
+        listed = ", ".join(f"`{name}`" for name in commits)
+        raise UserError(
+            f"a lockfile of hashes cannot have what is built of a repository: {listed}",
+            hint="`vpython-tool lock --format pylock` writes a lockfile that can",
+        )
     return requirements(lockfile)
 
 
@@ -103,6 +111,9 @@ def _package(distribution: LockedDistribution) -> dict[str, Any]:
         package["marker"] = distribution.marker
     if distribution.requires_python:
         package["requires-python"] = distribution.requires_python
+    if distribution.is_commit:
+        del package["version"]  # PEP 751: it is that of a source tree
+        return {**package, "vcs": _vcs(distribution)}
     if distribution.url:
         (file,) = distribution.files
         return {**package, "archive": _file(file)}
@@ -111,6 +122,19 @@ def _package(distribution: LockedDistribution) -> dict[str, Any]:
     if distribution.files:
         package["wheels"] = [{"name": file.filename, **_file(file)} for file in distribution.files]
     return package
+
+
+def _vcs(distribution: LockedDistribution) -> dict[str, Any]:
+    """Return the repository and the commit that a distribution is built of."""
+    reference = vcs_url.parse(distribution.url)
+    row = {
+        "type": "git",
+        "url": reference.plain_url,
+        "requested-revision": distribution.revision,
+        "commit-id": reference.revision,
+        "subdirectory": reference.subdirectory,
+    }
+    return {key: text for key, text in row.items() if text}
 
 
 def _sdist_name(distribution: LockedDistribution) -> str:

@@ -75,8 +75,9 @@ class Library:
     """Files of projects by version, and their METADATA, each read once for all targets.
 
     `direct` are the wheels that requirements name by URL, by project: nothing else of these counts. `built`
-    are paths of wheels that were made of sdists, by the sdist's file name. `forbids` says whether a project's
-    sdists are out of the question; `pinned` are versions that are asked for exactly.
+    are paths of wheels that were made of sdists and commits, by the sdist's file name or the reference to the
+    commit. `forbids` says whether a project's sdists are out of the question; `pinned` are versions that are
+    asked for exactly.
     """
 
     def __init__(
@@ -264,8 +265,9 @@ class Library:
 
     def metadata(self, file: File) -> Metadata | None:
         """Return METADATA that is here already: of a wheel that was built, or that lies on this machine."""
-        if file.filename in self._built:
-            return metadata.parse(metadata.bytes_of_wheel(self._built[file.filename]))
+        wheel = self._built.get(file.url) or self._built.get(file.filename)
+        if wheel is not None:
+            return metadata.parse(metadata.bytes_of_wheel(wheel))
         if file.url.startswith("file:"):
             return metadata.parse(metadata.bytes_of_wheel(local_path(file.url)))
         return None
@@ -364,8 +366,13 @@ def every_file(response: Any) -> list[Release]:
     return [Release("", [[*file.row(), requires] for file, requires in rows])]
 
 
-def direct_file(name: str, url: str) -> File:
-    """Return the wheel that a direct reference names, with the hash in its fragment."""
+def direct_file(name: str, url: str, commits: Mapping[str, str]) -> File:
+    """Return the wheel that a direct reference names, with the hash in its fragment.
+
+    References to commits are in `commits`, each with the name that its sdist would have.
+    """
+    if url in commits:
+        return File(commits[url], url, "", None, 0, False)
     plain, _, fragment = url.partition("#")
     fields = dict(part.partition("=")[::2] for part in fragment.split("&"))
     filename = unquote(urlsplit(plain).path.rpartition("/")[2])

@@ -393,7 +393,7 @@ class Lock:
             for name, (version, _) in each.items():
                 places.setdefault((name, version, place.origin(name)), place)
         files = {key: place.library.files(key[0])[key[1]].rows for key, place in places.items()}
-        hashes = self._hashes([file for rows in files.values() for file, *_ in rows if not file.sha256])
+        hashes = self._hashes([file for rows in files.values() for file, *_ in rows if _is_unknown(file)])
         for key in sorted(places):
             (name, version, origin), place = key, places[key]
             known = self._metadata(place, name, version).row()
@@ -409,7 +409,7 @@ class Lock:
                     [
                         file.filename,
                         without_user(file.url),
-                        file.sha256 or hashes[file.url],
+                        file.sha256 or hashes.get(file.url, ""),
                         file.size,
                         file.yanked,
                     ]
@@ -435,6 +435,11 @@ def _check_no_older(found: Chosen, leader: Chosen) -> None:
         if version < newer:
             row = {"kind": "wheel", "requirement": f"{name}=={newer}", "project": name, "parent": ""}
             raise errors.NoResolutionError({**row, "files": []}, [])
+
+
+def _is_unknown(file: File) -> bool:
+    """Return whether a file must be fetched for its hash; a commit has none."""
+    return not file.sha256 and not file.url.startswith("git+")
 
 
 def _key(markers: Mapping[str, str]) -> tuple[str, str, str]:

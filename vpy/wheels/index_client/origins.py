@@ -51,10 +51,10 @@ class Places:
     def conditions(self) -> Iterator[dict[str, str]]:
         """Yield where projects come from other places on some targets: {project, origin, marker} in turn."""
         for each in self._references:
-            origin = each.url.partition("#")[0]
+            origin = _origin(each.url)
             yield {"project": _project(each), "origin": origin, "marker": str(each.marker or "")}
         for source in self._sources:
-            origin = source["url"].partition("#")[0] or source["index"]
+            origin = _origin(source["url"]) or source["index"]
             yield {"project": source["project"], "origin": origin, "marker": source["marker"]}
 
     def every(self, project: str) -> list[Place]:
@@ -86,6 +86,7 @@ class Place:
         pinned = {source["project"]: source["index"] for source in sources if source["index"]}
         self._pinned = {**job.get("pinned", {}), **pinned}
         self._markers = markers
+        self._job: Mapping[str, Any] = job
         self.direct: dict[str, File] = {}
         self.requirements = [self._plain(row["text"]) for row in job["requirements"]]
         self._job = {
@@ -103,7 +104,7 @@ class Place:
             indexes,
             wheels,
             direct=self.direct,
-            built=job.get("built", {}),
+            built=job.get("wheels_built", {}),
             rules=own_rules,
             forbids=lambda project: bool(forbidden & {"*", project}),
             pinned=frozenset(self._exact()),
@@ -128,7 +129,7 @@ class Place:
         url = requirement.url or self._urls.get(name)
         if url:
             if _holds(requirement, self._markers):
-                file = listing.direct_file(name, url)
+                file = listing.direct_file(name, url, self._job.get("commits", {}))
                 if self.direct.setdefault(name, file).url != file.url:
                     raise errors.RefusedError(
                         {"kind": "other", "fact": f"`{name}` is asked for from two places", "url": ""}
@@ -144,6 +145,11 @@ class Place:
             for part in requirement.specifier:
                 if part.operator == "==" and "*" not in part.version:
                     yield _project(requirement), str(parse(part.version))
+
+
+def _origin(url: str) -> str:
+    """Return a URL without its hash; of a repository the fragment names a directory in it."""
+    return url if url.startswith("git+") else url.partition("#")[0]
 
 
 def _requirement(text: str) -> Any:
