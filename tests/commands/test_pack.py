@@ -36,6 +36,7 @@ class Bench:
             environ={},
             layout=Layout(str(directory / "root")),
             download=self.download,
+            built=self.download,
         )
 
     def download(self, requirements: Sequence[str]) -> Sequence[str]:

@@ -181,7 +181,8 @@ def test_what_cannot_be_said_stays_and_the_rest_goes_on(checkout: Checkout) -> N
     assert done.stderr.replace(f"{checkout.place}/", "").splitlines() == [
         "vpython: old/.vpython3: Python 2.7 is not supported for running: environments are made for 3.8 "
         "or newer",
-        "vpython: a/.vpython3:4:9: not a version of an index: `latest` of `infra/python/wheels/six-py3`",
+        "vpython: a/.vpython3:4:9: not a version of an index: `latest` of `infra/python/wheels/six-py3`; "
+        "it has no refs: write `version:X`, which `vpython-tool find six` lists",
         "b.py:1:3: `[VPYTHON:BEGIN]` without `[VPYTHON:END]`",
     ]
     assert checkout.files() == CONVERTED | {

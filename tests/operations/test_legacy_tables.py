@@ -134,7 +134,8 @@ wheel <name: "{PREFIX}e/${{vpython_platform}}" version: "version:2">
         write(text)
     assert caught.value.lines == [
         "/s/.vpython3:2:14: not a package of an index: `infra/tools/x`",
-        f"/s/.vpython3:3:14: not a version of an index: `latest` of `{PREFIX}a-py3`",
+        f"/s/.vpython3:3:14: not a version of an index: `latest` of `{PREFIX}a-py3`; it has no refs: "
+        "write `version:X`, which `vpython-tool find a` lists",
         "/s/.vpython3:4:14: no marker stands for the platform `solaris`",
         f"/s/.vpython3:5:14: unknown variable `${{nothing}}` in `{PREFIX}c/${{nothing}}`",
         f"/s/.vpython3:6:14: `{PREFIX}d_${{os}}` is another project on each platform",

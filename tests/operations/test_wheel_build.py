@@ -68,6 +68,18 @@ def test_it_is_built_once_for_all(workshop: Workshop) -> None:
     assert workshop.run(script) == (0, "1.0\n", "")
     assert workshop.run(workshop.script("lone", "plain", name="t.py")) == (0, "1.0 1.0\n", "")
     assert workshop.run("-vpython-tool", "doctor")[0] == 0
+    taken = workshop.place / "taken"
+    pack = ("-vpython-tool", "pack", "--repo", taken, "--built", "--as-wheels")
+    assert workshop.run(*pack, "Lone<2") == (0, f"{taken}/lone-1.0-py3-none-any.whl\n", "")
+    assert workshop.run(*pack, "lone>1", "plain") == (
+        2,
+        "",
+        "vpython: no wheel of `lone>1` was built here\nno wheel of `plain` was built here\n\n"
+        "hint: a start that needs a project without a wheel builds it\n",
+    )
+    elsewhere = ("-vpython-root", workshop.place / "other", "-vpython-no-build")
+    beside = f"directory:{taken},index:{workshop.index.url}"
+    assert workshop.run(*elsewhere, "-vpython-source", beside, script) == (0, "1.0\n", "")
     settled(workshop.harness.root)
     assert list((workshop.harness.root / "staging").iterdir()) == []
 

@@ -25,18 +25,26 @@ if TYPE_CHECKING:
 
 @value
 class PackContext:
-    """Surroundings of packing; `download` returns the path of a wheel for each `NAME==VERSION`."""
+    """Surroundings of packing.
+
+    `download` returns the path of a wheel for each `NAME==VERSION`, `built` those of the wheels that were
+    built here for requirements.
+    """
 
     config: Config
     terminal: Terminal
     environ: Mapping[str, str]
     layout: Layout
     download: Callable[[Sequence[str]], Sequence[str]]
+    built: Callable[[Sequence[str]], Sequence[str]]
 
 
 @value
 class Order:
-    """Wheels and requirements to pack, and where to, under which name, tags and refs."""
+    """Wheels and requirements to pack, and where to, under which name, tags and refs.
+
+    The wheels of requirements were built here where it `is_built`.
+    """
 
     repository: str
     name: str | None
@@ -44,6 +52,7 @@ class Order:
     refs: tuple[str, ...]
     wheels: tuple[str, ...]
     requirements: tuple[str, ...]
+    is_built: bool = False
 
 
 @value
@@ -59,6 +68,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
     """Pack what the arguments name, with what is downloaded for it in a directory of this run."""
     from vpy.operations import wheel_set
     from vpy.operations.root import open_root
+    from vpy.packages.index import built_wheels
     from vpy.system import files
 
     open_root(context)
@@ -71,6 +81,7 @@ def run(request: Request, context: Context, arguments: Namespace) -> int:
                 environ=context.environ,
                 layout=context.layout,
                 download=lambda requirements: wheel_set.download(requirements, request, stage, context),
+                built=lambda requirements: built_wheels.find(requirements, context.layout, stage),
             ),
         )
 
@@ -82,8 +93,10 @@ def pack(arguments: Namespace, context: PackContext) -> int:
     order = order_of(arguments)
     paths = [*order.wheels]
     if order.requirements:
-        paths += context.download(order.requirements)
+        paths += (context.built if order.is_built else context.download)(order.requirements)
     wheels = [(path, _checked(path)) for path in dict.fromkeys(paths)]
+    if arguments.as_wheels:
+        return _copy(wheels, order.repository, arguments, context)
 
     written = []
     for package in plan(order, wheels, context.config.wheel_prefix):
@@ -109,6 +122,27 @@ def pack(arguments: Namespace, context: PackContext) -> int:
     return 0
 
 
+def _copy(
+    wheels: Sequence[tuple[str, WheelName]], directory: str, arguments: Namespace, context: PackContext
+) -> int:
+    """Write the wheels as they are into a directory, which counts beside an index."""
+    from vpy.system import files
+
+    os.makedirs(directory, exist_ok=True)
+    rows = []
+    for path, name in wheels:
+        final = os.path.join(directory, name.filename)
+        with files.disk_errors("write", final):
+            files.write_bytes(final, files.read_bytes(path), mode=0o644)
+        rows.append({"path": final, "sha256": files.sha256_of(final)})
+        context.terminal.info(f"copied `{name.filename}`")
+        if not arguments.json:
+            text_output.show(final)
+    if arguments.json:
+        text_output.show_json({"directory": directory, "wheels": rows})
+    return 0
+
+
 def order_of(arguments: Namespace) -> Order:
     """Sort the arguments into wheels and requirements; raise UserError for what is neither."""
     return Order(
@@ -117,7 +151,10 @@ def order_of(arguments: Namespace) -> Order:
         tags=tuple(arguments.tag),
         refs=tuple(arguments.ref),
         wheels=tuple(item for item in arguments.items if _is_path(item)),
-        requirements=tuple(_requirement(item) for item in arguments.items if not _is_path(item)),
+        requirements=tuple(
+            item if arguments.built else _requirement(item) for item in arguments.items if not _is_path(item)
+        ),
+        is_built=arguments.built,
     )
 
 

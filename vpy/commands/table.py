@@ -283,7 +283,10 @@ _OTHER_COMMANDS = (
             "Writes each wheel as a package into a directory that `-vpython-source directory:…` reads, "
             "named and tagged by the conventions of the wheel packages; with `--name`, all wheels as one "
             "package. Nothing is written where one of the wheels is damaged. Prints `NAME:INSTANCE_ID` for "
-            "each package."
+            "each package. With `--built` the items are requirements, as `NAME` or `NAME<2`, and what is "
+            "packed are the wheels that a start has built of their source here; with `--as-wheels` the "
+            "files are copied as they are, for a directory beside an index: "
+            "`-vpython-source directory:DIR,index`."
         ),
         positionals=(
             Positional(
@@ -299,6 +302,8 @@ _OTHER_COMMANDS = (
                 parse=directory,
                 is_required=True,
             ),
+            Option("--built", "take wheels that were built here"),
+            Option("--as-wheels", "copy the wheels as they are, and make no packages"),
             Option(
                 "--name", "name of the one package", metavar="NAME", aliases=("-name",), parse=package_name
             ),
@@ -323,6 +328,7 @@ _OTHER_COMMANDS = (
         examples=(
             Example("pack --repo /srv/packages dist/*.whl", "a package for each wheel"),
             Example("pack --repo /srv/packages --ref latest rich==13.7.1", "a release of the index"),
+            Example("pack --repo /srv/wheels --built --as-wheels psutil", "what was built, for others"),
         ),
     ),
     Command(

@@ -583,7 +583,8 @@ def test_every_package_that_no_index_has(index: Index, served: SimpleIndex, call
     )
     assert error.message.splitlines() == [
         "not a package of an index: `infra/3pp/tools/git`",
-        f"not a version of an index: `latest` of `{PREFIX}base-py3`",
+        f"not a version of an index: `latest` of `{PREFIX}base-py3`; it has no refs: write `version:X`, "
+        "which `vpython-tool find base` lists",
         "the index has no project `gizmo`",
         "no version fits `extra==7.0`: there is 1.0",
     ]

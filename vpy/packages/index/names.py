@@ -36,7 +36,7 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
         )
     project = _project(wanted.name, config.wheel_prefix)
     if not wanted.version.startswith(_VERSION_KEY):
-        raise MissingError(f"not a version of an index: `{wanted.version}` of `{wanted.name}`")
+        raise _not_a_version(wanted, project)
     version, note = _public_version(wanted.version.removeprefix(_VERSION_KEY), project)
     if series := _series(version):
         return f"{project}{series}", f"`{project}` {version} is taken as {series}: an index has only that"
@@ -46,7 +46,15 @@ def requirement_for(wanted: Wanted, config: Config) -> tuple[str, str | None]:
         except InvalidVersion:
             continue
         return f"{project}=={spelling}", note
-    raise MissingError(f"not a version of an index: `{wanted.version}` of `{wanted.name}`")
+    raise _not_a_version(wanted, project)
+
+
+def _not_a_version(wanted: Wanted, project: str) -> MissingError:
+    """Return the error of a ref, or a tag that is no version: an index knows neither."""
+    return MissingError(
+        f"not a version of an index: `{wanted.version}` of `{wanted.name}`; it has no refs: write "
+        f"`version:X`, which `vpython-tool find {project}` lists"
+    )
 
 
 def project_of(requirement: str) -> str:

@@ -68,11 +68,9 @@ def resolve(
     requirements = [index.commits.plain(text) for text in pinned]
     places = [_pinned(each, index, commits) for each in origins if each.url]
     origins = [_plain(each, index, commits) for each in origins]
-    forbidden = ["*"] if builder.forbidden("") else sorted(builder.projects)
-    job = {
-        **_job(index, requirements, targets, before or {}, origins),
-        **{"requires_python": requires_python, "forbidden": forbidden},
-    }
+    job = _job(index, requirements, targets, before or {}, origins)
+    job["requires_python"] = requires_python
+    job["forbidden"] = ["*"] if builder.forbidden("") else sorted(builder.projects)
     os.makedirs(stage, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lock-", dir=stage) as directory:
         job["commits"], built = _of_commits(index, [*pinned, *places], builder, directory)
