@@ -31,8 +31,8 @@ UV = (
     ),
     (
         "sources",
-        "a project's own `index`, `url` or `path` of a wheel, where its `marker` holds; what is no wheel, as "
-        "`git`, is an error",
+        "a project's own `index`, `url` or `path` of a wheel, or `git` with `rev`, `tag` or `branch` and "
+        "`subdirectory`, where its `marker` holds; a `path` of a directory is an error",
     ),
     ("exclude-newer", "as that of `[tool.vpython]`"),
     ("constraint-dependencies", "narrow the versions of what is needed anyway"),

@@ -125,6 +125,20 @@ def test_sources_of_uv_and_what_forbids_a_build(workshop: Workshop, repository: 
     assert workshop.run(script) == (0, "1.0.5\n", building(commit))
     assert workshop.run("-vpython-no-build", script) == (0, "1.0.5\n", ""), "what was built stays"
 
+    _, out, err = workshop.run("-vpython-tool", "verify", script)
+    assert ("sdist" in out, "missing" in out, err) == (True, False, "")
+    above = workshop.script("above", name="needs_above.py")
+    make_wheel(workshop.wheels, "above", requires=(f"lone @ {repository.url}@v1",))
+    code, _, err = workshop.run(above)
+    assert (code, err) == (
+        2,
+        f"vpython: pip found no resolution: `lone @ {repository.url}@v1` counts where the spec itself names "
+        "the same repository and revision\n",
+    )
+    both = workshop.script("above", f"lone @ {repository.url}@v1", name="both.py")
+    code, out, err = workshop.run(both)
+    assert (code, out) == (0, "1.0 1.0\n"), err
+
     wrong = workshop.script(f"other @ {repository.url}", name="wrong.py")
     code, _, err = workshop.run(wrong)
     assert (code, err.splitlines()[-1]) == (

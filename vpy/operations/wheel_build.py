@@ -167,6 +167,8 @@ class WheelYard:
     def _text(self) -> str:
         """Return what is being built now, in one line."""
         doing = list(self._doing)
+        if not doing:
+            return "building wheels"
         named = ", ".join(doing[:_NAMED])
         more = f" and {len(doing) - _NAMED} more" if len(doing) > _NAMED else ""
         return f"building {named}{more} from {'its' if len(doing) == 1 else 'their'} source"
@@ -184,13 +186,13 @@ class WheelYard:
         status = self._context.terminal.status
         self._doing.append(source.title)
         try:
-            if self._count > 1:
-                status.count(self._done, self._count, "wheels")
             with files.staging_directory(self._context.layout.staging, "build-") as stage:
                 return self._build(source, directory, stage)
         finally:
             self._doing.remove(source.title)
             self._done += 1
+            if self._count > 1:
+                status.count(self._done, self._count, "wheels")
 
     def _build(self, source: Buildable, directory: str, stage: str) -> BuiltWheel:
         context = self._context

@@ -18,6 +18,7 @@ from vpy.operations import (
     wheel_build,
 )
 from vpy.packages import chain
+from vpy.system import vcs_url
 from vpy.system.lean import contextlib
 from vpy.system.lean.dataclasses import replace, value
 
@@ -360,7 +361,10 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             found = sdist_states.of_requirements(left, meant, index, draft.builder, stage)
             return {text: Cell(state, left[text], wheels=files) for text, (state, files) in found.items()}
 
-        return _requirement_cells(holding, meant, index, with_sdists)
+        commits = _commits(holding, meant, index, draft.builder)
+        left = {text: project for text, project in holding.items() if text not in commits}
+        cells, fault = _requirement_cells(left, meant, index, with_sdists)
+        return {**cells, **commits}, fault
 
     for target, answer in ask_each_platform(draft.columns, ask, context):
         cells, fault = answer()
@@ -368,6 +372,18 @@ def _fill_from_requirements(draft: Draft, context: Context) -> None:
             draft.put((text, ""), target, cells.get(text, Cell("skipped")))
         if fault is not None:
             draft.faults.append((target, fault))
+
+
+def _commits(
+    projects: Mapping[str, str], meant: Mapping[str, str], index: IndexLoader, builder: Builder | None
+) -> dict[str, Cell]:
+    """Return the cells of requirements of which a start builds a commit; what that needs is not looked at."""
+    found = {}
+    for text, project in projects.items():
+        reference = index.commits.plain(index.commits.pinned(meant[text])).partition(" @ ")[2]
+        if vcs_url.is_reference(reference) and builder is not None and not builder.forbidden(project):
+            found[text] = Cell("sdist", project, wheels=(reference,))
+    return found
 
 
 def _sdist_of(wheel: str | VpythonError, builder: Builder | None) -> str:

@@ -145,13 +145,18 @@ class Commits:
 
     def replaced(
         self, rows: Sequence[Mapping[str, Any]], builder: Callable[[], Builder] | None, directory: str
-    ) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
-        """Return rows of a job with wheels in the places of commits, and the references by file name."""
+    ) -> tuple[list[Mapping[str, Any]], dict[str, str], dict[str, str]]:
+        """Return rows of a job with wheels in the places of commits.
+
+        And the reference to the commit of each wheel by its file name, and the URLs of files by all
+        references that mean the same.
+        """
         wheels = self.wheels([row["text"] for row in rows], builder, directory)
         from pathlib import Path
 
         has_hashes = any(row["hashes"] for row in rows)
         found: list[Mapping[str, Any]] = []
+        places: dict[str, str] = {}
         for row in rows:
             wheel = wheels.get(row["text"])
             if wheel is None:
@@ -160,8 +165,12 @@ class Commits:
             requirement, sha256 = _requirement(row["text"]), files.sha256_of(wheel.path)
             assert requirement is not None
             requirement.url = f"{Path(wheel.path).as_uri()}#sha256={sha256}"
+            revision = self.revisions.get(wheel.reference, "")
+            asked = vcs_url.parse(wheel.reference).text(revision)
+            places |= dict.fromkeys((wheel.reference, asked), requirement.url)
             found.append({"text": str(requirement), "hashes": [sha256] if has_hashes else []})
-        return found, {os.path.basename(wheel.path): wheel.reference for wheel in wheels.values()}
+        references = {os.path.basename(wheel.path): wheel.reference for wheel in wheels.values()}
+        return found, references, places
 
 
 def _requirement(text: str) -> Requirement | None:

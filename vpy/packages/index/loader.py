@@ -327,9 +327,9 @@ class IndexLoader:
             files.staging_directory(self.layout.staging, "index-") as directory,
         ):
             place = os.path.join(directory, builds.BUILT)
-            rows, references = self.commits.replaced(asked, self._builder, place)
+            rows, references, places = self.commits.replaced(asked, self._builder, place)
             built = set(references)
-            job = self.job(rows, directory, dependencies=dependencies)
+            job = {**self.job(rows, directory, dependencies=dependencies), "references": places}
             if not self._fetching:
                 job["fetching"] = False
             fetched: dict[str, LockedWheel] = {}
@@ -455,8 +455,9 @@ class IndexLoader:
         self._is_narrowed = dependencies
         asked = [{"text": self.commits.pinned(text), "hashes": ()} for text in requirements]
         with files.staging_directory(self.layout.staging, "index-") as directory:
-            rows, _ = self.commits.replaced(asked, self._builder, directory)
-            return self.ask({**self.job(rows, "", dependencies=dependencies), "look": True}, None)
+            rows, _, places = self.commits.replaced(asked, self._builder, directory)
+            job = self.job(rows, "", dependencies=dependencies)
+            return self.ask({**job, "references": places, "look": True}, None)
 
     def job(
         self,

@@ -69,8 +69,7 @@ def resolve(
     places = [_pinned(each, index, commits) for each in origins if each.url]
     origins = [_plain(each, index, commits) for each in origins]
     job = _job(index, requirements, targets, before or {}, origins)
-    job["requires_python"] = requires_python
-    job["forbidden"] = ["*"] if builder.forbidden("") else sorted(builder.projects)
+    job |= {"requires_python": requires_python, "forbidden": _forbidden(builder)}
     os.makedirs(stage, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lock-", dir=stage) as directory:
         job["commits"], built = _of_commits(index, [*pinned, *places], builder, directory)
@@ -84,6 +83,11 @@ def resolve(
             _check_may_build(sdist, builder)
             built[sdist["filename"]] = _build(index, sdist, builder, directory)
     raise ToolError(f"more than {_MOST_BUILDS} sdists would have to be built to know what they need")
+
+
+def _forbidden(builder: Builder) -> list[str]:
+    """Return the projects that may not be built, `*` for all."""
+    return ["*"] if builder.forbidden("") else sorted(builder.projects)
 
 
 def _check_may_build(sdist: Mapping[str, str], builder: Builder) -> None:

@@ -33,6 +33,8 @@ class Rules:
         cutoff = job.get("exclude_newer", "")
         self.cutoff = datetime.datetime.fromisoformat(cutoff) if cutoff else None
         self.undated: set[str] = set()
+        # Files by the repositories that they were built of, as distributions may name them.
+        self.references: Mapping[str, str] = job.get("references", {})
         self._markers = {**job["markers"], "extra": ""}
         self._constraints: Sequence[str] = job.get("constraints", ())
         self._overrides: Sequence[str] = job.get("overrides", ())
@@ -148,7 +150,7 @@ def attach(finder: Any, session: Any, rules: Rules) -> None:
     """Make pip's finder and its resolver follow the rules: where it looks, and what a distribution needs."""
     if rules.own_indexes:
         finder.search_scope = Search(finder.search_scope, session, rules)
-    if rules.overrides:
+    if rules.overrides or rules.references:
         _attach_to_distributions(rules)
 
 
@@ -195,6 +197,7 @@ def _attach_to_distributions(rules: Rules) -> None:
         contexts = [{"extra": extra} for extra in extras] or [{"extra": ""}]
         for requirement in rules.overridden(_requirement(text.strip()) for text in texts):
             marker = requirement.marker
+            requirement.url = rules.references.get(requirement.url or "", requirement.url)
             if marker is None or any(marker.evaluate(context) for context in contexts):
                 yield requirement
 
