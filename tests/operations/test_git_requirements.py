@@ -108,6 +108,22 @@ SOURCES = """\
 """
 
 
+# As `uv lock --script` writes it.
+UV_LOCK = """\
+version = 1
+revision = 5
+requires-python = ">=3.8"
+
+[manifest]
+requirements = [{{ name = "lone", git = "{0}" }}]
+
+[[package]]
+name = "lone"
+version = "1.0"
+source = {{ git = "{0}#{1}" }}
+"""
+
+
 def test_sources_of_uv_and_what_forbids_a_build(workshop: Workshop, repository: Repository) -> None:
     """With a tag, and a directory in the repository; `explain` builds nothing."""
     commit = repository.git("rev-parse", "HEAD")
@@ -167,6 +183,12 @@ def test_locks_have_the_commit(workshop: Workshop, repository: Repository, no_gi
     assert (code, second in lock.read_text()) == (0, True), err
     assert workshop.run("-vpython-locked", script)[:2] == (0, "2.0\n")
 
+    more = SOURCES.format(repository.bare, 'branch = "main"')
+    other = workshop.script("lone", more=more, name="uv.py")
+    written = workshop.place / "uv.py.lock"
+    written.write_text(UV_LOCK.format(f"file://{repository.bare}?branch=main", first))
+    assert workshop.run("-vpython-locked", other, **no_git) == (0, "1.0\n", ""), "uv's own lockfile"
+
     lock.write_text(lock.read_text().replace(f"file://{repository.bare}", "ext::sh -c x"))
     code, _, err = workshop.run("-vpython-locked", script)
     assert code == 2
@@ -194,6 +216,7 @@ def test_nothing_of_the_surroundings_is_run(workshop: Workshop, repository: Repo
     assert not seen.exists()
 
 
+@pytest.mark.thorough
 def test_over_ssh_and_with_a_submodule(workshop: Workshop, repository: Repository) -> None:
     """The user's own ssh; a submodule is fetched as pip does it, one of this machine is not."""
     program = workshop.place / "ssh"

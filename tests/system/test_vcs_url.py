@@ -39,7 +39,7 @@ def test_what_is_said(url: str, reference: Reference) -> None:
         ("git+ssh://-x@h/r", "not the URL of a repository"),
         ("git+https:///r", "not the URL of a repository"),
         ("git+https://h/", "not the URL of a repository"),
-        ("git+ssh://git@h:o/r", "not a URL: behind the host comes `/`, not `:`"),
+        ("git+ssh://git@h:o/r", "not a URL: after the host comes `/`, not `:`"),
         ("git+file://h/r", "a file URL must be absolute"),
         ("git+https://h/r@--upload-pack=x", "not a branch, tag or commit: `--upload-pack=x`"),
         ("git+https://h/r@a..b", "not a branch, tag or commit: `a..b`"),

@@ -31,7 +31,7 @@ class Reference:
     @property
     def is_commit(self) -> bool:
         """Whether the revision is a whole commit id, which never means anything else."""
-        return _COMMIT.fullmatch(self.revision) is not None
+        return is_commit(self.revision)
 
     @property
     def is_local(self) -> bool:
@@ -60,6 +60,11 @@ class Reference:
         return f"{_PREFIX}{url}{at}" + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
 
 
+def is_commit(revision: str) -> bool:
+    """Return whether a revision is a whole commit id, in lower case."""
+    return _COMMIT.fullmatch(revision) is not None
+
+
 def is_reference(url: str) -> bool:
     """Return whether a direct reference is meant to be one to a repository, whatever is wrong with it."""
     return url.startswith(_OTHERS)
@@ -75,7 +80,7 @@ def parse(url: str) -> Reference:
     try:
         _ = parts.port
     except ValueError:
-        raise ValueError("not a URL: behind the host comes `/`, not `:`") from None
+        raise ValueError("not a URL: after the host comes `/`, not `:`") from None
     path, _, revision = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     if parts.query or not path.strip("/"):
         raise ValueError("not the URL of a repository")

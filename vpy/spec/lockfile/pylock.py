@@ -163,9 +163,7 @@ def _commit(package: Package, where: str) -> str:
     vcs = package.vcs
     assert vcs is not None
     if vcs.type != "git" or not vcs.url:
-        raise UserError(
-            f"{where}: `{package.name}` is locked to a repository that is none of git's by its URL"
-        )
+        raise UserError(f"{where}: `{package.name}` is locked to another repository than a URL of git's")
     fragment = f"#subdirectory={vcs.subdirectory}" if vcs.subdirectory else ""
     url = f"git+{vcs.url.removeprefix('git+')}@{vcs.commit_id}{fragment}"
     try:

@@ -10,11 +10,14 @@ from vpy.errors import UserError
 from vpy.spec.lockfile.model import Dependency, LockedDistribution, LockedFile, Lockfile
 from vpy.spec.lockfile.toml import load_toml
 from vpy.spec.text import quoted
+from vpy.system import vcs_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from vpy.system.vcs_url import Reference
 
 _VERSION = 1
 _ROOT = ("", "", "")
@@ -54,14 +57,38 @@ def _package(
     name, version = str(table["name"]), str(table.get("version", ""))
     source = table.get("source", {})
     url = str(source.get("url", ""))
+    revision = ""
+    if "git" in source:
+        asked, commit = _git(str(source["git"]))
+        url, revision = asked.text(commit), asked.revision
     files = [_file(wheel, url) for wheel in table.get("wheels", [])]
     edges = [((name, version, ""), tuple(map(_edge, table.get("dependencies", []))))]
     for extra, rows in table.get("optional-dependencies", {}).items():
         edges.append(((name, version, str(extra)), tuple(map(_edge, rows))))
     # Where one version of several counts; "" for everywhere.
     marker = " or ".join(f"({text})" for text in map(str, table.get("resolution-markers", [])))
-    distribution = LockedDistribution(name=name, version=version, marker=marker, files=tuple(files), url=url)
+    distribution = LockedDistribution(
+        name=name, version=version, marker=marker, files=tuple(files), url=url, revision=revision
+    )
     return distribution, edges
+
+
+def _git(text: str) -> tuple[Reference, str]:
+    """Return what was asked for, and the commit that it came to, "" in a requirement.
+
+    uv writes `URL?subdirectory=…&rev=…#COMMIT`, with `tag` or `branch` in the place of `rev`.
+    """
+    from urllib.parse import parse_qsl, quote
+
+    plain, _, commit = text.partition("#")
+    url, _, query = plain.partition("?")
+    fields = dict(parse_qsl(query))
+    refs = {"rev": "", "tag": "refs/tags/", "branch": "refs/heads/"}
+    revision = next((prefix + fields[key] for key, prefix in refs.items() if key in fields), "")
+    if commit and not vcs_url.is_commit(commit):
+        raise ValueError(f"{commit} is not a commit")
+    at = f"@{quote(revision)}" if revision else ""
+    return vcs_url.parse(f"git+{url}{at}#subdirectory={fields.get('subdirectory', '')}"), commit
 
 
 def _file(row: dict[str, Any], direct: str) -> LockedFile:
@@ -99,6 +126,8 @@ def _requirement(row: dict[str, Any]) -> str:
 
     extras = f"[{','.join(map(str, row['extras']))}]" if row.get("extras") else ""
     where = f" @ {row['url']}" if row.get("url") else str(row.get("specifier", ""))
+    if "git" in row:
+        where = f" @ {_git(str(row['git']))[0].text()}"
     marker = f" ; {row['marker']}" if row.get("marker") else ""
     return normalized(Requirement(f"{row['name']}{extras}{where}{marker}"))
 
