@@ -309,11 +309,10 @@ def make_preparer(command: Any, options: Any, session: Any, finder: Any, directo
 
 def refuse_sources(item: Any, _: bool) -> None:
     """Raise pip's error for a source: a build would run on the host's Python, not the target's."""
-    if item.link.is_vcs:
-        fact = f"`{item.req}` counts where the spec itself names the same repository and revision"
-        raise pip_module("_internal.exceptions").InstallationError(fact)
     if not item.link.is_wheel:
-        raise pip_module("_internal.exceptions").InstallationError(f"`{item.req}` is not a wheel")
+        where = "counts where the spec itself names the same repository and revision"
+        fact = where if item.link.is_vcs else "is not a wheel"
+        raise pip_module("_internal.exceptions").InstallationError(f"`{item.req}` {fact}")
 
 
 def look(
