@@ -347,11 +347,10 @@ class IndexLoader:
                 if answer["errors"]:
                     raise self._failure(answer["errors"])
             rows = [{**row, "url": references.get(row["filename"], row["url"])} for row in answer["wheels"]]
-            wheels = [
+            return [
                 fetched.get(row["filename"]) or self._store(directory, row, is_built=row["filename"] in built)
                 for row in rows
-            ]
-            return wheels, answer
+            ], answer
 
     def _listener(
         self,
@@ -456,8 +455,8 @@ class IndexLoader:
         asked = [{"text": self.commits.pinned(text), "hashes": ()} for text in requirements]
         with files.staging_directory(self.layout.staging, "index-") as directory:
             rows, _, places = self.commits.replaced(asked, self._builder, directory)
-            job = self.job(rows, "", dependencies=dependencies)
-            return self.ask({**job, "references": places, "look": True}, None)
+            more = {"references": places, "look": True}
+            return self.ask({**self.job(rows, "", dependencies=dependencies), **more}, None)
 
     def job(
         self,
