@@ -43,23 +43,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any, NoReturn, TextIO
 
     from vpy.wheels.index_client.conversation import Conversation
     from vpy.wheels.index_client.finder_log import FinderLog
     from vpy.wheels.index_client.rules import Rules
-
-# pip's exceptions for a failed network; another attempt may succeed.
-TRANSIENT = (
-    "ConnectionFailedError",
-    "ConnectionTimeoutError",
-    "IncompleteDownloadError",
-    "NetworkConnectionError",
-    "ProxyConnectionError",
-    "SSLMissingError",
-    "SSLVerificationError",
-)
 
 
 def pip_module(name: str) -> Any:
@@ -70,6 +59,11 @@ def pip_module(name: str) -> Any:
 def configuration() -> Any:
     """Import what is about pip's configuration, which lies behind pip on the path."""
     return importlib.import_module("vpy.wheels.index_client.configuration")
+
+
+def reasons() -> Any:
+    """Import what says why pip's resolver has no answer."""
+    return importlib.import_module("vpy.wheels.index_client.pip_reasons")
 
 
 def download(job: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
@@ -189,7 +183,7 @@ def resolve_by_pip(
             preparer.prepare_linked_requirements_more(found)
     except Exception as error:
         answer["errors"] = [{"kind": "other", "fact": one_line(error), "url": ""}]
-        answer["errors"] = log.network_errors() or explain(error, wanted, finder, log)
+        answer["errors"] = log.network_errors() or reasons().explain(error, wanted, finder, log)
         return 1
 
     # Offline what can be read is all there is: wheels in a directory, an index on this machine.
@@ -217,7 +211,8 @@ def lock(
     def explain(error: Any, target: dict[str, Any]) -> list[dict[str, Any]]:
         def find(wanted: Any, parent: str) -> dict[str, Any] | None:
             one = configuration().make_finder(command, options, session, {**job, **target}, rules, log)
-            return no_candidate(wanted, parent, one, log)
+            found: dict[str, Any] | None = reasons().no_candidate(wanted, parent, one, log)
+            return found
 
         return list(error.rows(find))
 
@@ -281,7 +276,7 @@ def answered_by_client(
     except errors.NoResolutionError as error:
         rows = error.rows(
             lambda wanted, parent: (
-                no_candidate(wanted, parent, finder, log) or log.withdrawn(wanted, parent, finder)
+                reasons().no_candidate(wanted, parent, finder, log) or log.withdrawn(wanted, parent, finder)
             )
         )
         answer["errors"] = log.network_errors() or rows
@@ -327,7 +322,9 @@ def look(
         name, specifier = item.req.name, item.req.specifier
         best = finder.find_best_candidate(name, specifier).best_candidate
         if best is None and (specifier or not log.passed_over(name)):
-            answer["errors"].append({**(no_candidate(item.req, "", finder, log) or {}), "row": number})
+            answer["errors"].append(
+                {**(reasons().no_candidate(item.req, "", finder, log) or {}), "row": number}
+            )
         elif specifier:
             answer["wheels"].append({"row": number, "filename": best.link.filename})
         else:
@@ -368,7 +365,7 @@ def describe(item: Any, find_links: Sequence[str]) -> dict[str, str]:
     filename = item.link.filename
     return {
         "name": item.name,
-        "version": version_of(filename, item.name),
+        "version": reasons().version_of(filename, item.name),
         "url": url,
         "filename": filename,
         "sha256": item.link.hash or "" if item.link.hash_name == "sha256" else "",
@@ -381,76 +378,6 @@ def lies_in(link: Any, directory: str) -> bool:
     if link.comes_from == directory:
         return True
     return bool(link.is_file and os.path.dirname(link.file_path) == os.path.normpath(directory))
-
-
-def explain(error: Exception, wanted: list[Any], finder: Any, log: FinderLog) -> list[dict[str, Any]]:
-    """Return why there is no resolution: every requirement without a candidate, else pip's own reason."""
-    kinds = pip_module("_internal.exceptions")
-    problems = error.errors if isinstance(error, kinds.HashErrors) else [error]
-    if mismatches := [problem for problem in problems if isinstance(problem, kinds.HashMismatch)]:
-        return [hash_error(mismatch) for mismatch in mismatches]
-
-    causes = getattr(error.__cause__, "causes", [])
-    asked = [(item.req, "") for item in wanted if item.req and not item.link and item.match_markers()]
-    asked += asked_by_others(causes)
-    if rows := [row for req, parent in asked if (row := no_candidate(req, parent, finder, log))]:
-        return log.network_errors() or [row for at, row in enumerate(rows) if row not in rows[:at]]
-
-    if len(causes) > 1:
-        sides = [(cause.requirement.format_for_error(), cause.parent) for cause in causes]
-        lines = [(f"{parent.name} {parent.version}" if parent else "", side) for side, parent in sides]
-        return [{"kind": "conflict", "sides": sorted(set(lines))}]
-
-    context = error.__context__
-    error = context if isinstance(context, kinds.NetworkConnectionError) else error
-    is_transient = isinstance(error, (*(getattr(kinds, name) for name in TRANSIENT), OSError))
-    return [{"kind": "network" if is_transient else "other", "fact": one_line(error), "url": ""}]
-
-
-def asked_by_others(causes: Iterable[Any]) -> Iterator[tuple[Any, str]]:
-    """Yield the dependencies among the causes of a conflict, each with the package that asks for it."""
-    for cause in causes:
-        item = cause.requirement.get_candidate_lookup()[1]
-        if cause.parent is not None and item is not None and item.req:
-            yield item.req, f"{cause.parent.name} {cause.parent.version}"
-
-
-def hash_error(problem: Any) -> dict[str, Any]:
-    """Return the error for a file that has another hash than the pinned one."""
-    got = {name: digest.hexdigest() for name, digest in problem.gots.items()}
-    name = str(problem.req.req) if problem.req else ""
-    return {"kind": "hash", "requirement": name, "allowed": problem.allowed, "got": got}
-
-
-def no_candidate(wanted: Any, parent: str, finder: Any, log: FinderLog) -> dict[str, Any] | None:
-    """Return the error for a requirement without a project, a version or a wheel; None where a wheel fits."""
-    if finder.find_best_candidate(wanted.name, wanted.specifier).best_candidate is not None:
-        return None
-
-    passed = [row for row in log.passed_over(wanted.name) if version_of(row[0], wanted.name)]
-    fitting = sorted({candidate.version for candidate in finder.find_all_candidates(wanted.name)})
-    row = {"requirement": str(wanted), "project": wanted.name, "parent": parent}
-    near = {name: reason for name, reason in passed if allows(wanted, name)}
-    if near:
-        more = log.other_pythons(wanted.name, near, finder, fitting)
-        return {**row, "kind": "wheel", "files": sorted(near.items()), **more}
-    if not passed and not fitting:
-        return {**row, "kind": "project", **(log.unread(wanted.name) or {})}
-
-    by_version = pip_module("_vendor.packaging.version").Version
-    others = sorted({version_of(name, wanted.name) for name, _ in passed}, key=by_version)
-    return {**row, "kind": "version", "fitting": [str(version) for version in fitting], "others": others}
-
-
-def version_of(filename: str, project: str) -> str:
-    """Return the version in the file name of a project's distribution, or ""."""
-    return str(importlib.import_module("vpy.wheels.index_client.names").version_of(filename, project) or "")
-
-
-def allows(wanted: Any, filename: str) -> bool:
-    """Return whether a requirement allows the version in a file name."""
-    version = version_of(filename, wanted.name)
-    return bool(version) and bool(wanted.specifier.contains(version))
 
 
 def one_line(problem: object) -> str:

@@ -225,7 +225,7 @@ class HostPython:
 
     @contextlib.contextmanager
     def asking_ahead(self, environ: Mapping[str, str]) -> Iterator[HostPython]:
-        """Yield a host whose `asking` may be begun as soon as it is certain that something will be asked."""
+        """Yield a host whose `asking` may be started once it is certain that something is asked."""
         command = [*self._command("pip_download"), "ahead"]
         with PipAhead(lambda: process.talk(command, self._child_environ(environ))) as asking:
             yield replace(self, asking=asking)
