@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import pytest
 
@@ -35,6 +36,16 @@ def both() -> tuple[process.Talk, process.Talk]:
 
 
 def is_there(number: int) -> bool:
+    """Return whether a process is running after a while: its pipes are closed before it is gone."""
+    late = time.monotonic() + 20
+    while is_running := _is_running(number):
+        if time.monotonic() > late:
+            break
+        time.sleep(0.01)
+    return is_running
+
+
+def _is_running(number: int) -> bool:
     try:
         with open(f"/proc/{number}/stat", encoding="ascii") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
