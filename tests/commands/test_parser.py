@@ -83,7 +83,8 @@ def test_the_screen_of_a_command(command: Command, width: int) -> None:
 def test_usage() -> None:
     usages = {command.name: usage.usage(command) for command in table.COMMANDS}
     assert usages["pack"] == (
-        "pack --repo DIR [--built] [--as-wheels] [--name NAME] [--tag KEY:VALUE]… [--ref REF]… [--json] WHEEL|NAME==VERSION…"
+        "pack --repo DIR [--built] [--as-wheels] [--name NAME] [--tag KEY:VALUE]… [--ref REF]… [--json]"
+        " WHEEL|NAME==VERSION…"
     )
     assert usages["ensure"] == "ensure (--root DIR | --resolve) [--json] FILE"
     assert usages["install"] == "install [--json] [SCRIPT | -m MODULE | -c CODE] [ARGUMENT…]"

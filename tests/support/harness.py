@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -164,7 +165,10 @@ def link_tree(source: Path, target: Path) -> None:
         elif entry.is_dir():
             link_tree(Path(entry.path), path)
         else:
-            os.link(entry.path, path)
+            try:
+                os.link(entry.path, path)
+            except OSError:  # another filesystem
+                shutil.copy2(entry.path, path)
 
 
 def contents(root: Path) -> dict[str, str]:
