@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.support.harness import BASE, BUILT, DOORS, Door, Harness, Seen
 from tests.support.wheelmaker import make_wheel, spec_text
-from vpy.system.files import link_or_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ class Stage(Harness):
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.root / "app-1").symlink_to(self.yard.root / "app-1")
         shutil.copytree(
-            self.yard.root / "interpreters-1", self.root / "interpreters-1", copy_function=link_or_copy
+            self.yard.root / "interpreters-1", self.root / "interpreters-1", copy_function=os.link
         )
 
     def put(self, name: str | Path, text: str = "", *, mode: int = 0o644) -> Path:
