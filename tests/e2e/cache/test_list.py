@@ -205,7 +205,8 @@ def test_nothing_there(cache: Cache) -> None:
     said = f"vpython: there are no environments in `{cache.root}`\n"
     assert tool(cache, "list", said=said) == ""
     parts = json.loads(tool(cache, "size", "--json"))["parts"]
-    assert {part["kind"] for part in parts if part["size"]} == {"apps", "locks", "other"}
+    # In memory (tmpfs) a directory or a lock takes no blocks.
+    assert {"apps"} <= {part["kind"] for part in parts if part["size"]} <= {"apps", "locks", "other"}
     assert tool(cache, "clean", "--all").startswith("nothing to remove\n")
     assert sorted(os.listdir(cache.root)) == ["app-1", "locks"]
 
