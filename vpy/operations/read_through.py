@@ -62,7 +62,9 @@ class ReadThrough:
     def _receiver(self, missing: Mapping[str, Pin]) -> Callable[[str, str], None]:
         def came(sha256: str, path: str) -> None:
             pin = missing[sha256]
-            own = os.path.join(self._stage, f"from-store-{pin.instance_id}")
+            # Of a wheel where the index's loader has its link: it is looked into after it was installed, too.
+            prefix = "" if pin.filename else "from-store-"
+            own = os.path.join(self._stage, f"{prefix}{pin.instance_id}")
             try:
                 files.link_or_copy(path, own)
             except FileNotFoundError:  # another process has installed it, and removed its file

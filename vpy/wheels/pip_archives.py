@@ -85,18 +85,22 @@ class PipArchive:
 
 
 class PipFinder:
-    """Finder for the modules of pip's packages."""
+    """Finder for the modules of pip's packages; the second archive is opened when the first lacks one."""
 
     def __init__(self) -> None:
-        self._archives = [PipArchive(path) for path in (FIRST_ARCHIVE, SECOND_ARCHIVE)]
+        self._archives = [PipArchive(FIRST_ARCHIVE)]
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, _: object = None) -> ModuleSpec | None:
         """Find a module of pip, in the first archive before the second."""
         if not path or not path[0].startswith(FIRST_ARCHIVE):
             return None
         directory = path[0][len(FIRST_ARCHIVE) + 1 :]
-        found = (archive.find_spec(name, directory) for archive in self._archives)
-        return next((spec for spec in found if spec is not None), None)
+        found = self._archives[0].find_spec(name, directory)
+        if found is None:
+            if len(self._archives) == 1:
+                self._archives.append(PipArchive(SECOND_ARCHIVE))
+            found = self._archives[1].find_spec(name, directory)
+        return found
 
 
 sys.meta_path.insert(0, PipFinder())

@@ -111,6 +111,9 @@ def _check_metadata(web: Web, file: File, path: str, catalogue: Catalogue) -> No
         return
     try:
         data = metadata.bytes_of_wheel(path)
+    except FileNotFoundError:
+        fact = f"`{file.filename}` was removed while it was read"
+        raise errors.RefusedError({"kind": "other", "fact": fact, "url": ""}) from None
     except (errors.UncoveredError, OSError):
         return  # the strict reader of archives refuses it, and says why
     if hashlib.sha256(data).hexdigest() != known.sha256:
