@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 BOOT = "/proc/sys/kernel/random/boot_id"
 # The tests' own directories may lie in memory: they stay.
 MOUNT = f"""
-mount --bind "$0" {BOOT} && mount --bind /dev/shm /mnt && mount -t tmpfs none /dev/shm || exit
+mount --bind "$0" {BOOT} && mount --rbind /dev/shm /mnt && mount -t tmpfs none /dev/shm || exit
 for kept in /mnt/pytest-of-*; do
     [ -d "$kept" ] || continue
-    mkdir "/dev/shm/${{kept##*/}}" && mount --bind "$kept" "/dev/shm/${{kept##*/}}" || exit
+    mkdir "/dev/shm/${{kept##*/}}" && mount --rbind "$kept" "/dev/shm/${{kept##*/}}" || exit
 done
 exec "$@"
 """
