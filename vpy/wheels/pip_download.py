@@ -387,12 +387,12 @@ def one_line(problem: object) -> str:
 
 def answer_one() -> NoReturn:
     """Read a job from stdin, write its answer to stdout, and end."""
-    answers = _answers()
+    answers, replies = _answers(), _replies()
     conversation = importlib.import_module("vpy.wheels.index_client.conversation").Conversation
-    line = sys.stdin.readline()
+    line = replies.readline()
     if line:
         job = json.loads(line)
-        streamed = (answers, sys.stdin) if job.get("streamed") else ()
+        streamed = (answers, replies) if job.get("streamed") else ()
         answer = download(job, conversation(*streamed))
         answers.write(json.dumps(answer) + "\n")
     answers.close()
@@ -412,6 +412,15 @@ def _answers() -> TextIO:
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     return answers
+
+
+def _replies() -> TextIO:
+    """Return what was stdin: without a terminal OpenSSL would wait there for the passphrase of a key."""
+    replies = os.fdopen(os.dup(0), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return replies
 
 
 def main() -> None:
